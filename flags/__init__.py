@@ -1,0 +1,1 @@
+"""Command-line flags, one module per concern, for the entry scripts alone."""

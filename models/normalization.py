@@ -1,0 +1,77 @@
+"""Batch normalization with a choice of the statistics that evaluation uses."""
+
+import keras
+from keras import ops
+
+STATISTICS = ("batch", "moving")
+
+
+@keras.saving.register_keras_serializable(package="replication")
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Keras's batch normalization with a choice of the statistics that evaluation uses.
+
+    With `statistics="batch"` the statistics of the current batch normalize in training and in
+    evaluation, as Keras 1's `mode=2` did, which the paper's authors used; dropout is not affected.
+    With "moving" it is Keras's own layer. Training keeps the moving averages in either mode, so that
+    both kinds of evaluation are possible afterwards.
+
+    In mode "batch" an example's output depends on the batch it is evaluated in.
+
+    Args:
+        statistics: "batch" (default) or "moving".
+        **kwargs: Those of `keras.layers.BatchNormalization`.
+
+    Raises:
+        ValueError: `statistics` is neither.
+
+    Example:
+
+    >>> layer = BatchNormalization(statistics="batch")
+    >>> float(keras.ops.mean(layer(np.arange(6.0).reshape(3, 2), training=False)))
+    0.0
+    """
+
+    def __init__(self, statistics="batch", **kwargs):
+        if statistics not in STATISTICS:
+            raise ValueError(f"statistics={statistics!r}: expected one of {', '.join(STATISTICS)}")
+        super().__init__(**kwargs)
+        self.statistics = statistics
+
+    def call(self, inputs, training=None, mask=None):
+        if training or self.statistics == "moving":
+            return super().call(inputs, training=training, mask=mask)
+        return normalize_by_batch(self, inputs, mask=mask)
+
+    def get_config(self):
+        return {**super().get_config(), "statistics": self.statistics}
+
+
+def normalize_by_batch(layer, inputs, *, mask=None):
+    """What `layer` makes of `inputs` by their own mean and variance; its moving averages stay.
+
+    Args:
+        layer: A built `keras.layers.BatchNormalization`, Keras's own or a subclass.
+        inputs: Tensor [batch, ...].
+        mask: As in the layer's call.
+
+    Returns:
+        A tensor like `inputs`, in the layer's compute dtype.
+    """
+    mean, variance = batch_moments(layer, inputs, mask=mask)
+    inputs = ops.cast(inputs, mean.dtype)
+    outputs = ops.batch_normalization(
+        inputs, mean, variance, axis=layer.axis, epsilon=layer.epsilon,
+        offset=ops.cast(layer.beta, mean.dtype) if layer.center else None,
+        scale=ops.cast(layer.gamma, mean.dtype) if layer.scale else None,
+    )
+    return ops.cast(outputs, layer.compute_dtype)
+
+
+def batch_moments(layer, inputs, *, mask=None):
+    """Mean and variance of `inputs` as `layer` takes them in training, each of shape [channels].
+
+    Half precision is raised to float32, as Keras does.
+    """
+    inputs = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
+    # Keras's own method, so that masks and synchronization over devices are honoured alike.
+    return layer._moments(inputs, mask)

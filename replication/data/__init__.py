@@ -1,0 +1,8 @@
+"""Arrays ready for training, what must hold of them, and the partition in which f is evaluated."""
+
+from replication.data.batches import partition
+from replication.data.examples import Data, check_examples
+from replication.data.loading import load
+from replication.data.preparation import prepare
+
+__all__ = ["Data", "check_examples", "load", "partition", "prepare"]

@@ -1,0 +1,135 @@
+"""Image data sets that TensorFlow Datasets (TFDS) has prepared on disk. Nothing here downloads."""
+
+import contextlib
+import os
+import pathlib
+import re
+import shlex
+
+import numpy as np
+from absl import logging
+
+from replication.data import cache
+from replication.data.examples import Data
+from replication.errors import MissingDataError, UserError
+
+# The version is part of the name: it decides the folder, and with it what a run is trained on.
+TFDS_NAMES = {
+    "mnist": "mnist:3.0.1",
+}
+_BATCH = 1000
+
+
+def resolve_data_dir(data_dir=None):
+    """The folder of TFDS's data sets as a `pathlib.Path`; None is TFDS's own default.
+
+    Raises:
+        UserError: it is a file.
+    """
+    # TFDS's rule, repeated here because a cached data set is loaded without importing TFDS.
+    folder = pathlib.Path(data_dir or os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
+    if folder.is_file():
+        raise UserError(f"data_dir={folder}: a file; give the folder of TFDS's data sets")
+    return folder
+
+
+def prepared_folder(dataset, data_dir=None):
+    """The folder, such as DATA_DIR/mnist/3.0.1, in which TFDS keeps the data set."""
+    return resolve_data_dir(data_dir).joinpath(*TFDS_NAMES[dataset].split(":"))
+
+
+def is_prepared(dataset, data_dir=None):
+    """Whether TFDS has prepared the data set.
+
+    Raises:
+        UserError: the data set's folder is there but incomplete; TFDS itself would neither read
+            nor rebuild it.
+    """
+    folder = prepared_folder(dataset, data_dir)
+    if (folder / "dataset_info.json").exists():
+        return True
+    if folder.exists():
+        raise UserError(f"{folder}: incomplete (no dataset_info.json); remove the folder and run "
+                        f"{_command(dataset, data_dir)}")
+    return False
+
+
+def load(dataset, data_dir=None):
+    """The data set from the cache of arrays beside TFDS's folder, or else decoded and then cached.
+
+    Raises:
+        MissingDataError: it is not prepared; the message names the command.
+        UserError: files are damaged; the message names the folder and the remedy.
+    """
+    folder = prepared_folder(dataset, data_dir)
+    # TFDS takes only names of the form x.y.z for versions, so it never opens this folder.
+    cache_folder = folder.with_name(folder.name + "-arrays")
+    if cached := cache.read(cache_folder, dataset):
+        return cached
+    if not is_prepared(dataset, data_dir):
+        raise MissingDataError(f"{dataset}: not prepared in {resolve_data_dir(data_dir)}; run "
+                               f"{_command(dataset, data_dir)}")
+    data = Data.from_arrays(dataset, _decode(dataset, data_dir))
+    cache.write(cache_folder, data)
+    return data
+
+
+@contextlib.contextmanager
+def fewer_messages():
+    """Leaves out TFDS's messages of the level "info", which would cut up its progress bars."""
+    verbosity = logging.get_verbosity()
+    if verbosity == logging.INFO:
+        logging.set_verbosity(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+def _decode(dataset, data_dir):
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+    from google.protobuf import json_format
+
+    try:
+        with fewer_messages():
+            builder = tfds.builder(TFDS_NAMES[dataset], data_dir=resolve_data_dir(data_dir))
+            return (*_read_split(builder, "train"), *_read_split(builder, "test"))
+    except (tf.errors.OpError, json_format.ParseError, ValueError, KeyError) as error:
+        raise UserError(f"{prepared_folder(dataset, data_dir)}: damaged ({_reason(error)}); remove the "
+                        f"folder and run {_command(dataset, data_dir)}") from error
+
+
+def _read_split(builder, split):
+    import tensorflow_datasets as tfds
+
+    size = builder.info.splits[split].num_examples
+    inputs = np.empty((size, *builder.info.features["image"].shape), np.float32)
+    labels = np.empty(size, np.int32)
+    # In the order of the files; the cache of arrays takes the place of TFDS's own in memory.
+    batches = builder.as_dataset(
+        split=split, batch_size=_BATCH, shuffle_files=False,
+        read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
+    )
+    start = 0
+    for batch in tfds.as_numpy(batches):
+        stop = start + len(batch["label"])
+        np.divide(batch["image"], np.float32(255), out=inputs[start:stop])
+        labels[start:stop] = batch["label"]
+        start = stop
+    if start != size:
+        raise ValueError(f"{start} of {size} examples in {split}")
+    return inputs, labels
+
+
+def _command(dataset, data_dir):
+    words = ["python", "-m", "replication.prepare_data", f"--dataset={dataset}"]
+    if data_dir is not None:
+        words.append(f"--data_dir={data_dir}")
+    return f"`{shlex.join(words)}`"
+
+
+def _reason(error):
+    line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    # TensorFlow names the operation before and after what went wrong.
+    return re.sub(r"\{\{.*?\}\} *|\.? *\[Op:.*", "", line)

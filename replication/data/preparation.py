@@ -1,0 +1,86 @@
+"""Downloading and preparing a data set, once. The only module that uses the network."""
+
+import tempfile
+import urllib.parse
+
+from replication import configuration, files
+from replication.data import images, network
+from replication.errors import UserError
+
+
+def prepare(dataset, data_dir=None):
+    """Makes a data set ready for `load`: TFDS's download and preparation, then the cache of arrays.
+
+    Without a network it ends within seconds and before anything is written. Files that the user has
+    put into DATA_DIR/downloads/manual are taken in place of a download.
+
+    Args:
+        dataset: A key of `configuration.DATASETS`.
+        data_dir: Folder of TFDS's data sets; None (default) for TFDS's own.
+
+    Returns:
+        One line that says what was done.
+
+    Raises:
+        UserError: the name is unknown, there is no network, or the download failed; the message
+            says what to do.
+    """
+    configuration.require_name("dataset", dataset, configuration.DATASETS)
+    if dataset not in images.TFDS_NAMES:
+        return f"{dataset}: comes with scikit-learn, nothing to prepare"
+    found = images.is_prepared(dataset, data_dir)
+    if not found:
+        _download_and_prepare(dataset, images.resolve_data_dir(data_dir))
+    images.load(dataset, data_dir)
+    folder = images.prepared_folder(dataset, data_dir)
+    return f"{dataset}: {'already prepared' if found else 'prepared'} in {folder}"
+
+
+def _download_and_prepare(dataset, data_dir):
+    import tensorflow_datasets as tfds
+    from tensorflow_datasets.core.download import download_manager, extractor
+
+    name, version = images.TFDS_NAMES[dataset].split(":")
+    builder = tfds.builder_cls(name)(data_dir=data_dir, version=version)
+    _check_sources(dataset, builder.url_infos, data_dir / "downloads")
+    data_dir.mkdir(parents=True, exist_ok=True)
+    # TFDS takes up an earlier extraction by its name alone, and the files of Fashion-MNIST have the
+    # names of MNIST's: an empty folder each time.
+    with (tempfile.TemporaryDirectory(prefix=".extracted-", dir=data_dir) as extract_dir,
+          images.fewer_messages()):
+        try:
+            builder.download_and_prepare(
+                download_config=tfds.download.DownloadConfig(extract_dir=extract_dir))
+        except (OSError, tfds.download.DownloadError, download_manager.NonMatchingChecksumError,
+                extractor.ExtractError) as error:
+            if getattr(error, "filename", None):
+                raise
+            raise UserError(f"{dataset}: cannot be prepared ({' '.join(str(error).split())}); "
+                            "run the command again") from error
+
+
+def _check_sources(dataset, url_infos, downloads):
+    """Raises a UserError unless every source file is at hand, sound, or can be downloaded."""
+    manual = downloads / "manual"
+    missing = {}
+    for url, info in url_infos.items():
+        path = manual / info.filename
+        if not path.exists():
+            if not _is_downloaded(url, info, downloads):
+                missing[url] = info.filename
+        elif files.file_checksum(path) != info.checksum:
+            raise UserError(f"{path}: not the official file (SHA-256 is not {info.checksum}); replace "
+                            f"it by {url}, or remove it to have it downloaded")
+    url = next(iter(missing), None)
+    if url and (reason := network.why_unreachable(url)):
+        sources = " and ".join(sorted({address.rpartition("/")[0] + "/" for address in missing}))
+        raise UserError(f"{dataset}: no network ({urllib.parse.urlsplit(url).netloc}: {reason}); without "
+                        f"one, put {', '.join(missing.values())} (from {sources}) into {manual} and run "
+                        "the same command again")
+
+
+def _is_downloaded(url, info, downloads):
+    from tensorflow_datasets.core.download import resource
+
+    name = resource.get_dl_fname(url, info.checksum)
+    return any(resource.is_locally_cached(path) for path in downloads.rglob(name))

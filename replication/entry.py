@@ -1,0 +1,70 @@
+"""The frame of every entry script: one line and exit code 1 for what a user can mend.
+
+Entry scripts import TensorFlow inside `main`, so that `--help` and a wrong flag answer at once.
+"""
+
+import os
+import sys
+
+from absl import app, logging
+
+from replication.errors import UserError
+
+EXIT_ERROR = 1
+
+
+def run(main):
+    """Parses the flags and runs `main(argv)`; its return value, if any, is the exit code."""
+    app.run(lambda argv: _guarded(main, argv))
+
+
+def _guarded(main, argv):
+    # TensorFlow greets with a page of information about the machine; its warnings stay.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    logging.use_absl_handler()
+    try:
+        if len(argv) > 1:
+            raise UserError(f"{argv[1]!r}: not understood; options start with --, see --help")
+        check_backend()
+        return main(argv)
+    except UserError as error:
+        return _fail(error)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        return _fail(f"{error.filename}: {error.strerror}")
+    except KeyboardInterrupt:
+        return _fail("interrupted; the same command goes on from what is on disk")
+
+
+def progress():
+    """Keras's progress display: a bar on a terminal, a line an epoch elsewhere."""
+    return 1 if sys.stdout.isatty() else 2
+
+
+def report_problems(problems):
+    """Ends a script that has done what it could with one line for each thing that went wrong.
+
+    Raises:
+        UserError: `problems` is not empty; its message is the last of them, the others are logged.
+    """
+    for problem in problems[:-1]:
+        logging.error("%s", problem)
+    if problems:
+        raise UserError(problems[-1])
+
+
+def check_backend():
+    """Raises a UserError unless the environment selects Keras 3 on TensorFlow."""
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if backend != "tensorflow":
+        raise UserError(f"KERAS_BACKEND={backend}: this package needs Keras on TensorFlow; "
+                        "unset the variable or set KERAS_BACKEND=tensorflow")
+    legacy = os.environ.get("TF_USE_LEGACY_KERAS", "")
+    if legacy.lower() in ("1", "true"):
+        raise UserError(f"TF_USE_LEGACY_KERAS={legacy}: this package needs Keras 3; unset the variable")
+
+
+def _fail(message):
+    print(f"error: {message}", file=sys.stderr)
+    return EXIT_ERROR

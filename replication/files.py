@@ -1,0 +1,89 @@
+"""Atomic writing and checksums: whatever is found under its final name is complete."""
+
+import contextlib
+import hashlib
+import json
+import os
+import pathlib
+import tempfile
+
+import numpy as np
+
+from replication.errors import UserError
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Yields a temporary path beside `path` that takes its place when the block ends without an error.
+
+    The temporary name keeps the whole name of `path` as its ending, because some writers choose the
+    format by it (`.weights.h5`). After an error the temporary file is removed and `path` is as before.
+
+    Args:
+        path: The file to write; its folder is made where it is missing.
+    """
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=".partial-", suffix="-" + path.name, dir=path.parent)
+    os.close(handle)
+    temporary = pathlib.Path(temporary)
+    try:
+        yield temporary
+        with open(temporary, "rb") as written:
+            os.fsync(written.fileno())
+        # mkstemp makes private files; a record is as readable as any other file of the user's.
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path, text):
+    """Writes `text` as UTF-8 with Unix line ends, atomically."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(text.encode("utf-8"))
+
+
+def write_json(path, content):
+    """Writes `content` as indented JSON, atomically; NaN and infinities are refused (ValueError)."""
+    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def read_json(path):
+    """Reads a JSON object.
+
+    Raises:
+        UserError: the file is absent, unreadable or does not hold a JSON object.
+    """
+    try:
+        content = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except ValueError:
+        raise UserError(f"{path}: not valid JSON; the file is damaged or truncated") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: expected a JSON object, found {type(content).__name__}")
+    return content
+
+
+def file_checksum(path):
+    """The SHA-256 of a file's bytes, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def array_checksum(*arrays):
+    """The SHA-256 of arrays' types, shapes and values, in hexadecimal."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        array = np.ascontiguousarray(array)
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(memoryview(array).cast("B"))
+    return digest.hexdigest()
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,91 @@
+"""f and accuracy along the paths between two minimizers: figure 3."""
+
+import time
+
+import numpy as np
+
+from models.weights import flatten_weights
+from replication import files, versions
+from replication.landscape.statistics import reestimate_moving_averages
+from replication.minimizers import load_minimizer
+from replication.sharpness import Objective
+
+
+def linear(alpha, x_small, x_large):
+    """alpha x_l* + (1 - alpha) x_s*: the path of figure 3, for x float64 [n]."""
+    return alpha * x_large + (1 - alpha) * x_small
+
+
+def measure_path(workdir, path, small_batch, large_batch, dataset):
+    """Evaluates f and accuracy, train and test, along a path and leaves them in the workdir.
+
+    A path that is on disk is not evaluated again.
+
+    Args:
+        workdir: A `records.Workdir`.
+        path: A `configuration.Path`.
+        small_batch, large_batch: The `records.RunRecord` of the minimizers x_s* and x_l*.
+        dataset: Their `data.Data`.
+
+    Returns:
+        The file of the result.
+
+    Raises:
+        UserError: a file of the records is damaged.
+    """
+    file = workdir.path_record(path, small_batch, large_batch)
+    if file.exists():
+        return file
+    began = time.perf_counter()
+    model = load_minimizer(large_batch)
+    x_large = flatten_weights(model)
+    model = load_minimizer(small_batch)
+    x_small = flatten_weights(model)
+    alpha = np.linspace(path.start, path.stop, path.points)
+    values = evaluate(model, (linear(a, x_small, x_large) for a in alpha), path, dataset)
+    run = small_batch.configuration
+    files.write_json(file, {
+        "configuration": path.to_json(), "network": run.network, "trial": run.trial, "dataset": run.dataset,
+        "small_batch": small_batch.name, "large_batch": large_batch.name, "alpha": alpha.tolist(), **values,
+        "versions": versions.versions(), "seconds": time.perf_counter() - began,
+    })
+    return file
+
+
+def evaluate(model, points, path, dataset):
+    """f and accuracy of a model at each of several weights.
+
+    With moving averages these are estimated anew at each point: averages of interpolated weights
+    are not the interpolation of averages.
+
+    Args:
+        model: The network; with moving averages its own are overwritten.
+        points: Iterable of x, float64 [n].
+        path: A `configuration.Path`, for its statistics and batch size.
+        dataset: A `data.Data`.
+
+    Returns:
+        {"train_loss", "train_accuracy", "test_loss", "test_accuracy"}, each a list of floats.
+    """
+    choices = {"statistics": path.statistics, "batch_size": path.batch_size}
+    train = Objective(model, dataset.train_inputs, dataset.train_labels, **choices)
+    test = Objective(model, dataset.test_inputs, dataset.test_labels, **choices)
+    values = {"train_loss": [], "train_accuracy": [], "test_loss": [], "test_accuracy": []}
+    for x in points:
+        if path.statistics == "moving":
+            reestimate_moving_averages(model, x, dataset.train_inputs, batch_size=path.batch_size)
+        for split, objective in (("train", train), ("test", test)):
+            loss, accuracy = objective.value_and_accuracy(x)
+            values[f"{split}_loss"].append(loss)
+            values[f"{split}_accuracy"].append(accuracy)
+    return values
+
+
+def pairs(records):
+    """The SB and LB runs that share network, data set and trial, as pairs of `RunRecord`."""
+    runs = [(record, record.configuration) for record in records]
+    return [
+        (small, large) for small, s in runs for large, l in runs
+        if (s.regime, l.regime) == ("SB", "LB")
+        and (s.network, s.dataset, s.trial, s.statistics) == (l.network, l.dataset, l.trial, l.statistics)
+    ]

@@ -1,0 +1,71 @@
+"""Measures Metric 2.1 for all minimizers of a workdir, or for a model of your own.
+
+    python -m replication.measure_sharpness --workdir=work
+    python -m replication.measure_sharpness --model=mine.keras --dataset=mnist --epsilon=1e-3 --subspace_dim=0
+"""
+
+import tabulate
+
+import flags.data
+import flags.sharpness
+import flags.workdir
+from replication import entry, records
+from replication.errors import UserError
+
+
+def main(argv):
+    """Measures what the flags ask for and prints a row for each measurement."""
+    choices = flags.sharpness.choices(seed=0)
+    if flags.sharpness.model() is None:
+        return _measure_workdir()
+    from replication import data, minimizers, sharpness
+
+    dataset = data.load(flags.data.dataset(), flags.data.DATA_DIR.value)
+    objective = sharpness.Objective(
+        minimizers.load_model(flags.sharpness.model()), dataset.train_inputs, dataset.train_labels,
+        statistics=choices[0].statistics, batch_size=choices[0].batch_size,
+        from_logits=flags.sharpness.from_logits())
+    results = [sharpness.measure(objective, choice).to_json() for choice in choices]
+    _print_rows([_row(flags.sharpness.model(), result) for result in results])
+
+
+def _measure_workdir():
+    if flags.sharpness.from_logits():
+        raise UserError("--from_logits: of use with --model only; our networks return probabilities")
+    sound, problems = records.Workdir.open(flags.workdir.path()).runs()
+    if not sound and not problems:
+        raise UserError(f"--workdir={flags.workdir.path()}: holds no finished run to measure")
+    from replication import data
+    from replication.sharpness.runs import measure_run
+
+    rows = []
+    for record in sound:
+        run = record.configuration
+        choices = flags.sharpness.choices(seed=run.trial)
+        try:
+            measure_run(record, choices, data.load(run.dataset, flags.data.DATA_DIR.value))
+        except UserError as error:
+            problems.append(str(error))
+            continue
+        contents, damaged = record.measurements()
+        problems += damaged
+        asked = [choice.to_json() for choice in choices]
+        rows += [_row(record.name, content) for content in contents if content.get("configuration") in asked]
+    _print_rows(rows)
+    entry.report_problems(problems)
+
+
+def _row(name, result):
+    choice = result["configuration"]
+    space = f"p = {choice['subspace_dim']}" if choice["subspace_dim"] else "full"
+    return {"minimizer": name, "space": space, "epsilon": choice["epsilon"], "sharpness": result["sharpness"],
+            "f(x)": result["loss"], "max f": result["max_loss"], "passes": result["evaluations"],
+            "status": result["status"]}
+
+
+def _print_rows(rows):
+    print(tabulate.tabulate(rows, headers="keys", floatfmt=".4g"))
+
+
+if __name__ == "__main__":
+    entry.run(main)

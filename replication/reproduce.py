@@ -1,0 +1,35 @@
+"""Runs the replication, or a part of it, and makes the report.
+
+    python -m replication.reproduce --preset=quick
+    python -m replication.reproduce --preset=paper --networks=F1 --trials=1 --data_dir=DIR
+"""
+
+import flags.data
+import flags.reproduction
+import flags.workdir
+from replication import entry, experiments, records
+from replication.report import make_report
+
+
+def main(argv):
+    """Runs what is missing on disk, draws everything, and prints where the page is."""
+    chosen = flags.reproduction.chosen_experiments()
+    setup = flags.reproduction.setup(_resolve_jit_compile)
+    workdir = records.Workdir.create(flags.workdir.path())
+    needs = experiments.merge(experiment.needs(setup) for experiment in chosen)
+    from replication.execution import execute
+
+    problems = execute(needs, workdir, data_dir=flags.data.DATA_DIR.value, verbose=entry.progress())
+    make_report(workdir)
+    print(f"report: {workdir.page}")
+    entry.report_problems(problems)
+
+
+def _resolve_jit_compile(mode, network):
+    from replication.training import jit_compile
+
+    return jit_compile(mode, network)
+
+
+if __name__ == "__main__":
+    entry.run(main)

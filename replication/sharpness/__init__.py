@@ -1,0 +1,6 @@
+"""Metric 2.1 of the paper: the sharpness of a minimizer."""
+
+from replication.sharpness.metric import SharpnessResult, measure, measure_sharpness
+from replication.sharpness.objective import Objective
+
+__all__ = ["Objective", "SharpnessResult", "measure", "measure_sharpness"]

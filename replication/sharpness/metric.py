@@ -1,0 +1,190 @@
+"""Metric 2.1: how far f can rise in a small box around a minimizer."""
+
+import dataclasses
+import time
+
+import numpy as np
+
+from replication import configuration, versions
+from replication.errors import UserError
+from replication.sharpness.box import Box
+from replication.sharpness.checks import GradientCheck, check_gradient, check_repeatable
+from replication.sharpness.maximizer import maximize
+from replication.sharpness.objective import Objective
+from replication.sharpness.subspace import RandomSubspace
+
+
+@dataclasses.dataclass(frozen=True)
+class SharpnessResult:
+    """One measurement of Metric 2.1 and how it was obtained.
+
+    Attributes:
+        sharpness: phi = (max f - f(x)) / (1 + f(x)) * 100, in percent.
+        loss: f(x).
+        max_loss: The largest f seen in the box; never below `loss`.
+        evaluations: Passes over the data, those of the checks among them.
+        status: Why the solver stopped, for the start that found the maximum.
+        configuration: Every choice, a `configuration.Sharpness`.
+        parameters: n, the number of trainable weights.
+        at_bound: Share of the maximum's coordinates on the boundary of the box.
+        start_max_losses: The largest f of each start.
+        scale: The factor on f of each start.
+        check: Directional derivative against central difference, a `GradientCheck`.
+        seconds: As in `Maximum`, of the maximization; "measurement" for all of it.
+        versions: Of the packages that the numbers depend on.
+    """
+
+    sharpness: float
+    loss: float
+    max_loss: float
+    evaluations: int
+    status: str
+    configuration: configuration.Sharpness
+    parameters: int
+    at_bound: float
+    start_max_losses: tuple
+    scale: tuple
+    check: GradientCheck
+    seconds: dict
+    versions: dict
+
+    def to_json(self):
+        """The result as a JSON-ready dictionary."""
+        return dataclasses.asdict(self)
+
+
+def measure_sharpness(model, inputs, labels, epsilon=1e-3, subspace_dim=None, statistics="batch",
+                      batch_size=5000, iterations=10, starts=None, seed=0, *,
+                      subspace_distribution="normal", from_logits=False):
+    """Measures Metric 2.1 of a model at its present weights x.
+
+        C_eps = { z in R^p : |z_i| <= epsilon (|(A+ x)_i| + 1) }
+        phi   = ( max_{y in C_eps} f(x + A y) - f(x) ) / (1 + f(x)) * 100
+
+    f is the mean cross-entropy over all of `inputs` with dropout off; all trainable weights are
+    perturbed. The maximum is approached by L-BFGS-B and is a lower bound. Before it is sought the
+    measurement verifies that f is finite, that two evaluations agree, and that a directional
+    derivative agrees with a central difference. The model's weights, moving averages and seeds are
+    never written to.
+
+    Args:
+        model: Any built `keras.Model` from inputs to class probabilities [batch, classes].
+        inputs: Array [M, ...]: the training set.
+        labels: Whole numbers [M] in 0 ... classes - 1.
+        epsilon: Size of the box, default 1e-3 (the paper's other value is 5e-4).
+        subspace_dim: p, for a random subspace A in R^{n x p}; None (default) or 0 for the full
+            space, A = I.
+        statistics: What every batch normalization uses, however it was built: "batch" (default; the
+            statistics of the batch, as the authors' code) or "moving".
+        batch_size: Upper bound of the batches in which f is evaluated, default 5,000.
+        iterations: Iterations of L-BFGS-B from each start, default 10.
+        starts: Number of starts; None (default) is 1 in the full space and 4 in a subspace.
+        seed: Seeds A and the random starts, default 0.
+        subspace_distribution: Of A's entries: "normal" N(0, 1) (default) or "uniform" on [-1, 1].
+        from_logits: Whether the model returns logits, default False.
+
+    Returns:
+        A `SharpnessResult`.
+
+    Raises:
+        UserError: an argument is out of range, does not fit the others, or a check fails; the
+            message names it. It is a ValueError.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, activation="softmax")])
+    >>> inputs = np.random.default_rng(0).normal(size=(60, 2))
+    >>> result = measure_sharpness(model, inputs, np.arange(60) % 3, epsilon=1e-3)
+    >>> result.max_loss >= result.loss
+    True
+    """
+    choices = configuration.Sharpness(
+        epsilon=epsilon, subspace_dim=subspace_dim or 0, subspace_distribution=subspace_distribution,
+        statistics=statistics, batch_size=batch_size, iterations=iterations, starts=starts, seed=seed,
+    )
+    objective = Objective(model, inputs, labels, statistics=statistics, batch_size=batch_size,
+                          from_logits=from_logits)
+    return measure(objective, choices)
+
+
+def measure(objective, choices):
+    """Measures Metric 2.1 of an objective at its model's weights.
+
+    Several measurements share the data and the compiled passes of one objective.
+
+    Args:
+        objective: The `Objective`, made with the choices' statistics and batch size.
+        choices: A `configuration.Sharpness`.
+
+    Returns:
+        A `SharpnessResult`.
+
+    Raises:
+        UserError: p is above n, or a check fails.
+    """
+    began, passes = time.perf_counter(), objective.passes
+    x = objective.x
+    if choices.subspace_dim > len(x):
+        raise UserError(f"subspace_dim={choices.subspace_dim}: expected at most n={len(x)}, "
+                        "the number of trainable weights")
+    space = _subspace(x, choices) if choices.subspace_dim else _FullSpace(x)
+
+    def value(y):
+        return objective.value(space.point(y))
+
+    def value_and_gradient(y):
+        loss, gradient = objective.value_and_gradient(space.point(y))
+        return loss, space.pull_back(gradient)
+
+    box = Box.around(space.coordinates, choices.epsilon)
+    zero = np.zeros_like(box.half_widths)
+    loss, gradient = value_and_gradient(zero)
+    check_repeatable(loss, value(zero), dtype=objective.dtype)
+    check = check_gradient(value, loss, gradient, box, size=objective.size, dtype=objective.dtype)
+    try:
+        maximum = maximize(value_and_gradient, box, iterations=choices.iterations, starts=choices.starts,
+                           seed=choices.seed, at_zero=(loss, gradient))
+    except FloatingPointError as error:
+        raise UserError(f"epsilon={choices.epsilon}: {error}") from None
+    return SharpnessResult(
+        sharpness=(maximum.value - loss) / (1 + loss) * 100, loss=loss, max_loss=maximum.value,
+        evaluations=objective.passes - passes, status=maximum.status, configuration=choices,
+        parameters=len(x), at_bound=maximum.share_at_bound, start_max_losses=maximum.start_values,
+        scale=maximum.scales, check=check,
+        seconds={**maximum.seconds, "measurement": time.perf_counter() - began},
+        versions=versions.versions(),
+    )
+
+
+class _FullSpace:
+    """A = I: y itself is added to x."""
+
+    def __init__(self, x):
+        self._x = x
+        self.coordinates = x
+
+    def point(self, y):
+        return self._x + y
+
+    def pull_back(self, gradient):
+        return gradient
+
+
+class _Subspace:
+    """x + A y for a `RandomSubspace` A."""
+
+    def __init__(self, x, operator):
+        self._x = x
+        self._operator = operator
+        self.coordinates = operator.pseudo_inverse(x)
+
+    def point(self, y):
+        return self._x + self._operator.matvec(y)
+
+    def pull_back(self, gradient):
+        return self._operator.rmatvec(gradient)
+
+
+def _subspace(x, choices):
+    return _Subspace(x, RandomSubspace(len(x), choices.subspace_dim, seed=choices.seed,
+                                       distribution=choices.subspace_distribution))

@@ -1,0 +1,53 @@
+"""Chooses the statistics of every batch normalization in a model, for as long as a block lasts."""
+
+import contextlib
+import functools
+
+import keras
+
+import models.normalization
+
+
+@contextlib.contextmanager
+def normalization_statistics(model, statistics, *, moments=None):
+    """Within the block every batch normalization of `model` evaluates with `statistics`.
+
+    Keras's own layers, subclasses and layers nested in sub-models are governed alike, whatever mode
+    they were built with and whether or not they are frozen; none updates its moving averages. The
+    layers call as before once the block ends.
+
+    Args:
+        model: A built `keras.Model`.
+        statistics: "batch" or "moving".
+        moments: With "batch", a dictionary that receives for each layer the mean and variance by
+            which it normalized.
+    """
+    layers = batch_normalizations(model)
+    try:
+        for layer in layers:
+            if statistics == "batch":
+                layer.call = functools.partial(_by_batch, layer, moments)
+            else:
+                layer.call = functools.partial(_by_moving_averages, layer)
+        yield
+    finally:
+        for layer in layers:
+            if "call" in vars(layer):
+                del layer.call
+
+
+def batch_normalizations(model):
+    """All batch normalization layers of `model`, nested ones too, each once."""
+    layers = model._flatten_layers(include_self=True, recursive=True)
+    return list({id(layer): layer for layer in layers
+                 if isinstance(layer, keras.layers.BatchNormalization)}.values())
+
+
+def _by_batch(layer, moments, inputs, training=None, mask=None):
+    if moments is not None:
+        moments[layer] = models.normalization.batch_moments(layer, inputs, mask=mask)
+    return models.normalization.normalize_by_batch(layer, inputs, mask=mask)
+
+
+def _by_moving_averages(layer, inputs, training=None, mask=None):
+    return keras.layers.BatchNormalization.call(layer, inputs, training=False, mask=mask)

@@ -1,0 +1,195 @@
+"""f, the mean cross-entropy of a model over a whole data set, and its gradient, as functions of x."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from models.weights import flatten_weights
+from replication.data import check_examples, partition
+from replication.errors import UserError
+from replication.sharpness.normalization import normalization_statistics
+
+
+class Objective:
+    """f(x) over all M examples, for x in R^n the flattened trainable weights of a model.
+
+    The set is passed in equal batches of at most `batch_size`, a fixed seeded random partition.
+    Forward and backward run in the model's own dtype inside one compiled function; losses and
+    gradients are accumulated in float64. Dropout is off. The model is never written to: its weights
+    are replaced by x for the length of a call only, and what a call would update is dropped.
+
+    Args:
+        model: A built `keras.Model` from inputs to class probabilities, or logits, [batch, classes].
+        inputs: Array [M, ...].
+        labels: Whole numbers [M] or [M, 1] in 0 ... classes - 1.
+        statistics: What every batch normalization uses: "batch" (default) or "moving".
+        batch_size: Upper bound of a batch, default 5,000; M is split as evenly as possible.
+        from_logits: Whether the model returns logits; False (default) for probabilities.
+        seed: Of the partition, default 0.
+
+    Attributes:
+        x: The model's weights when the objective was made, float64 [n].
+        size: M.
+        passes: How many passes over the data have been made.
+
+    Raises:
+        UserError: the model, inputs or labels do not fit; the message says which and why.
+    """
+
+    def __init__(self, model, inputs, labels, *, statistics="batch", batch_size=5000,
+                 from_logits=False, seed=0):
+        check_model(model)
+        classes = count_classes(model, inputs, from_logits=from_logits)
+        check_examples(inputs, labels, classes)
+        self._model = model
+        self._statistics = statistics
+        self._from_logits = from_logits
+        self._variables = list(model.trainable_variables)
+        self._sizes = [int(np.prod(v.shape)) for v in self._variables]
+        self.size = len(inputs)
+        self.passes = 0
+        order, bounds = partition(self.size, batch_size, seed)
+        self._order = tf.constant(order)
+        self._bounds = tf.constant(bounds)
+        self._inputs = tf.convert_to_tensor(inputs)
+        self._labels = tf.convert_to_tensor(np.asarray(labels).reshape(-1).astype(np.int32))
+        self.x = flatten_weights(model)
+        vector = [tf.TensorSpec([len(self.x)], tf.float64)]
+        self._value_and_gradient = tf.function(self._sum_loss_and_gradient, input_signature=vector)
+        self._value_and_accuracy = tf.function(self._sum_loss_and_hits, input_signature=vector)
+
+    @property
+    def dtype(self):
+        """NumPy dtype of the least precise trainable variable."""
+        return min((np.dtype(v.dtype) for v in self._variables), key=lambda d: d.itemsize)
+
+    def value_and_gradient(self, x):
+        """f(x) as a float and its gradient, float64 [n]."""
+        self.passes += 1
+        loss, gradient = self._value_and_gradient(x)
+        return float(loss), gradient.numpy()
+
+    def value(self, x):
+        """f(x) as a float."""
+        return self.value_and_accuracy(x)[0]
+
+    def value_and_accuracy(self, x):
+        """f(x) and the share of examples whose most probable class is their label, as floats."""
+        self.passes += 1
+        loss, accuracy = self._value_and_accuracy(x)
+        return float(loss), float(accuracy)
+
+    @tf.autograph.experimental.do_not_convert
+    def _sum_loss_and_gradient(self, x):
+        weights = self._unflatten(x)
+
+        def add_batch(batch, loss, gradients):
+            inputs, labels = self._batch(batch)
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(weights)
+                losses, _ = self._losses(weights, inputs, labels)
+                batch_loss = tf.reduce_sum(losses)
+            batch_gradients = tape.gradient(batch_loss, weights, unconnected_gradients="zero")
+            loss += tf.reduce_sum(tf.cast(losses, tf.float64))
+            gradients = [total + tf.cast(g, tf.float64) for total, g in zip(gradients, batch_gradients)]
+            return batch + 1, loss, gradients
+
+        zeros = [tf.zeros(v.shape, tf.float64) for v in self._variables]
+        loss, gradients = self._over_batches(add_batch, [tf.zeros([], tf.float64), zeros])
+        gradient = tf.concat([tf.reshape(g, [-1]) for g in gradients], axis=0)
+        return loss / self.size, gradient / self.size
+
+    @tf.autograph.experimental.do_not_convert
+    def _sum_loss_and_hits(self, x):
+        weights = self._unflatten(x)
+
+        def add_batch(batch, loss, hits):
+            inputs, labels = self._batch(batch)
+            losses, outputs = self._losses(weights, inputs, labels)
+            right = tf.equal(tf.argmax(outputs, axis=-1, output_type=tf.int32), labels)
+            return (batch + 1, loss + tf.reduce_sum(tf.cast(losses, tf.float64)),
+                    hits + tf.reduce_sum(tf.cast(right, tf.float64)))
+
+        loss, hits = self._over_batches(add_batch, [tf.zeros([], tf.float64)] * 2)
+        return loss / self.size, hits / self.size
+
+    def _over_batches(self, add_batch, totals):
+        batches = len(self._bounds) - 1
+        # One batch at a time: the activations of two would double the peak memory.
+        return tf.while_loop(lambda batch, *_: batch < batches, add_batch,
+                             [tf.constant(0), *totals], parallel_iterations=1)[1:]
+
+    def _batch(self, batch):
+        rows = self._order[self._bounds[batch]:self._bounds[batch + 1]]
+        return tf.gather(self._inputs, rows), tf.gather(self._labels, rows)
+
+    def _losses(self, weights, inputs, labels):
+        with _Evaluation(state_mapping=list(zip(self._variables, weights))) as evaluation, \
+                normalization_statistics(self._model, self._statistics):
+            outputs = self._model(inputs, training=False)
+        evaluation.check_not_random()
+        losses = keras.losses.sparse_categorical_crossentropy(labels, outputs, from_logits=self._from_logits)
+        return losses, outputs
+
+    def _unflatten(self, x):
+        parts = tf.split(x, self._sizes)
+        return [tf.cast(tf.reshape(part, v.shape), v.dtype) for part, v in zip(parts, self._variables)]
+
+
+class _Evaluation(keras.StatelessScope):
+    """A scope in which a call leaves no trace, and that notices draws from Keras's generators.
+
+    The scope drops the update of a seed, so a random layer would draw the same numbers in each
+    call: comparing two evaluations could not tell that f is random.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self._updated = []
+
+    def add_update(self, update):
+        self._updated.append(update[0])
+        super().add_update(update)
+
+    def check_not_random(self):
+        """Raises a UserError when a seed was advanced."""
+        if any("seed_generator" in variable.path for variable in self._updated):
+            raise UserError("the model draws random numbers in evaluation (dropout or noise that stays active); "
+                            "f must be deterministic: make the layer obey training=False")
+
+
+def check_model(model):
+    """Raises a UserError unless `model` is a built `keras.Model` from one input to [batch, classes]."""
+    if keras.backend.backend() != "tensorflow":
+        raise UserError(f"Keras runs on {keras.backend.backend()!r}; set KERAS_BACKEND=tensorflow")
+    if not isinstance(model, keras.Model):
+        raise UserError(f"model: expected a keras.Model of Keras 3, received {type(model).__name__}")
+    if not model.built:
+        raise UserError(f"model {model.name!r}: not built; call it once on a batch of inputs")
+    if not model.trainable_variables:
+        raise UserError(f"model {model.name!r}: has no trainable weights; there is nothing to perturb")
+
+
+def count_classes(model, inputs, *, from_logits):
+    """The number of outputs of `model`, from a call on a few of `inputs`.
+
+    Raises:
+        UserError: the model does not take such inputs, has another kind of output, or returns no
+            probabilities although `from_logits` is false.
+    """
+    if not len(inputs):
+        raise UserError("inputs: there are no examples")
+    with _Evaluation():
+        try:
+            outputs = model(tf.convert_to_tensor(inputs[:32]), training=False)
+        except (ValueError, tf.errors.InvalidArgumentError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"inputs of shape {np.shape(inputs)} do not fit model {model.name!r}: {reason}") from None
+    if not tf.is_tensor(outputs) or len(outputs.shape) != 2:
+        raise UserError(f"model {model.name!r}: expected one output of shape [batch, classes]")
+    rows = np.asarray(outputs, np.float64)
+    if not from_logits and np.all(np.isfinite(rows)) and (
+            rows.min() < 0 or not np.allclose(rows.sum(axis=-1), 1, atol=1e-2)):
+        raise UserError(f"model {model.name!r}: its outputs are no probabilities (negative, or their sum is "
+                        "not 1); give from_logits=True if they are logits")
+    return outputs.shape[-1]

@@ -1,0 +1,80 @@
+"""The random subspace of table 4: a tall random matrix that need not be stored."""
+
+import concurrent.futures
+import os
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse.linalg
+
+_BLOCK_ENTRIES = 2**20
+
+
+class RandomSubspace(scipy.sparse.linalg.LinearOperator):
+    """A in R^{n x p} with independent random entries, as a SciPy LinearOperator.
+
+    Rows come in blocks, each from a generator of its own that `seed` and the number of the block
+    decide. Where storing A would cost more than `budget` bytes the blocks are drawn anew in each
+    product; the matrix is the same either way. Entries are drawn in float32, products are float64.
+
+    Args:
+        n, p: The shape, 1 <= p <= n.
+        distribution: "normal" for N(0, 1) (default) or "uniform" on [-1, 1].
+        seed: Whole number that decides every entry.
+        budget: Bytes that may be spent on storing A, default 1 GiB.
+
+    Raises:
+        ValueError: p is not in 1 ... n, or the distribution is unknown.
+    """
+
+    def __init__(self, n, p, *, distribution="normal", seed=0, budget=2**30):
+        if not 1 <= p <= n:
+            raise ValueError(f"subspace_dim={p}: expected a whole number from 1 to n={n}")
+        if distribution not in ("normal", "uniform"):
+            raise ValueError(f"subspace_distribution={distribution!r}: expected 'normal' or 'uniform'")
+        super().__init__(dtype=np.float64, shape=(n, p))
+        self._distribution = distribution
+        self._seed = seed
+        self._starts = range(0, n, max(1, _BLOCK_ENTRIES // p))
+        self._stored = None
+        if 4 * n * p <= budget:
+            self._stored = list(self._parallel(self._draw))
+
+    def pseudo_inverse(self, x):
+        """A+ x, float64 [p], from the p x p Gram matrix; x is float64 [n]."""
+        gram = sum(self._parallel(self._gram_of_block))
+        return scipy.linalg.solve(gram, self.rmatvec(x), assume_a="pos")
+
+    def _matvec(self, y):
+        y = np.ravel(y)
+        return np.concatenate(list(self._parallel(lambda block: self._rows(block) @ y)))
+
+    def _rmatvec(self, x):
+        x = np.ravel(x)
+        return sum(self._parallel(lambda block: x[self._span(block)] @ self._rows(block)))
+
+    def _gram_of_block(self, block):
+        rows = self._rows(block)
+        return rows.T @ rows
+
+    def _rows(self, block):
+        rows = self._draw(block) if self._stored is None else self._stored[block]
+        return rows.astype(np.float64)
+
+    def _draw(self, block):
+        span = self._span(block)
+        generator = np.random.Generator(np.random.SFC64(np.random.SeedSequence((self._seed, block))))
+        shape = (span.stop - span.start, self.shape[1])
+        if self._distribution == "normal":
+            return generator.standard_normal(shape, dtype=np.float32)
+        return 2 * generator.random(shape, dtype=np.float32) - 1
+
+    def _span(self, block):
+        start = self._starts[block]
+        return slice(start, min(start + self._starts.step, self.shape[0]))
+
+    def _parallel(self, function):
+        # NumPy releases the interpreter's lock while it draws and multiplies. Results come in the
+        # order of the blocks, so sums do not depend on the number of threads.
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            yield from pool.map(function, range(len(self._starts)))

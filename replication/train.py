@@ -1,0 +1,34 @@
+"""Trains one network from x_0 to a minimizer and leaves the record in the workdir.
+
+    python -m replication.train --network=F1 --regime=LB --trial=0 --workdir=work
+"""
+
+import flags.data
+import flags.training
+import flags.workdir
+from replication import entry, records
+
+
+def main(argv):
+    """Trains the run that the flags describe and prints where its record is."""
+    run = flags.training.run(_resolve_jit_compile)
+    workdir = records.Workdir.create(flags.workdir.path())
+    from replication.training import train
+
+    record = train(run, workdir, data_dir=flags.data.DATA_DIR.value, tensorboard=flags.training.tensorboard(),
+                   verbose=entry.progress())
+    result = record.result
+    figures = result[run.statistics]
+    print(f"{record.folder}: {result['epochs']} epochs ({result['stop']}); "
+          f"f {figures['train_loss']:.4g}, accuracy {figures['train_accuracy']:.2%} on the training set, "
+          f"{figures['test_accuracy']:.2%} on the test set")
+
+
+def _resolve_jit_compile(mode, network):
+    from replication.training import jit_compile
+
+    return jit_compile(mode, network)
+
+
+if __name__ == "__main__":
+    entry.run(main)

@@ -1,0 +1,177 @@
+import importlib.util
+import json
+import logging
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from replication import data
+from replication.data import cache, images
+from replication.errors import MissingDataError, UserError
+
+ROOT = pathlib.Path(__file__).parents[2]
+ARRAYS = ("train_inputs.npy", "train_labels.npy", "test_inputs.npy", "test_labels.npy")
+
+
+def flip(path, position):
+    content = bytearray(path.read_bytes())
+    content[position] ^= 0xFF
+    path.write_bytes(content)
+
+
+def test_reading_keeps_inputs_and_labels_together(data_dir):
+    loaded = data.load("mnist", data_dir)
+    assert loaded.train_inputs.shape == (40, 28, 28, 1) and loaded.test_inputs.shape == (20, 28, 28, 1)
+    assert loaded.train_inputs.dtype == np.float32 and loaded.train_labels.dtype == np.int32
+    for inputs, labels, first in ((loaded.train_inputs, loaded.train_labels, 0),
+                                  (loaded.test_inputs, loaded.test_labels, 100)):
+        numbers = np.rint(inputs[:, 0, 0, 0] * 255).astype(int)
+        np.testing.assert_array_equal(inputs, np.broadcast_to(
+            (numbers / 255).astype(np.float32)[:, None, None, None], inputs.shape))
+        np.testing.assert_array_equal(labels, numbers % 10)
+        assert sorted(numbers) == list(range(first, first + len(labels)))
+
+
+def test_second_load_maps_the_same_arrays(data_dir):
+    decoded, mapped = data.load("mnist", data_dir), data.load("mnist", data_dir)
+    assert not isinstance(decoded.train_inputs, np.memmap)
+    for before, after in zip(decoded.arrays, mapped.arrays, strict=True):
+        assert isinstance(after, np.memmap) and not after.flags.writeable
+        np.testing.assert_array_equal(before, after)
+    assert decoded.to_json() == mapped.to_json()
+
+
+def test_decoding_again_gives_the_same_fingerprint(data_dir):
+    first = data.load("mnist", data_dir).fingerprint
+    (data_dir / "mnist/3.0.1-arrays/arrays.json").unlink()
+    assert data.load("mnist", data_dir).fingerprint == first
+
+
+def test_second_load_imports_neither_tensorflow_nor_tfds(data_dir):
+    data.load("mnist", data_dir)
+    script = """
+import sys
+from replication import configuration, data
+configuration.DATASETS["mnist"] = configuration.Dataset(40, 20, (28, 28, 1), 10)
+print(data.load("mnist", sys.argv[1]).fingerprint)
+assert not {"tensorflow", "tensorflow_datasets", "keras"} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", script, data_dir], check=True, cwd=ROOT, capture_output=True)
+
+
+def test_tfds_still_finds_its_version_beside_the_cache(data_dir):
+    import tensorflow_datasets as tfds
+
+    data.load("mnist", data_dir)
+    assert tfds.builder("mnist", data_dir=data_dir).data_path.name == "3.0.1"
+    assert tfds.builder("mnist:3.*.*", data_dir=data_dir).data_path.name == "3.0.1"
+
+
+@pytest.mark.parametrize("file", ARRAYS)
+@pytest.mark.parametrize("damage", [
+    lambda path: flip(path, path.stat().st_size - 1),
+    lambda path: flip(path, 20),
+    lambda path: os.truncate(path, path.stat().st_size - 1),
+    lambda path: os.truncate(path, 0),
+    lambda path: path.unlink(),
+], ids=["byte", "header", "truncated", "empty", "missing"])
+def test_damaged_cache_is_named(data_dir, file, damage):
+    data.load("mnist", data_dir)
+    folder = data_dir / "mnist/3.0.1-arrays"
+    damage(folder / file)
+    with pytest.raises(UserError, match="remove the folder") as raised:
+        data.load("mnist", data_dir)
+    assert str(raised.value).startswith(f"{folder / file}: damaged")
+
+
+def test_damaged_fingerprint_is_noticed(data_dir):
+    data.load("mnist", data_dir)
+    path = data_dir / "mnist/3.0.1-arrays/arrays.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "fingerprint": "0" * 64}))
+    with pytest.raises(UserError, match="arrays.json: damaged"):
+        data.load("mnist", data_dir)
+
+
+def test_arrays_without_a_description_are_no_cache(tmp_path):
+    (tmp_path / ARRAYS[0]).write_bytes(b"half")
+    assert cache.read(tmp_path, "mnist") is None
+
+
+def test_without_room_for_a_cache_the_data_are_decoded(data_dir, caplog):
+    (data_dir / "mnist/3.0.1-arrays").write_text("not a folder")
+    with caplog.at_level(logging.WARNING, logger="absl"):
+        first, second = data.load("mnist", data_dir), data.load("mnist", data_dir)
+    assert first.fingerprint == second.fingerprint
+    assert "cannot be kept there" in caplog.text
+
+
+@pytest.mark.parametrize("file, damage", [
+    ("mnist-train.tfrecord-00000-of-00001", lambda path: flip(path, 1000)),
+    ("mnist-train.tfrecord-00000-of-00001", lambda path: os.truncate(path, 1000)),
+    ("mnist-test.tfrecord-00000-of-00001", lambda path: os.truncate(path, 0)),
+    ("mnist-test.tfrecord-00000-of-00001", lambda path: path.unlink()),
+    ("dataset_info.json", lambda path: os.truncate(path, 100)),
+    ("features.json", lambda path: os.truncate(path, 100)),
+], ids=["byte", "truncated", "empty", "missing", "info", "features"])
+def test_damaged_tfds_data_is_named(data_dir, file, damage):
+    damage(data_dir / "mnist/3.0.1" / file)
+    with pytest.raises(UserError, match="remove the folder and run `python -m rep") as raised:
+        data.load("mnist", data_dir)
+    assert str(raised.value).startswith(f"{data_dir}/mnist/3.0.1: damaged")
+    assert "\n" not in str(raised.value)
+    assert not (data_dir / "mnist/3.0.1-arrays").exists()
+
+
+def test_incomplete_tfds_folder_is_named(data_dir):
+    (data_dir / "mnist/3.0.1/dataset_info.json").unlink()
+    for use in (data.load, data.prepare):
+        with pytest.raises(UserError, match="3.0.1: incomplete .* remove the folder"):
+            use("mnist", data_dir)
+
+
+def test_missing_data_name_the_command(tmp_path):
+    with pytest.raises(MissingDataError) as raised:
+        data.load("mnist", tmp_path / "none")
+    command = f"`python -m replication.prepare_data --dataset=mnist --data_dir={tmp_path}/none`"
+    assert command in str(raised.value)
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_file_as_data_dir_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="^data_dir=.*/file: a file; give the folder"):
+        data.load("mnist", tmp_path / "file")
+
+
+def test_default_folder_is_that_of_tfds(monkeypatch, tmp_path):
+    from tensorflow_datasets.core import constants
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for value in (None, str(tmp_path / "elsewhere")):
+        if value:
+            monkeypatch.setenv("TFDS_DATA_DIR", value)
+        else:
+            monkeypatch.delenv("TFDS_DATA_DIR", raising=False)
+        assert str(images.resolve_data_dir()) == constants.get_default_data_dir()
+    assert images.resolve_data_dir("~/sets") == tmp_path / "sets"
+
+
+@pytest.mark.skipif("REPLICATION_DATA_DIR" not in os.environ,
+                    reason="set REPLICATION_DATA_DIR to a folder where TFDS has prepared mnist")
+def test_mnist_itself():
+    loaded = data.load("mnist", os.environ["REPLICATION_DATA_DIR"])
+    assert loaded.to_json() == {
+        "name": "mnist", "training_size": 60_000, "test_size": 10_000,
+        "fingerprint": "4e99b47a1a4169e6dc74b8b18d64410b9c06670a7df4eb90bad6aa68cfe9aace"}
+    assert np.bincount(loaded.train_labels).tolist() == [
+        5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    assert np.bincount(loaded.test_labels).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    assert loaded.train_inputs.max() == 1 and abs(loaded.train_inputs.mean() - 0.1307) < 1e-4
+
+
+def test_tfds_finds_a_package_that_it_does_not_declare():
+    assert importlib.util.find_spec("importlib_resources")

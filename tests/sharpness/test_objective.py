@@ -1,0 +1,86 @@
+"""f, its gradient, its batches."""
+
+import keras
+import numpy as np
+import pytest
+
+import models
+from models.weights import assign_weights, flatten_weights
+from replication.data import partition
+from replication.sharpness import Objective
+from tests.sharpness import cases
+
+
+def _data(examples=210, features=6):
+    generator = np.random.default_rng(0)
+    return generator.normal(size=(examples, features)).astype("float32"), np.arange(examples) % 3
+
+
+def test_gradient_against_finite_differences_in_float64():
+    keras.config.set_dtype_policy("float64")
+    try:
+        model = cases.normalized_network(models.BatchNormalization(dtype="float64"))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    inputs, labels = _data()
+    objective = Objective(model, inputs.astype("float64"), labels, batch_size=50)
+    loss, gradient = objective.value_and_gradient(objective.x)
+    assert loss == pytest.approx(objective.value(objective.x), rel=1e-14)
+    for i in np.random.default_rng(1).choice(len(objective.x), 20, replace=False):
+        step = np.zeros_like(objective.x)
+        step[i] = 1e-6
+        difference = (objective.value(objective.x + step) - objective.value(objective.x - step)) / 2e-6
+        assert gradient[i] == pytest.approx(difference, abs=1e-8)
+
+
+@pytest.mark.parametrize("statistics", ["batch", "moving"])
+def test_equals_evaluate_in_the_same_mode_and_batches(statistics):
+    model = cases.normalized_network(models.BatchNormalization(statistics=statistics), dropout=0.5)
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    inputs, labels = _data()
+    model.fit(inputs, labels, epochs=3, batch_size=70, verbose=0)
+    order, _ = partition(len(inputs), 70)
+    loss, accuracy = model.evaluate(inputs[order], labels[order], batch_size=70, verbose=0)
+    objective = Objective(model, inputs, labels, statistics=statistics, batch_size=70)
+    ours = objective.value_and_accuracy(flatten_weights(model))
+    assert ours == pytest.approx((loss, accuracy), rel=1e-5)
+
+
+def test_is_a_function_of_x_alone():
+    model = cases.normalized_network(models.BatchNormalization())
+    inputs, labels = _data()
+    objective = Objective(model, inputs, labels)
+    x = objective.x + 0.01
+    value = objective.value(x)
+    assign_weights(model, x)
+    assert Objective(model, inputs, labels).value(flatten_weights(model)) == pytest.approx(value, rel=1e-6)
+    assert value != objective.value(objective.x)
+
+
+def test_class_sorted_data_give_the_same_f_as_shuffled():
+    """Batches sorted by class would have statistics of one class only."""
+    generator = np.random.default_rng(0)
+    labels = np.repeat(np.arange(3), 2000)
+    inputs = (generator.normal(size=(6000, 6)) + 2 * labels[:, None]).astype("float32")
+    model = cases.normalized_network(models.BatchNormalization())
+    model.compile("adam", "sparse_categorical_crossentropy")
+    order = generator.permutation(6000)
+    model.fit(inputs[order], labels[order], epochs=2, batch_size=500, verbose=0)
+    x = flatten_weights(model)
+    sorted_loss, sorted_accuracy = Objective(model, inputs, labels, batch_size=500).value_and_accuracy(x)
+    loss, accuracy = Objective(model, inputs[order], labels[order], batch_size=500).value_and_accuracy(x)
+    assert sorted_loss == pytest.approx(loss, rel=0.02)
+    assert sorted_accuracy == pytest.approx(accuracy, abs=0.01)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    assert model.evaluate(inputs, labels, batch_size=500, verbose=0) > 1.5 * loss
+
+
+def test_gradient_reaches_weights_at_confident_minimizers():
+    """Probabilities clipped at 1e-7 would have no gradient where the network is sure."""
+    inputs = np.array([[1.0], [-1.0]] * 10, "float32")
+    labels = np.array([0, 1] * 10)
+    model = cases.regression_model(np.array([18.0, -18.0, 0.0, 0.0]), 1, dtype="float32")
+    _, gradient = Objective(model, inputs, labels).value_and_gradient(flatten_weights(model))
+    expected = cases.loss_and_gradient(np.array([18.0, -18.0, 0.0, 0.0]), inputs, labels)[1]
+    assert 0 < np.abs(expected).max() < 1e-12
+    assert gradient[:2] == pytest.approx(expected[:2], rel=1e-3)
