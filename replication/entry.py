@@ -6,7 +6,7 @@ Entry scripts import TensorFlow inside `main`, so that `--help` and a wrong flag
 import os
 import sys
 
-from absl import app, logging
+from absl import app, flags, logging
 
 from replication.errors import UserError
 
@@ -15,6 +15,11 @@ EXIT_ERROR = 1
 
 def run(main):
     """Parses the flags and runs `main(argv)`; its return value, if any, is the exit code."""
+    # `--help` lists the flags of the script itself; ours are defined in modules of their own.
+    for module, defined in flags.FLAGS.flags_by_module_dict().items():
+        if module.startswith("flags."):
+            for flag in defined:
+                flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
     app.run(lambda argv: _guarded(main, argv))
 
 

@@ -10,6 +10,10 @@ import scipy.optimize
 # to their bounds. The rest have gradients so small that no scale of use reaches theirs.
 _REACHING_SHARE = 0.999
 
+# Evaluations for each iteration that a start may spend. Ten iterations take 11 to 15; a line search
+# lost in rounding noise would take 20 by itself.
+_EVALUATIONS_PER_ITERATION = 2
+
 
 @dataclasses.dataclass(frozen=True)
 class Maximum:
@@ -44,10 +48,11 @@ def maximize(value_and_gradient, box, *, iterations=10, starts=1, seed=0, at_zer
     and skips every quasi-Newton update where -f is concave, so that without scaling it hardly leaves
     y = 0 and reports a rise of almost nothing. f is therefore multiplied by a factor, chosen from
     the gradient at each start, with which the first projected step reaches the bounds; multiplying
-    f by a constant changes nothing then. The solver's tolerances are 0: it stops after `iterations`,
-    at a corner where no coordinate can rise, or where a line search finds no rise.
+    f by a constant changes nothing then. The solver's tolerances are 0: it stops after `iterations`
+    or twice as many evaluations, at a corner where no coordinate can rise, or where a line search
+    finds no rise.
 
-    A start that stops early spends its remaining iterations from other points: the mirror image of
+    A start that stops early spends what is left from other points: the mirror image of
     its best point (at a minimizer the sign of the gradient is an accident), then the best point with
     random coordinates mirrored, and a random point of the box where nothing has risen yet, as where
     the gradient at y = 0 vanishes.
@@ -110,9 +115,13 @@ def reaching_scale(gradient, box):
     return float(steps[order[np.searchsorted(share, _REACHING_SHARE * share[-1])]])
 
 
+class _BudgetSpentError(Exception):
+    """Ends a call of the solver whose start has no evaluations left."""
+
+
 @dataclasses.dataclass(frozen=True)
 class _Ascent:
-    """One call of the solver: where it ended, at which value, with which factor on f, and why."""
+    """One call of the solver: its best point and value, the factor on f, and why it ended."""
 
     y: np.ndarray
     value: float
@@ -158,8 +167,9 @@ class _Search:
     def climb(self, start, iterations, generator):
         """The best ascent from `start` and, while iterations are left, from points near the best."""
         ascents, left, y = [], iterations, start
-        while left > 0:
-            ascents.append(self._ascend(y, left))
+        last_evaluation = self.evaluations + _EVALUATIONS_PER_ITERATION * iterations
+        while left > 0 and self.evaluations < last_evaluation:
+            ascents.append(self._ascend(y, left, last_evaluation))
             left -= max(1, ascents[-1].iterations)
             best = max(ascents, key=lambda ascent: ascent.value)
             y = self._another_point(best.y, generator, mirror=len(ascents) == 1)
@@ -172,29 +182,35 @@ class _Search:
             return -y
         return np.where(generator.random(y.shape) < generator.uniform(0, 0.5), -y, y)
 
-    def _ascend(self, start, iterations):
-        value, gradient = self.evaluate(start)
+    def _ascend(self, start, iterations, last_evaluation):
+        y, (value, gradient) = start, self.evaluate(start)
         scale = reaching_scale(gradient, self._box)
         if scale == 0:
             return _Ascent(start, value, 0.0, 0, "the gradient is 0 everywhere")
         setup_began = time.perf_counter()
 
-        def negative(y):
-            nonlocal setup_began
+        def negative(point):
+            nonlocal setup_began, y, value
             if setup_began is not None:
                 self._in_setup += time.perf_counter() - setup_began
                 setup_began = None
-            value, gradient = self.evaluate(y)
-            return -scale * value, -scale * gradient
+            if self.evaluations >= last_evaluation:
+                raise _BudgetSpentError
+            here, slope = self.evaluate(point)
+            if here > value:
+                y, value = self._last[0], here
+            return -scale * here, -scale * slope
 
         bounds = list(zip((-self._box.half_widths).tolist(), self._box.half_widths.tolist()))
-        # Unlike `minimize`, this front end hands the bounds to the solver without converting them
-        # to another form and back, which takes seconds for a million variables.
-        y, lowest, solution = scipy.optimize.fmin_l_bfgs_b(
-            negative, start, bounds=bounds, maxiter=iterations, maxfun=100 * iterations, factr=0, pgtol=0,
-        )
+        try:
+            # Unlike `minimize`, this front end hands the bounds to the solver without converting
+            # them to another form and back, which takes seconds for a million variables.
+            *_, solution = scipy.optimize.fmin_l_bfgs_b(
+                negative, start, bounds=bounds, maxiter=iterations, maxfun=10**6, factr=0, pgtol=0)
+        except _BudgetSpentError:
+            return _Ascent(y, value, scale, iterations, "STOP: TOTAL NO. OF EVALUATIONS REACHED LIMIT")
         status = f"{solution['task']} after {solution['nit']} iterations"
-        return _Ascent(y, -lowest / scale, scale, solution["nit"], status)
+        return _Ascent(y, value, scale, solution["nit"], status)
 
     def seconds(self):
         """The time since the search began, by where it went."""

@@ -40,7 +40,7 @@ class Objective:
                  from_logits=False, seed=0):
         check_model(model)
         classes = count_classes(model, inputs, from_logits=from_logits)
-        check_examples(inputs, labels, classes)
+        inputs, labels = check_examples(inputs, labels, classes)
         self._model = model
         self._statistics = statistics
         self._from_logits = from_logits
@@ -52,7 +52,7 @@ class Objective:
         self._order = tf.constant(order)
         self._bounds = tf.constant(bounds)
         self._inputs = tf.convert_to_tensor(inputs)
-        self._labels = tf.convert_to_tensor(np.asarray(labels).reshape(-1).astype(np.int32))
+        self._labels = tf.convert_to_tensor(labels)
         self.x = flatten_weights(model)
         vector = [tf.TensorSpec([len(self.x)], tf.float64)]
         self._value_and_gradient = tf.function(self._sum_loss_and_gradient, input_signature=vector)

@@ -63,16 +63,15 @@ def test_class_sorted_data_give_the_same_f_as_shuffled():
     labels = np.repeat(np.arange(3), 2000)
     inputs = (generator.normal(size=(6000, 6)) + 2 * labels[:, None]).astype("float32")
     model = cases.normalized_network(models.BatchNormalization())
-    model.compile("adam", "sparse_categorical_crossentropy")
+    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
     order = generator.permutation(6000)
-    model.fit(inputs[order], labels[order], epochs=2, batch_size=500, verbose=0)
+    model.fit(inputs[order], labels[order], epochs=5, batch_size=500, verbose=0)
     x = flatten_weights(model)
     sorted_loss, sorted_accuracy = Objective(model, inputs, labels, batch_size=500).value_and_accuracy(x)
     loss, accuracy = Objective(model, inputs[order], labels[order], batch_size=500).value_and_accuracy(x)
     assert sorted_loss == pytest.approx(loss, rel=0.02)
     assert sorted_accuracy == pytest.approx(accuracy, abs=0.01)
-    model.compile("adam", "sparse_categorical_crossentropy")
-    assert model.evaluate(inputs, labels, batch_size=500, verbose=0) > 1.5 * loss
+    assert model.evaluate(inputs, labels, batch_size=500, verbose=0) > 1.5 * loss, "the trap is real"
 
 
 def test_gradient_reaches_weights_at_confident_minimizers():

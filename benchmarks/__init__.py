@@ -1,0 +1,1 @@
+"""Side-by-side ratios against named peers, each measured in one run on one machine."""

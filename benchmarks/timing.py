@@ -1,0 +1,89 @@
+"""Ratios of interleaved timings, the rate of a large matrix product, and the machine they belong to."""
+
+import pathlib
+import platform
+import statistics
+import time
+
+import tensorflow as tf
+
+from replication import versions
+
+
+def seconds(action):
+    """The wall-clock seconds that `action()` takes."""
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
+
+
+def interleaved(actions, *, rounds):
+    """Times every action once a round, so that what else the machine does falls on all alike.
+
+    Args:
+        actions: Dictionary from names to functions without arguments. Each is called once before
+            the clock starts, to compile and to warm up.
+        rounds: Number of rounds.
+
+    Returns:
+        A dictionary from the names to the seconds of each round, float [rounds].
+    """
+    for action in actions.values():
+        action()
+    times = {name: [] for name in actions}
+    for _ in range(rounds):
+        for name, action in actions.items():
+            times[name].append(seconds(action))
+    return times
+
+
+def median_ratio(ours, peer):
+    """The median over the rounds of ours / peer."""
+    return statistics.median(a / b for a, b in zip(ours, peer, strict=True))
+
+
+def row(what, ours, peer, *, goal=None):
+    """A row of the table: two lists of seconds by round, and the goal for their ratio if there is one."""
+    return filled_row(what, f"{statistics.median(ours):.3g} s", f"{statistics.median(peer):.3g} s",
+                      median_ratio(ours, peer), goal=goal)
+
+
+def filled_row(what, ours, peer, ratio, *, goal=None):
+    """A row of the table from what its cells say; `ratio` is None where there is no peer."""
+    met = "-" if goal is None or ratio is None else "yes" if ratio <= goal else "no"
+    return {"what": what, "ours": ours, "peer": peer, "ratio": ratio, "goal": goal, "met": met}
+
+
+class LargeProduct:
+    """tf.matmul of two square float32 matrices, repeated to take about as long as a given work.
+
+    Args:
+        size: Rows of a matrix.
+        flops: Floating-point operations of the work.
+    """
+
+    def __init__(self, size, *, flops):
+        self._factors = [tf.random.stateless_uniform([size, size], (0, i), -1.0, 1.0) for i in range(2)]
+        self._multiply = tf.function(tf.matmul)
+        self._repetitions = max(1, round(flops / (2 * size**3)))
+        self.flops = self._repetitions * 2 * size**3
+
+    def __call__(self):
+        for _ in range(self._repetitions):
+            product = self._multiply(*self._factors)
+        # Waits for an asynchronous device.
+        product[0, 0].numpy()
+
+
+def machine():
+    """The processor's model and what `versions.machine` says."""
+    return {"processor": _processor_model(), **versions.machine()}
+
+
+def _processor_model():
+    path = pathlib.Path("/proc/cpuinfo")
+    if path.exists():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown"

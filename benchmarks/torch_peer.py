@@ -1,0 +1,65 @@
+"""The same f and gradient in PyTorch: the named peer of a pass."""
+
+import importlib.util
+
+import numpy as np
+
+
+def version():
+    """PyTorch's version, or None where it is not installed."""
+    if importlib.util.find_spec("torch") is None:
+        return None
+    import torch
+
+    return torch.__version__
+
+
+class TorchObjective:
+    """f and its gradient over a set by a stack of Linear, BatchNorm1d and ReLU, and a last Linear.
+
+    Normalization uses the statistics of the batch and keeps no averages. The examples lie in the
+    order of the partition beforehand, and gradients add up in float32: both spare PyTorch work.
+
+    Args:
+        x: The weights, float [n], in the order kernel, bias, gamma, beta, layer by layer.
+        widths: Numbers of inputs, hidden units and classes: [784, 512, ..., 10].
+        inputs: float32 [M, widths[0]], in the order of evaluation.
+        labels: Whole numbers [M].
+        epsilon: Of the normalization.
+        threads: Threads within an operation.
+    """
+
+    def __init__(self, x, widths, inputs, labels, *, epsilon, threads):
+        import torch
+
+        torch.set_num_threads(threads)
+        self._torch = torch
+        layers = []
+        for fan_in, fan_out in zip(widths[:-2], widths[1:-1], strict=True):
+            layers += [torch.nn.Linear(fan_in, fan_out),
+                       torch.nn.BatchNorm1d(fan_out, eps=epsilon, track_running_stats=False), torch.nn.ReLU()]
+        self._network = torch.nn.Sequential(*layers, torch.nn.Linear(*widths[-2:]))
+        self._assign(x)
+        self._inputs = torch.from_numpy(inputs)
+        self._labels = torch.from_numpy(labels.astype(np.int64))
+
+    def value_and_gradient(self, boundaries):
+        """f as a float and its gradient, float32 [n], over the batches between the boundaries [k + 1]."""
+        self._network.zero_grad()
+        total = 0.0
+        for start, stop in zip(boundaries[:-1], boundaries[1:], strict=True):
+            logits = self._network(self._inputs[start:stop])
+            loss = self._torch.nn.functional.cross_entropy(logits, self._labels[start:stop], reduction="sum")
+            loss.backward()
+            total += loss.item()
+        size = len(self._labels)
+        # PyTorch keeps a kernel as [outputs, inputs].
+        parts = [p.grad.T.reshape(-1) if p.ndim == 2 else p.grad for p in self._network.parameters()]
+        return total / size, self._torch.cat(parts).numpy() / size
+
+    def _assign(self, x):
+        weights = self._torch.from_numpy(np.asarray(x, np.float32))
+        with self._torch.no_grad():
+            for parameter in self._network.parameters():
+                part, weights = weights[:parameter.numel()], weights[parameter.numel():]
+                parameter.copy_(part.reshape(parameter.T.shape).T if parameter.ndim == 2 else part)

@@ -1,0 +1,115 @@
+"""The judged entries of a table as CSV, JSON, Markdown and LaTeX."""
+
+import csv
+import io
+import itertools
+import json
+import math
+
+import tabulate
+
+from replication.report import formatting
+
+FIELDS = ("table", "network", "data", "configuration", "entry", "unit", "ours", "ours_deviation", "ours_trials",
+          "paper", "paper_deviation", "paper_trials", "difference", "welch_p", "verdict", "note")
+NOTE = "Mean ± sample standard deviation (number of trials)."
+_LATEX = {"±": r"$\pm$", "ε": r"$\varepsilon$", "−": "$-$", "–": "--", "∞": r"$\infty$"}
+
+
+def files(title, entries):
+    """The content of a table's files.
+
+    Args:
+        title: The table's title.
+        entries: Its `verdicts.Entry`s.
+
+    Returns:
+        {extension: text} for "csv" and "json" (an object an entry, unrounded), "md" and "tex" (the
+        paper's layout, ours above the paper's).
+    """
+    flat = [record(entry) for entry in entries]
+    number = entries[0].table
+    header, lines = layout(entries)
+    return {
+        "csv": _csv(flat),
+        "json": json.dumps({"table": number, "title": title, "entries": flat}, indent=1, allow_nan=False) + "\n",
+        "md": f"Table {number}. {title}. {NOTE}\n\n{_text(header, lines, 'pipe')}\n",
+        "tex": _latex(number, title, header, lines),
+    }
+
+
+def record(entry):
+    """An entry as a flat dictionary with the keys FIELDS; what is absent or infinite is None."""
+    ours = entry.ours
+    values = (
+        entry.table, entry.network, entry.dataset, entry.label, entry.name, formatting.UNITS[entry.kind],
+        ours and ours.mean, ours and ours.deviation, ours and ours.trials,
+        entry.paper.mean, entry.paper.deviation, entry.paper.trials,
+        entry.difference, entry.p_value, entry.verdict, entry.note,
+    )
+    return {name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in zip(FIELDS, values)}
+
+
+def by_row(entries):
+    """The entries grouped by network, data set and label: a list of lists, in order."""
+    return [list(group) for _, group in itertools.groupby(entries, lambda e: (e.network, e.dataset, e.label))]
+
+
+def layout(entries):
+    """The paper's layout: a column an entry, and for each row ours, the paper's and the verdict.
+
+    Returns:
+        The headings, and the lines as lists of strings.
+    """
+    rows = by_row(entries)
+    labelled = any(entry.label for entry in entries)
+    header = ["network", "data"] + ["configuration"] * labelled + [""] + [entry.heading for entry in rows[0]]
+    lines = []
+    for row in rows:
+        first = row[0]
+        title = [first.network, first.dataset or formatting.UNKNOWN] + [first.label] * labelled
+        blank = [""] * len(title)
+        nothing = all(entry.ours is None for entry in row)
+        lines += [
+            [*title, "ours", *("missing" if nothing else formatting.entry_value(entry, entry.ours) for entry in row)],
+            [*blank, "paper", *(formatting.entry_value(entry, entry.paper) for entry in row)],
+        ]
+        if not nothing:
+            lines.append([*blank, "verdict", *(formatting.verdict(entry) for entry in row)])
+    return header, lines
+
+
+def comparison(entries):
+    """A line an entry, for a terminal; networks without any run are left out.
+
+    Returns:
+        The text of the table.
+    """
+    lines = [
+        [" ".join(filter(None, (entry.network, entry.dataset, f"({entry.label})" if entry.label else ""))),
+         entry.heading, formatting.entry_value(entry, entry.ours), formatting.entry_value(entry, entry.paper),
+         formatting.difference(entry.difference), formatting.probability(entry.p_value), formatting.verdict(entry)]
+        for entry in entries if entry.dataset
+    ]
+    return _text(["network", "entry", "ours", "paper", "difference", "Welch p", "verdict"], lines, "simple")
+
+
+def _csv(flat):
+    text = io.StringIO()
+    writer = csv.DictWriter(text, FIELDS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(flat)
+    return text.getvalue()
+
+
+def _latex(number, title, header, lines):
+    caption = f"{title}. {NOTE}".replace("%", r"\%")
+    text = "\n".join([
+        "% needs \\usepackage{booktabs}", r"\begin{table}", r"\centering", rf"\caption{{{caption}}}",
+        rf"\label{{tab:table{number}}}", _text(header, lines, "latex_booktabs"), r"\end{table}", ""])
+    return text.translate(str.maketrans(_LATEX))
+
+
+def _text(header, lines, style):
+    return tabulate.tabulate(lines, headers=header, tablefmt=style, disable_numparse=True)

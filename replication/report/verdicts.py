@@ -1,0 +1,208 @@
+"""Whether an entry of a table replicates the paper's.
+
+The margins are fixed in advance and do not depend on our own scatter:
+
+- A value is `replicated` if it lies within a fixed margin of the paper's mean (0.5 points of accuracy,
+  a factor of 2 in sharpness), or within two of the paper's own standard deviations. Failing that it is
+  `same direction` if SB and LB differ in the direction in which the paper's do, else `not replicated`.
+- A contrast, the gap SB - LB or the ratio LB / SB of the means, is `replicated` if it lies between half
+  and twice the paper's. Failing that it is `same direction` if its sign (a gap above 0, a ratio above 1)
+  is the paper's, else `not replicated`.
+- On other data than the paper's there is nothing to compare a value with: it is `not judged`, and a
+  contrast is `same direction` or `not replicated`, by its sign alone.
+- An entry without a run or measurement is `missing`.
+
+Welch's t-test is for information and decides nothing: with few trials it rarely rejects, and a test
+that fails to reject is no evidence of agreement. An equivalence margin is.
+"""
+
+import collections
+import dataclasses
+import math
+
+from replication import configuration
+from replication.report.summary import Summary, summarize, welch
+
+REPLICATED = "replicated"
+SAME_DIRECTION = "same direction"
+NOT_REPLICATED = "not replicated"
+NOT_JUDGED = "not judged"
+MISSING = "missing"
+VERDICTS = (REPLICATED, SAME_DIRECTION, NOT_REPLICATED, NOT_JUDGED, MISSING)
+
+ACCURACY_MARGIN = 0.5
+FACTOR = 2
+DEVIATIONS = 2
+_ROUNDING = 1e-9
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """An entry of a table beside the paper's.
+
+    Attributes:
+        table: Number of the table.
+        network, dataset, label: As in `experiments.Row`; the data set is "" for a network without runs.
+        name: Name of the column or contrast.
+        heading: Its heading.
+        kind: "accuracy", "sharpness", "gap" or "ratio".
+        ours, paper: `Summary`s, or None; those of a contrast have no deviation.
+        difference: ours - paper, or None where the two are not comparable.
+        p_value: Of Welch's t-test, or None.
+        verdict: One of VERDICTS.
+        note: Why an entry is not judged; "" otherwise.
+    """
+
+    table: int
+    network: str
+    dataset: str
+    label: str
+    name: str
+    heading: str
+    kind: str
+    ours: Summary | None
+    paper: Summary
+    difference: float | None
+    p_value: float | None
+    verdict: str
+    note: str = ""
+
+
+def judge(table, rows, paper):
+    """The entries of a table, judged.
+
+    Args:
+        table: Module of a table, for its NUMBER, COLUMNS and CONTRASTS.
+        rows: Its `experiments.Row`s.
+        paper: The paper's values, {network: {column: Summary}}.
+
+    Returns:
+        A list of `Entry`: for each network of the paper its rows, or, where it has none, one row of
+        missing entries; in a row the columns and then the contrasts.
+    """
+    entries = []
+    for network, expected in paper.items():
+        found = [(row.dataset, row.label, {name: summarize(values) for name, values in row.values.items()})
+                 for row in rows if row.network == network]
+        for dataset, label, ours in found or [("", "", {})]:
+            entries += _row(table, (table.NUMBER, network, dataset, label), ours, expected)
+    return entries
+
+
+def count(entries):
+    """How many entries have each of VERDICTS, as a dictionary in their order."""
+    counted = collections.Counter(entry.verdict for entry in entries)
+    return {verdict: counted[verdict] for verdict in VERDICTS}
+
+
+def judged_by_direction(entry):
+    """Whether an entry comes from runs on other data than the paper's."""
+    return entry.dataset not in ("", _papers_dataset(entry.network, entry.dataset))
+
+
+def value_verdict(kind, ours, paper, *, same_direction):
+    """The verdict on a value that runs on the paper's data have given.
+
+    Args:
+        kind: "accuracy" or "sharpness".
+        ours, paper: `Summary`s.
+        same_direction: Whether SB and LB differ as the paper's do.
+    """
+    difference = abs(ours.mean - paper.mean)
+    if kind == "accuracy":
+        equivalent = _at_most(difference, ACCURACY_MARGIN)
+    else:
+        equivalent = _within_factor(ours.mean, paper.mean)
+    if equivalent or _at_most(difference, DEVIATIONS * paper.deviation):
+        return REPLICATED
+    return SAME_DIRECTION if same_direction else NOT_REPLICATED
+
+
+def contrast_verdict(kind, ours, paper, *, papers_data=True):
+    """The verdict on a contrast.
+
+    Args:
+        kind: "gap" (SB - LB) or "ratio" (LB / SB).
+        ours, paper: Floats.
+        papers_data: Whether the runs are on the paper's data set.
+    """
+    if papers_data and _within_factor(ours, paper):
+        return REPLICATED
+    neutral = 0 if kind == "gap" else 1
+    return SAME_DIRECTION if _sign(ours - neutral) == _sign(paper - neutral) else NOT_REPLICATED
+
+
+def contrast(kind, small, large):
+    """SB - LB for a "gap", LB / SB for a "ratio": infinite over 0, and 1 if both are 0."""
+    if kind == "gap":
+        return small - large
+    if small == 0:
+        return math.inf if large > 0 else 1.0
+    return large / small
+
+
+def _row(table, key, ours, paper):
+    _, network, dataset, _ = key
+    own = _papers_dataset(network, dataset)
+    papers_data = dataset == own
+    pairs = _pairs(table.COLUMNS)
+    entries = []
+    for column in table.COLUMNS:
+        value, expected = ours.get(column.name), paper[column.name]
+        frame = (*key, column.name, column.heading, column.kind, value, expected)
+        if value is None:
+            entries.append(Entry(*frame, None, None, MISSING))
+        elif not papers_data:
+            entries.append(Entry(*frame, None, None, NOT_JUDGED, f"{dataset}, not {own.upper()}"))
+        else:
+            verdict = value_verdict(column.kind, value, expected,
+                                    same_direction=_same_direction(pairs.get(column.quantity), ours, paper))
+            entries.append(Entry(*frame, value.mean - expected.mean, welch(value, expected), verdict))
+    for item in table.CONTRASTS:
+        small, large = pairs[item.quantity]
+        expected = contrast(item.kind, paper[small].mean, paper[large].mean)
+        frame = (*key, item.name, item.heading, item.kind)
+        published = Summary(expected, None, min(paper[small].trials, paper[large].trials))
+        if not (ours.get(small) and ours.get(large)):
+            entries.append(Entry(*frame, None, published, None, None, MISSING))
+            continue
+        value = contrast(item.kind, ours[small].mean, ours[large].mean)
+        entries.append(Entry(
+            *frame, Summary(value, None, min(ours[small].trials, ours[large].trials)), published,
+            value - expected if papers_data else None, None,
+            contrast_verdict(item.kind, value, expected, papers_data=papers_data),
+            "" if papers_data else f"direction only: {dataset}, not {own.upper()}"))
+    return entries
+
+
+def _papers_dataset(network, default):
+    return configuration.NETWORKS[network].dataset if network in configuration.NETWORKS else default
+
+
+def _pairs(columns):
+    """By quantity, the names of its SB and its LB column, where there are both."""
+    names = {(column.quantity, column.regime): column.name for column in columns}
+    return {quantity: (small, names[quantity, "LB"]) for (quantity, regime), small in names.items()
+            if regime == "SB" and (quantity, "LB") in names}
+
+
+def _same_direction(pair, ours, paper):
+    if pair is None or not all(ours.get(name) for name in pair):
+        return False
+    small, large = pair
+    return _sign(ours[small].mean - ours[large].mean) == _sign(paper[small].mean - paper[large].mean)
+
+
+def _sign(number):
+    return (number > 0) - (number < 0)
+
+
+def _at_most(value, bound):
+    return value <= bound + _ROUNDING
+
+
+def _within_factor(ours, paper):
+    """Whether ours / paper lies in [1 / FACTOR, FACTOR]."""
+    if paper == 0 or not math.isfinite(ours):
+        return ours == paper
+    return _at_most(1 / FACTOR, ours / paper) and _at_most(ours / paper, FACTOR)

@@ -1,0 +1,49 @@
+"""Prints our tables beside the paper's, with a verdict for each entry.
+
+    python -m replication.verify --workdir=work --tables=2,3,4
+
+Exit code: 0 when no verdict is `not replicated`, 2 when one is, 1 on an error.
+"""
+
+from absl import flags
+
+from flags import report as report_flags
+from flags import workdir as workdir_flags
+from replication import entry, experiments, records
+from replication.errors import UserError
+from replication.report import tables, verdicts, verify
+
+# `--help` lists the flags of this script, wherever they are defined.
+flags.adopt_module_key_flags(workdir_flags)
+flags.adopt_module_key_flags(report_flags)
+
+EXIT_NOT_REPLICATED = 2
+
+
+def main(argv):
+    """Compares the tables asked for and returns the exit code."""
+    del argv
+    numbers = report_flags.tables()
+    entries, problems = verify(records.Workdir.open(workdir_flags.path()), numbers)
+    if not any(item.dataset for item in entries):
+        if not problems:
+            raise UserError(f"--workdir={workdir_flags.path()}: holds no finished run to compare")
+        entry.report_problems(problems)
+    for number in numbers:
+        print(f"Table {number}. {experiments.tables()[number].TITLE}. {tables.NOTE}\n")
+        print(tables.comparison([item for item in entries if item.table == number]) + "\n")
+    _print_summary(entries)
+    entry.report_problems(problems)
+    return EXIT_NOT_REPLICATED if verdicts.count(entries)[verdicts.NOT_REPLICATED] else 0
+
+
+def _print_summary(entries):
+    if absent := list(dict.fromkeys(item.network for item in entries if not item.dataset)):
+        print(f"No runs of {', '.join(absent)}: their entries are missing.")
+    if elsewhere := sorted({item.dataset for item in entries if verdicts.judged_by_direction(item)}):
+        print(f"On {', '.join(elsewhere)}, not the paper's data, directions only are judged.")
+    print(", ".join(f"{number} {verdict}" for verdict, number in verdicts.count(entries).items()))
+
+
+if __name__ == "__main__":
+    entry.run(main)
