@@ -23,13 +23,15 @@ def fully_connected(name, *, hidden_layers, units=512, statistics, input_shape, 
     Returns:
         A built functional `keras.Model` that returns class probabilities [batch, classes].
     """
-    inputs = keras.Input(input_shape)
-    x = keras.layers.Flatten()(inputs) if len(input_shape) > 1 else inputs
-    for _ in range(hidden_layers):
-        x = keras.layers.Dense(units, kernel_initializer=_glorot(seeds))(x)
-        x = BatchNormalization(statistics=statistics)(x)
-        x = keras.layers.ReLU()(x)
-    outputs = keras.layers.Dense(classes, activation="softmax", kernel_initializer=_glorot(seeds))(x)
+    # Every layer is named, or Keras would number it by what else the process has built, and equal
+    # weights would make unequal files.
+    inputs = keras.Input(input_shape, name="inputs")
+    x = keras.layers.Flatten(name="flatten")(inputs) if len(input_shape) > 1 else inputs
+    for i in range(1, hidden_layers + 1):
+        x = keras.layers.Dense(units, kernel_initializer=_glorot(seeds), name=f"dense{i}")(x)
+        x = BatchNormalization(statistics=statistics, name=f"normalization{i}")(x)
+        x = keras.layers.ReLU(name=f"relu{i}")(x)
+    outputs = keras.layers.Dense(classes, activation="softmax", kernel_initializer=_glorot(seeds), name="softmax")(x)
     return keras.Model(inputs, outputs, name=name)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 
 def flatten_weights(model):
     """x, float64 [n]: the trainable weights of `model` one after the other, in the model's order."""
-    return np.concatenate([np.asarray(v.value, np.float64).reshape(-1) for v in model.trainable_variables])
+    return np.concatenate([v.numpy().astype(np.float64).reshape(-1) for v in model.trainable_variables])
 
 
 def assign_weights(model, x):

@@ -84,8 +84,14 @@ class _JsonRoundTrip:
         return cls(**fields)
 
     def digest(self):
-        """Eight hexadecimal digits that change with every field."""
-        canonical = json.dumps(self.to_json(), sort_keys=True, allow_nan=False)
+        """Eight hexadecimal digits that change with every field.
+
+        Options not taken (None or False) are left out, so that an option added later leaves the
+        digits of older records alone.
+        """
+        taken = {name: value for name, value in self.to_json().items()
+                 if value is not None and value is not False}
+        canonical = json.dumps(taken, sort_keys=True, allow_nan=False)
         return hashlib.sha256(canonical.encode()).hexdigest()[:8]
 
 

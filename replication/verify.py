@@ -5,29 +5,22 @@
 Exit code: 0 when no verdict is `not replicated`, 2 when one is, 1 on an error.
 """
 
-from absl import flags
-
-from flags import report as report_flags
-from flags import workdir as workdir_flags
+import flags.report
+import flags.workdir
 from replication import entry, experiments, records
 from replication.errors import UserError
 from replication.report import tables, verdicts, verify
-
-# `--help` lists the flags of this script, wherever they are defined.
-flags.adopt_module_key_flags(workdir_flags)
-flags.adopt_module_key_flags(report_flags)
 
 EXIT_NOT_REPLICATED = 2
 
 
 def main(argv):
     """Compares the tables asked for and returns the exit code."""
-    del argv
-    numbers = report_flags.tables()
-    entries, problems = verify(records.Workdir.open(workdir_flags.path()), numbers)
+    numbers = flags.report.tables()
+    entries, problems = verify(records.Workdir.open(flags.workdir.path()), numbers)
     if not any(item.dataset for item in entries):
         if not problems:
-            raise UserError(f"--workdir={workdir_flags.path()}: holds no finished run to compare")
+            raise UserError(f"--workdir={flags.workdir.path()}: holds no finished run to compare")
         entry.report_problems(problems)
     for number in numbers:
         print(f"Table {number}. {experiments.tables()[number].TITLE}. {tables.NOTE}\n")

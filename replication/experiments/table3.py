@@ -3,7 +3,7 @@
 from replication.experiments import _sharpness
 
 NUMBER = 3
-TITLE = "Sharpness in the full space"
+TITLE = "Sharpness (Metric 2.1) in the full space"
 COLUMNS = _sharpness.COLUMNS
 CONTRASTS = _sharpness.CONTRASTS
 SUBSPACE_DIM = 0

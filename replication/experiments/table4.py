@@ -3,7 +3,7 @@
 from replication.experiments import _sharpness
 
 NUMBER = 4
-TITLE = "Sharpness in a random subspace of 100 dimensions"
+TITLE = "Sharpness (Metric 2.1) in a random subspace of 100 dimensions"
 COLUMNS = _sharpness.COLUMNS
 CONTRASTS = _sharpness.CONTRASTS
 SUBSPACE_DIM = 100

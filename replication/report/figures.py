@@ -1,6 +1,7 @@
-"""Draws a `experiments.Plot`: the same bytes every time, without the global state of pyplot."""
+"""Draws an `experiments.Plot`: the same bytes every time, without the global state of pyplot."""
 
 import io
+import logging
 import pathlib
 
 import matplotlib
@@ -18,6 +19,9 @@ _METADATA = {
     "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
     "svg": {"Creator": None, "Date": None},
 }
+# Embedding a font in a PDF is a page of log lines otherwise.
+logging.getLogger("fontTools").setLevel(logging.WARNING)
+
 _ROLES = ("left", "right", "SB", "LB")
 _MARKERS = {"SB": "o", "LB": "s"}
 # A loss that spans more than this factor is read better on a logarithmic axis.

@@ -6,24 +6,23 @@ UNKNOWN = "–"
 UNITS = {"accuracy": "%", "sharpness": "%", "gap": "points", "ratio": ""}
 
 
-def summary(value, *, trials=True):
-    """A `Summary` as "98.04 ± 0.07 (5)": mean, sample standard deviation and, optionally, trials.
+def ours(entry):
+    """Our value of a `verdicts.Entry`, as `summary` gives it; a dash where it is missing."""
+    return UNKNOWN if entry.ours is None else _value(entry.kind, entry.ours, decimals(entry.ours.mean))
 
-    One trial has no deviation: "98.04 ± – (1)". A mean that is None stands for a missing one.
+
+def papers(entry):
+    """The paper's value of an entry, with two decimals as published."""
+    return _value(entry.kind, entry.paper, 2)
+
+
+def summary(value, *, places):
+    """A `Summary` as "98.04 ± 0.07 (5)": mean, sample standard deviation and trials.
+
+    One trial has no deviation: "98.04 ± – (1)".
     """
-    if value is None:
-        return UNKNOWN
-    places = decimals(value.mean)
     deviation = UNKNOWN if value.deviation is None else f"{value.deviation:.{places}f}"
-    text = f"{number(value.mean, places=places)} ± {deviation}"
-    return f"{text} ({value.trials})" if trials else text
-
-
-def entry_value(entry, value):
-    """Our or the paper's value of a `verdicts.Entry`; a contrast comes from means and has no deviation."""
-    if value is None or entry.kind in ("accuracy", "sharpness"):
-        return summary(value)
-    return number(value.mean)
+    return f"{number(value.mean, places=places)} ± {deviation} ({value.trials})"
 
 
 def number(value, *, places=None):
@@ -36,11 +35,11 @@ def number(value, *, places=None):
     return f"{value:.{places}f}".replace("-", "−")
 
 
-def difference(value):
-    """A difference with its sign."""
-    if value is None or not math.isfinite(value):
+def difference(entry):
+    """Ours minus the paper's with its sign, as precise as ours; a dash where there is none."""
+    if entry.difference is None or not math.isfinite(entry.difference):
         return UNKNOWN
-    return f"{value:+.{decimals(value)}f}".replace("-", "−")
+    return f"{entry.difference:+.{decimals(entry.ours.mean)}f}".replace("-", "−")
 
 
 def decimals(value):
@@ -75,5 +74,12 @@ def duration(seconds):
 
 
 def verdict(entry):
-    """The verdict, with the reason where there is one."""
+    """The verdict; of an entry that is not judged, with the reason."""
     return f"{entry.verdict}: {entry.note}" if entry.verdict == "not judged" else entry.verdict
+
+
+def _value(kind, value, places):
+    """A contrast comes from means and has no deviation."""
+    if kind in ("accuracy", "sharpness"):
+        return summary(value, places=places)
+    return number(value.mean, places=places)

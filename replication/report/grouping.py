@@ -136,10 +136,10 @@ def _describe(small, large):
     described = {}
     for name in next(iter(sides.values())):
         values = {regime: _text(fields[name]) for regime, fields in sides.items()}
-        if name != "batch_size" and len(set(values.values())) == 1:
-            described[name] = next(iter(values.values()))
+        if len(sides) == 2 and len(set(values.values())) == 1:
+            described[name] = values["SB"]
         else:
-            described[name] = " and ".join(f"{regime} {value}" for regime, value in values.items())
+            described |= {f"{regime} {name}": value for regime, value in values.items()}
     return described
 
 

@@ -25,19 +25,19 @@ def render(store, judged, drawn):
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     environment.filters |= {
         "number": formatting.number, "percent": formatting.percent, "significant": formatting.significant,
-        "duration": formatting.duration, "summary": formatting.summary, "value": formatting.entry_value,
-        "difference": formatting.difference, "probability": formatting.probability, "verdict": formatting.verdict,
+        "duration": formatting.duration, "ours": formatting.ours, "papers": formatting.papers,
+        "difference": formatting.difference, "probability": formatting.probability,
         "setting": _setting, "slug": lambda text: text.replace(" ", "-"),
     }
     return environment.get_template("index.html.j2").render(
         paper=paper, margins=verdicts, store=store, **_summary(store, judged),
         tables=[_table(module, entries) for module, entries in judged],
-        figures=[(name_of(module), module, [_pictures(plot) for plot in plots]) for module, plots in drawn],
+        figures=[(_name(module), module, [_pictures(plot) for plot in plots]) for module, plots in drawn],
         distances=[comparison for comparison in store.comparisons() if comparison.distances()],
     )
 
 
-def name_of(module):
+def _name(module):
     """A module's name as the paper writes it: "Figure 3" for figure3."""
     return module.__name__.rpartition(".")[2].capitalize().replace("Figure", "Figure ")
 
@@ -45,8 +45,11 @@ def name_of(module):
 def _summary(store, judged):
     entries = [entry for _, found in judged for entry in found]
     runs = [minimizer.run for minimizer in store.minimizers]
+    counts = verdicts.count(entries)
     return {
-        "counts": verdicts.count(entries),
+        "counts": counts,
+        "decided": sum(counts[verdict] for verdict in verdicts.VERDICTS[:3]),
+        "absent_entries": sum(not entry.dataset for entry in entries),
         "networks": sorted({run.network for run in runs}),
         "absent": [network for network in dict.fromkeys(entry.network for entry in entries)
                    if network not in {run.network for run in runs}],
@@ -78,6 +81,8 @@ def _table(module, entries):
     return {
         "number": module.NUMBER, "title": module.TITLE, "headings": [entry.heading for entry in rows[0]],
         "rows": found, "absent": [row for row in rows if not row[0].dataset],
+        "by_direction": sorted({f"{row[0].network} on {row[0].dataset}" for row in found
+                                if verdicts.judged_by_direction(row[0])}),
         "tests": [entry for row in found for entry in row if entry.p_value is not None],
     }
 

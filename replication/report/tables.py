@@ -72,8 +72,8 @@ def layout(entries):
         blank = [""] * len(title)
         nothing = all(entry.ours is None for entry in row)
         lines += [
-            [*title, "ours", *("missing" if nothing else formatting.entry_value(entry, entry.ours) for entry in row)],
-            [*blank, "paper", *(formatting.entry_value(entry, entry.paper) for entry in row)],
+            [*title, "ours", *("missing" if nothing else formatting.ours(entry) for entry in row)],
+            [*blank, "paper", *(formatting.papers(entry) for entry in row)],
         ]
         if not nothing:
             lines.append([*blank, "verdict", *(formatting.verdict(entry) for entry in row)])
@@ -88,8 +88,8 @@ def comparison(entries):
     """
     lines = [
         [" ".join(filter(None, (entry.network, entry.dataset, f"({entry.label})" if entry.label else ""))),
-         entry.heading, formatting.entry_value(entry, entry.ours), formatting.entry_value(entry, entry.paper),
-         formatting.difference(entry.difference), formatting.probability(entry.p_value), formatting.verdict(entry)]
+         entry.heading, formatting.ours(entry), formatting.papers(entry),
+         formatting.difference(entry), formatting.probability(entry.p_value), formatting.verdict(entry)]
         for entry in entries if entry.dataset
     ]
     return _text(["network", "entry", "ours", "paper", "difference", "Welch p", "verdict"], lines, "simple")

@@ -68,27 +68,28 @@ class _Training:
         self._record = record
         self._train = [tf.convert_to_tensor(a) for a in (dataset.train_inputs, dataset.train_labels)]
         self._test = [tf.convert_to_tensor(a) for a in (dataset.test_inputs, dataset.test_labels)]
-        self._model = self._build(run)
-        self._initial = flatten_weights(self._model)
+        self._network = build_network(run)
+        self._model = self._compiled(self._network)
+        self._initial = flatten_weights(self._network)
 
     def finish(self, *, verbose, tensorboard):
         """Trains to the end and writes the minimizer and the result."""
-        model, record, run = self._model, self._record, self._run
+        record, run = self._record, self._run
         if not record.initial_weights.exists():
-            save_weights(model, record.initial_weights)
-        model.optimizer.build(model.trainable_variables)
-        history = state.restore(record.state, model)
+            save_weights(self._network, record.initial_weights)
+        self._model.optimizer.build(self._model.trainable_variables)
+        history = state.restore(record.state, self._model)
         stopping = StopWhenLossCeases([row["loss"] for row in history], patience=run.patience,
                                       min_improvement=run.min_improvement)
         if len(history) < self._last_epoch and not (run.epochs is None and stopping.ceased):
             self._fit(history, stopping, verbose=verbose, tensorboard=tensorboard)
         record.write_history(history)
-        save_weights(model, record.final_weights)
+        save_weights(self._network, record.final_weights)
         record.finish({
             "epochs": len(history),
             "stop": self._reason(len(history), stopping),
             **{mode: self._evaluate(mode) for mode in configuration.STATISTICS},
-            "distance_from_start": float(np.linalg.norm(flatten_weights(model) - self._initial)),
+            "distance_from_start": float(np.linalg.norm(flatten_weights(self._network) - self._initial)),
             "parameters": len(self._initial),
             "seconds": sum(row["seconds"] for row in history),
         })
@@ -128,8 +129,9 @@ class _Training:
     def _evaluate(self, statistics):
         model = self._model
         if statistics != self._run.statistics:
-            model = self._build(dataclasses.replace(self._run, statistics=statistics))
-            model.set_weights(self._model.get_weights())
+            network = build_network(dataclasses.replace(self._run, statistics=statistics))
+            network.set_weights(self._network.get_weights())
+            model = self._compiled(network)
         figures = {}
         for split, examples in (("train", self._train), ("test", self._test)):
             loss, accuracy = model.evaluate(self._evaluation(examples), verbose=0)
@@ -140,12 +142,12 @@ class _Training:
         size = len(examples[1])
         return evaluation_batches(*examples, *data.partition(size, self._run.evaluation_batch_size))
 
-    @staticmethod
-    def _build(run):
-        model = build_network(run)
-        model.compile(_OPTIMIZERS[run.optimizer](learning_rate=run.learning_rate),
-                      loss="sparse_categorical_crossentropy", metrics=["accuracy"],
-                      jit_compile=run.jit_compile)
+    def _compiled(self, network):
+        # A second model of the same layers: a compiled one would save its optimizer with its weights.
+        model = keras.Model(network.inputs, network.outputs)
+        optimizer = _OPTIMIZERS[self._run.optimizer](learning_rate=self._run.learning_rate)
+        model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"],
+                      jit_compile=self._run.jit_compile)
         return model
 
 

@@ -25,7 +25,7 @@ class SaveState(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         variables = _variables(self.model)
-        arrays = {f"variable{i}": np.asarray(v.value) for i, v in enumerate(variables)}
+        arrays = {f"variable{i}": v.numpy() for i, v in enumerate(variables)}
         with files.replacing(self._path) as temporary, open(temporary, "wb") as file:
             np.savez(file, history=np.array(json.dumps(self._history)), **arrays)
 

@@ -92,7 +92,7 @@ def test_keras_normalization_is_governed_like_ours(statistics, nested):
 
 
 def _state(model):
-    return [np.asarray(v.value).copy() for v in model.variables]
+    return [v.numpy().copy() for v in model.variables]
 
 
 def test_model_is_bit_identical_after_a_measurement():

@@ -1,0 +1,160 @@
+"""The comparisons of benchmarks/sharpness_pass.py: each returns rows of its table."""
+
+import functools
+import statistics
+
+import numpy as np
+import scipy.optimize
+
+from benchmarks import memory, problems, timing, torch_peer
+from replication import data
+from replication.sharpness.box import Box
+from replication.sharpness.maximizer import maximize
+
+# A sum over the set in float32, in two orders.
+_VALUE_TOLERANCE = 1e-5
+_GRADIENT_TOLERANCE = 1e-3
+
+
+def train(model, inputs, labels, *, batch_size, epochs):
+    """Trains `model` with plain Keras, and returns a function that fits it for one epoch more."""
+    model.compile("adam", loss="sparse_categorical_crossentropy")
+
+    def fit_epoch():
+        model.fit(inputs, labels, batch_size=batch_size, epochs=1, verbose=0)
+
+    for _ in range(epochs):
+        fit_epoch()
+    return fit_epoch
+
+
+def passes(objective, fit_epoch, inputs, labels, *, widths, epsilon, batch_size, torch_batch_sizes,
+           threads, rounds, product_size=4096):
+    """A pass beside an epoch of training, its own matrix products and PyTorch.
+
+    Args:
+        objective: The `Objective` on `inputs` and `labels` with this batch size.
+        fit_epoch: Function that trains a network like the objective's for one epoch.
+        widths: Of the network's layers, as `problems.widths` gives them.
+        epsilon: Of its batch normalization.
+        batch_size: Upper bound of the objective's batches.
+        torch_batch_sizes: Those that PyTorch's best is chosen from.
+        threads: Threads within an operation.
+        rounds: Interleaved rounds.
+        product_size: Rows of the matrices that tell the rate of a product.
+
+    Returns:
+        Rows, the rate in GFLOP/s, and the agreement with PyTorch or None.
+    """
+    x, size = objective.x, objective.size
+    flops = problems.product_flops(widths, size)
+    product = timing.LargeProduct(product_size, flops=flops)
+    actions = {"pass": lambda: objective.value_and_gradient(x), "fit": fit_epoch, "products": product}
+    agreement = None
+    if torch_peer.version() is not None:
+        order, bounds = data.partition(size, batch_size)
+        peer = torch_peer.TorchObjective(x, widths, inputs[order], labels[order], threads=threads,
+                                         epsilon=epsilon)
+        agreement = _agreement(objective.value_and_gradient(x), peer.value_and_gradient(bounds))
+        actions["torch"] = lambda: peer.value_and_gradient(bounds)
+        best = _fastest(peer, size, torch_batch_sizes)
+        best_bounds = data.partition(size, best)[1]
+        actions["torch, best"] = lambda: peer.value_and_gradient(best_bounds)
+    times = timing.interleaved(actions, rounds=rounds)
+    needed = [seconds * flops / product.flops for seconds in times["products"]]
+    rows = [
+        timing.row("pass : epoch of Keras fit", times["pass"], times["fit"], goal=0.4),
+        timing.row("pass : its matrix products", times["pass"], needed, goal=1.3),
+    ]
+    if agreement is None:
+        rows.append(timing.filled_row("pass : PyTorch", _median(times["pass"]), "not installed", None, goal=0.6))
+    else:
+        rows += [
+            timing.row("pass : PyTorch, same batches", times["pass"], times["torch"], goal=0.6),
+            timing.row(f"pass : PyTorch, its best batches of {best}", times["pass"], times["torch, best"], goal=0.6),
+        ]
+    return rows, flops / statistics.median(needed) / 1e9, agreement
+
+
+def maximizations(objective, *, epsilon, iterations, repetitions):
+    """Whole maximizations in the full space beside as many bare passes, measured before and after each.
+
+    SciPy prepares the bounds variable by variable before its first iteration. How long that takes
+    is measured by the same call on a function that is 0, where it ends there.
+
+    Returns:
+        Rows, and what each maximization found, a list of dictionaries.
+    """
+    x = objective.x
+    box = Box.around(x, epsilon)
+
+    def bare():
+        return timing.seconds(lambda: objective.value_and_gradient(x))
+
+    def value_and_gradient(y):
+        return objective.value_and_gradient(x + y)
+
+    zero = np.zeros_like(x)
+    at_zero = value_and_gradient(zero)
+    totals, setups, passes_alone, single, found = [], [], [], [], []
+    for _ in range(repetitions):
+        around = [bare() for _ in range(3)]
+        setups.append(timing.seconds(lambda: _prepare(box)))
+        maximum = maximize(value_and_gradient, box, iterations=iterations, at_zero=at_zero)
+        totals.append(maximum.seconds["total"])
+        around += [bare() for _ in range(3)]
+        single.append(statistics.median(around))
+        passes_alone.append(maximum.evaluations * single[-1])
+        found.append({"loss": at_zero[0], "max_loss": maximum.value, "evaluations": maximum.evaluations,
+                      "status": maximum.status, "seconds": maximum.seconds, "pass": single[-1],
+                      "preparation": setups[-1]})
+    without = [total - setup for total, setup in zip(totals, setups, strict=True)]
+    return [
+        timing.row("maximization but for SciPy's set-up : evaluations x pass", without, passes_alone, goal=1.15),
+        timing.row("maximization : evaluations x pass", totals, passes_alone),
+        timing.row("SciPy's set-up of the bounds : pass", setups, single),
+    ], found
+
+
+def peak_memory(make_problem, n, *, batch_size, iterations, subspace_dims):
+    """The peak memory of a measurement above model and data, in vectors x, float64 [n], for each space."""
+    rows = []
+    for dimension in subspace_dims:
+        peak = memory.peak_above_model_and_data(make_problem, subspace_dim=dimension, batch_size=batch_size,
+                                                iterations=iterations)
+        space = f"subspace p = {dimension}" if dimension else "full space"
+        rows.append(timing.filled_row(
+            f"peak memory above model and data, {space} : x", _mebibytes(peak), _mebibytes(8 * n),
+            None if peak is None else peak / (8 * n)))
+    return rows
+
+
+def _agreement(ours, peer):
+    """How far f and gradient are apart; both sides must have computed the same."""
+    differences = {
+        "value": abs(ours[0] - peer[0]) / (1 + abs(ours[0])),
+        "gradient": float(np.linalg.norm(ours[1] - peer[1]) / np.linalg.norm(ours[1])),
+    }
+    agrees = differences["value"] <= _VALUE_TOLERANCE and differences["gradient"] <= _GRADIENT_TOLERANCE
+    return {**differences, "agrees": bool(agrees)}
+
+
+def _fastest(peer, size, batch_sizes):
+    candidates = {size_: data.partition(size, size_)[1] for size_ in batch_sizes}
+    actions = {size_: functools.partial(peer.value_and_gradient, bounds) for size_, bounds in candidates.items()}
+    times = timing.interleaved(actions, rounds=2)
+    return min(times, key=lambda size_: min(times[size_]))
+
+
+def _prepare(box):
+    scipy.optimize.fmin_l_bfgs_b(
+        lambda y: (0.0, np.zeros_like(y)), np.zeros_like(box.half_widths),
+        bounds=list(zip((-box.half_widths).tolist(), box.half_widths.tolist())))
+
+
+def _median(seconds):
+    return f"{statistics.median(seconds):.3g} s"
+
+
+def _mebibytes(size):
+    return "not available" if size is None else f"{size / 2**20:.0f} MiB"

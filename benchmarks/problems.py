@@ -1,0 +1,47 @@
+"""What the benchmarks measure: a network with the arrays of its training set."""
+
+
+def f1(*, data_dir=None, smoke=False):
+    """F1 and MNIST, or with `smoke` a small network of its kind and the embedded digits.
+
+    Args:
+        data_dir: TFDS's folder; None for its default.
+        smoke: Whether seconds matter more than the numbers.
+
+    Returns:
+        A built `keras.Model`, inputs float32 [M, pixels] and labels int32 [M].
+    """
+    import models
+    from models.fully_connected import fully_connected
+    from replication import data
+
+    dataset = data.load("digits" if smoke else "mnist", data_dir)
+    inputs = dataset.train_inputs.reshape(len(dataset.train_inputs), -1)
+    if smoke:
+        model = fully_connected("small", hidden_layers=2, units=16, statistics="batch", classes=10,
+                                input_shape=inputs.shape[1:], seeds=iter(range(3)))
+    else:
+        model = models.build("F1")
+    return model, inputs, dataset.train_labels
+
+
+def widths(model):
+    """Numbers of inputs, hidden units and classes of a stack of dense layers, such as [784, 512, ..., 10]."""
+    kernels = [v.shape for v in model.trainable_variables if len(v.shape) == 2]
+    return [kernels[0][0], *(shape[1] for shape in kernels)]
+
+
+def product_flops(widths, examples):
+    """Floating-point operations of a pass's matrix products.
+
+    Forward 2 M sum(in out); backward twice that, less the gradient by the inputs, which nobody needs.
+    """
+    products = [fan_in * fan_out for fan_in, fan_out in zip(widths[:-1], widths[1:], strict=True)]
+    return 2 * examples * (3 * sum(products) - products[0])
+
+
+def normalization_epsilon(model):
+    """The epsilon of the first batch normalization of `model`."""
+    import keras
+
+    return next(layer.epsilon for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization))

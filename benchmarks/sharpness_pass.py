@@ -1,0 +1,95 @@
+"""Times a pass of f and its gradient, and a whole maximization, beside named peers in one run.
+
+    python -m benchmarks.sharpness_pass --data_dir=DIR
+    python -m benchmarks.sharpness_pass --smoke
+"""
+
+import functools
+import os
+
+import tabulate
+from absl import flags
+
+from benchmarks import problems, torch_peer
+from replication import entry, files, versions
+from replication.errors import UserError
+
+_DATA_DIR = flags.DEFINE_string(
+    "data_dir", None, "Folder of the data sets of TensorFlow Datasets. Without it, TFDS's own.")
+_BATCH_SIZE = flags.DEFINE_integer(
+    "batch_size", 6000, "Batch of the passes and of fit (the paper's LB: 6000).", lower_bound=1)
+_EPOCHS = flags.DEFINE_integer("epochs", 2, "Epochs of training before anything is timed.", lower_bound=0)
+_WEIGHTS = flags.DEFINE_string("weights", None, "A file .weights.h5 of F1 to measure at, in place of training.")
+_EPSILON = flags.DEFINE_float("epsilon", 1e-3, "Size of the box (the paper: 1e-3 and 5e-4).")
+_ROUNDS = flags.DEFINE_integer("rounds", 7, "Interleaved rounds of the timings of a pass.", lower_bound=1)
+_MAXIMIZATIONS = flags.DEFINE_integer("maximizations", 2, "Maximizations that are timed.", lower_bound=1)
+_THREADS = flags.DEFINE_integer(
+    "threads", None, "Threads within an operation, TensorFlow's and PyTorch's alike. Without it, one for "
+    "each processor.", lower_bound=1)
+_OUTPUT = flags.DEFINE_string("output", None, "JSON file for the results.")
+_SMOKE = flags.DEFINE_bool(
+    "smoke", False, "Embedded digits, a small network, one round: that all of it runs; the ratios mean nothing.")
+
+_ITERATIONS = 10
+_TORCH_BATCH_SIZES = (250, 500, 1000, 2000, 3000)
+# A smoke test must take seconds: sizes for the 1437 digits.
+_SMOKE_BATCH_SIZE = 500
+_SMOKE_PRODUCT = 256
+
+
+def main(argv):
+    """Measures, prints the table, and writes the results where --output asks for them."""
+    import tensorflow as tf
+
+    from benchmarks import timing
+
+    threads = _THREADS.value or _processors()
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    rows, rate, agreement, found = _measure(threads)
+    machine = {**timing.machine(), "threads": threads, "gflops": rate}
+    packages = {**versions.versions(), "torch": torch_peer.version() or "not installed"}
+    print(tabulate.tabulate(rows, headers="keys", floatfmt=".3g", missingval="-"))
+    print(f"{machine['processor']}, {threads} threads, {rate:.0f} GFLOP/s in a large float32 product; "
+          + ", ".join(f"{name} {packages[name]}" for name in ("tensorflow", "keras", "numpy", "scipy", "torch")))
+    if _OUTPUT.value:
+        files.write_json(_OUTPUT.value, {"rows": rows, "machine": machine, "versions": packages,
+                                         "agreement": agreement, "maximizations": found})
+    if agreement is not None and not agreement["agrees"]:
+        raise UserError(f"PyTorch computes something else: f differs by {agreement['value']:.2g}, the gradient "
+                        f"by {agreement['gradient']:.2g}, relative; the rows that name it are void")
+
+
+def _measure(threads):
+    from benchmarks import comparisons
+    from replication.sharpness import Objective
+
+    smoke = _SMOKE.value
+    batch_size = _SMOKE_BATCH_SIZE if smoke else _BATCH_SIZE.value
+    make_problem = functools.partial(problems.f1, data_dir=_DATA_DIR.value, smoke=smoke)
+    model, inputs, labels = make_problem()
+    fit_epoch = comparisons.train(model, inputs, labels, batch_size=batch_size, epochs=_EPOCHS.value)
+    if _WEIGHTS.value:
+        model.load_weights(_WEIGHTS.value)
+    objective = Objective(model, inputs, labels, batch_size=batch_size)
+    # The objective keeps the weights of now as its x, so `model` may be trained on.
+    rows, rate, agreement = comparisons.passes(
+        objective, fit_epoch, inputs, labels, widths=problems.widths(model),
+        epsilon=problems.normalization_epsilon(model), batch_size=batch_size, threads=threads,
+        torch_batch_sizes=(_SMOKE_BATCH_SIZE,) if smoke else _TORCH_BATCH_SIZES,
+        rounds=1 if smoke else _ROUNDS.value, product_size=_SMOKE_PRODUCT if smoke else 4096)
+    more_rows, found = comparisons.maximizations(
+        objective, epsilon=_EPSILON.value, iterations=_ITERATIONS,
+        repetitions=1 if smoke else _MAXIMIZATIONS.value)
+    rows += more_rows
+    rows += comparisons.peak_memory(make_problem, len(objective.x), batch_size=batch_size,
+                                    iterations=_ITERATIONS, subspace_dims=(0, 100))
+    return rows, rate, agreement, found
+
+
+def _processors():
+    # Those this process may use, which a container can restrict; not every system tells.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+if __name__ == "__main__":
+    entry.run(main)

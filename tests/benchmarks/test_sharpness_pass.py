@@ -1,0 +1,48 @@
+"""That the benchmark runs and is complete; how fast anything is depends on the machine."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks import problems, torch_peer
+
+_ROOT = pathlib.Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    output = tmp_path_factory.mktemp("benchmark") / "results.json"
+    finished = subprocess.run(
+        [sys.executable, "-m", "benchmarks.sharpness_pass", "--smoke", f"--output={output}"],
+        cwd=_ROOT, capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr
+    return json.loads(output.read_text(encoding="utf-8"))
+
+
+def test_every_row_is_complete(results):
+    assert len(results["rows"]) == (8 if torch_peer.version() is None else 9)
+    for row in results["rows"]:
+        assert row["what"] and row["ours"] and row["peer"]
+        assert row["met"] in ("yes", "no", "-")
+        absent = row["peer"] == "not installed" or row["ours"] == "not available"
+        assert row["ratio"] is None if absent else row["ratio"] > 0
+
+
+def test_pytorch_computes_the_same(results):
+    if torch_peer.version() is None:
+        pytest.skip("PyTorch is not installed")
+    assert results["agreement"]["agrees"]
+
+
+def test_names_the_machine(results):
+    assert results["machine"]["processor"]
+    assert results["machine"]["threads"] >= 1
+    assert results["machine"]["gflops"] > 0
+
+
+def test_the_products_of_a_pass_are_counted_exactly():
+    # Two layers 3 -> 4 -> 5 and 7 examples: forward 12 + 20, by kernels 12 + 20, by hidden units 20.
+    assert problems.product_flops([3, 4, 5], 7) == 2 * 7 * (32 + 32 + 20)

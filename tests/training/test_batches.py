@@ -1,0 +1,37 @@
+"""The order of the examples."""
+
+import itertools
+
+import numpy as np
+import tensorflow as tf
+
+from replication.data import partition
+from replication.training.batches import evaluation_batches, training_batches
+
+
+def _epoch(seed, first_epoch, epochs=1, size=10, batch_size=4):
+    inputs, labels = tf.range(size), tf.range(size) + 100
+    batches = training_batches(inputs, labels, batch_size=batch_size, seed=seed, first_epoch=first_epoch)
+    taken = itertools.islice(batches.as_numpy_iterator(), epochs * -(-size // batch_size))
+    return [(x.tolist(), y.tolist()) for x, y in taken]
+
+
+def test_an_epoch_holds_each_example_once_with_its_label():
+    batches = _epoch(seed=1, first_epoch=0)
+    assert [len(x) for x, _ in batches] == [4, 4, 2], "the last partial batch is kept"
+    assert sorted(sum((x for x, _ in batches), [])) == list(range(10))
+    assert all(b == a + 100 for x, y in batches for a, b in zip(x, y))
+
+
+def test_order_depends_on_seed_and_epoch_alone():
+    assert _epoch(1, 0) == _epoch(1, 0)
+    assert _epoch(1, 0) != _epoch(2, 0)
+    assert _epoch(1, 0) != _epoch(1, 1)
+    assert _epoch(1, 0, epochs=3)[6:] == _epoch(1, 2), "a resumed run sees what an uninterrupted one does"
+
+
+def test_evaluation_batches_are_the_partition():
+    order, bounds = partition(11, 4, 0)
+    batches = list(evaluation_batches(tf.range(11), tf.range(11), order, bounds).as_numpy_iterator())
+    assert [len(x) for x, _ in batches] == [4, 4, 3]
+    assert np.array_equal(np.concatenate([x for x, _ in batches]), order)

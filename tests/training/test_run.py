@@ -1,0 +1,147 @@
+"""A training run: its record, its repetition, its resumption and its failure."""
+
+import dataclasses
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from replication import configuration, files, records, training
+from replication.errors import BusyError, TrainingFailedError, UserError
+from replication.minimizers import load_minimizer
+
+RUN = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=359, epochs=2)
+
+
+def _train(run, folder, **options):
+    return training.train(run, records.Workdir.create(folder), verbose=0, **options)
+
+
+def _without_times(record):
+    result = {k: v for k, v in record.result.items() if k not in ("seconds", "checksums")}
+    history = [{k: v for k, v in row.items() if k != "seconds"} for row in record.history]
+    return result, history, files.file_checksum(record.final_weights), files.file_checksum(record.initial_weights)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    return _train(RUN, tmp_path_factory.mktemp("trained"))
+
+
+def test_record_is_complete(trained):
+    assert trained.name == RUN.name
+    assert trained.configuration == RUN
+    assert trained.config["data"]["name"] == "digits"
+    result = trained.result
+    assert result["epochs"] == 2
+    assert result["stop"] == "2 epochs were asked for"
+    assert result["parameters"] == 1_094_154
+    assert [row["epoch"] for row in trained.history] == [1, 2]
+    assert not trained.state.parent.exists()
+    trained.check()
+
+
+def test_recorded_figures_are_those_of_the_minimizer(trained):
+    from replication import data
+    from replication.sharpness import Objective
+
+    dataset = data.load("digits")
+    model = load_minimizer(trained)
+    for statistics in ("batch", "moving"):
+        objective = Objective(model, dataset.train_inputs, dataset.train_labels, statistics=statistics)
+        expected = trained.result[statistics]
+        assert objective.value_and_accuracy(objective.x) == pytest.approx(
+            (expected["train_loss"], expected["train_accuracy"]), rel=1e-5)
+
+
+def test_distance_is_between_the_two_files(trained):
+    final, initial = load_minimizer(trained), load_minimizer(trained)
+    initial.load_weights(trained.initial_weights)
+    gap = np.sqrt(sum(np.sum((a.numpy() - b.numpy()) ** 2.0)
+                      for a, b in zip(final.trainable_variables, initial.trainable_variables)))
+    assert trained.result["distance_from_start"] == pytest.approx(gap, rel=1e-6)
+
+
+def test_same_seed_same_run_another_seed_another(trained, tmp_path):
+    assert _without_times(_train(RUN, tmp_path)) == _without_times(trained)
+    other = _train(dataclasses.replace(RUN, trial=1), tmp_path)
+    assert other.result["batch"] != trained.result["batch"]
+
+
+def test_small_and_large_batches_share_the_starting_point(trained, tmp_path):
+    small = _train(dataclasses.replace(RUN, regime="SB", batch_size=64, epochs=0), tmp_path)
+    assert files.file_checksum(small.initial_weights) == files.file_checksum(trained.initial_weights)
+    assert small.result["distance_from_start"] == 0
+
+
+def test_finished_run_is_not_repeated(trained):
+    before = {path: path.stat().st_mtime_ns for path in trained.folder.rglob("*") if path.name != ".lock"}
+    _train(RUN, trained.folder.parent.parent)
+    assert {path: path.stat().st_mtime_ns for path in trained.folder.rglob("*") if path.name != ".lock"} == before
+
+
+def test_stopping_rule_ends_the_run_and_says_why(tmp_path):
+    run = dataclasses.replace(RUN, epochs=None, max_epochs=30, patience=1, min_improvement=0.9)
+    record = _train(run, tmp_path)
+    losses = [row["loss"] for row in record.history]
+    assert record.result["epochs"] == len(losses) < 30
+    assert losses[-1] > 0.1 * losses[-2]
+    assert "ceased to improve" in record.result["stop"]
+    bounded = _train(dataclasses.replace(run, max_epochs=1), tmp_path)
+    assert bounded.result["stop"] == "the upper bound of 1 epochs"
+
+
+_SCRIPT = """
+import dataclasses, sys
+from replication import configuration, records, training
+run = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=359, epochs=6)
+training.train(run, records.Workdir.create(sys.argv[1]), verbose=0)
+"""
+
+
+def test_killed_run_resumes_to_the_same_bits(tmp_path):
+    run = dataclasses.replace(RUN, epochs=6)
+    undisturbed = _train(run, tmp_path / "undisturbed")
+    record = records.Workdir.create(tmp_path / "killed").run(run)
+    process = subprocess.Popen([sys.executable, "-c", _SCRIPT, str(tmp_path / "killed")])
+    while not record.state.exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not record.is_finished
+    resumed = _train(run, tmp_path / "killed")
+    assert _without_times(resumed) == _without_times(undisturbed)
+
+
+def test_damaged_state_is_named_and_not_used(tmp_path):
+    record = records.Workdir.create(tmp_path).run(RUN)
+    record.state.parent.mkdir(parents=True)
+    record.state.write_bytes(b"PK\x03\x04 truncated")
+    with pytest.raises(UserError, match="state.npz: damaged"):
+        _train(RUN, tmp_path)
+
+
+def test_diverging_run_leaves_a_failure_record(tmp_path):
+    run = dataclasses.replace(RUN, optimizer="sgd", learning_rate=1e30)
+    with pytest.raises(TrainingFailedError, match="became (nan|inf) in epoch"):
+        _train(run, tmp_path)
+    workdir = records.Workdir.open(tmp_path)
+    assert workdir.runs() == ([], [])
+    assert "epoch" in workdir.failures()[run.name]
+
+
+def test_second_process_on_the_same_run_is_refused(tmp_path):
+    workdir = records.Workdir.create(tmp_path)
+    with workdir.run(RUN).lock(wait=False), pytest.raises(BusyError, match="another process"):
+        _train(RUN, tmp_path)
+
+
+def test_other_data_under_the_same_name_are_refused(tmp_path):
+    record = records.Workdir.create(tmp_path).run(RUN)
+    files.write_json(record.folder / "config.json", {"configuration": RUN.to_json(), "data": {"name": "digits"}})
+    with pytest.raises(UserError, match="other data"):
+        _train(RUN, tmp_path)
