@@ -96,6 +96,8 @@ def maximizations(objective, *, epsilon, iterations, repetitions):
 
     zero = np.zeros_like(x)
     at_zero = value_and_gradient(zero)
+    # SciPy's first call imports.
+    _prepare(Box.around(x[:1], epsilon))
     totals, setups, passes_alone, single, found = [], [], [], [], []
     for _ in range(repetitions):
         around = [bare() for _ in range(3)]
@@ -157,4 +159,4 @@ def _median(seconds):
 
 
 def _mebibytes(size):
-    return "not available" if size is None else f"{size / 2**20:.0f} MiB"
+    return "not available" if size is None else f"{size / 2**20:.3g} MiB"

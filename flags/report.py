@@ -17,5 +17,6 @@ def tables():
     """
     known = {str(number): number for number in sorted(experiments.tables())}
     if unknown := [text for text in _TABLES.value or [""] if text.strip() not in known]:
-        raise UserError(f"--tables={unknown[0]}: expected numbers among {', '.join(known)}, separated by commas")
+        raise UserError(f"--tables={unknown[0]}: expected numbers among {', '.join(known)}, "
+                        "separated by commas")
     return list(dict.fromkeys(known[text.strip()] for text in _TABLES.value))

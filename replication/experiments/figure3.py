@@ -5,9 +5,10 @@ from replication.experiments import Needs, Plot, Series
 
 TITLE = "Cross-entropy and accuracy along the line from the SB to the LB minimizer"
 CAPTION = (
-    "Each point on the line is α times the LB minimizer plus 1 − α times the SB minimizer. Compare how fast the "
-    "solid cross-entropy rises to either side of the two marks. The paper saw, for all six networks, a "
-    "wide valley around SB and a narrow one around LB: the LB minimizers are far sharper along this line."
+    "Each point on the line is α times the LB minimizer plus 1 − α times the SB minimizer. Compare how "
+    "fast the solid cross-entropy rises to either side of the two marks. The paper saw, for all six "
+    "networks, a wide valley around SB and a narrow one around LB: the LB minimizers are far sharper along "
+    "this line."
 )
 SPLITS = (("train", "training"), ("test", "test"))
 

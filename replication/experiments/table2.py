@@ -22,7 +22,7 @@ def rows(store):
     """A `Row` for each comparison of the store, under the statistics of the runs' configuration."""
     return [
         Row(comparison.network, comparison.dataset, comparison.label, {
-            f"{split}_{regime}": tuple(100 * minimizer.figures[f"{split}_accuracy"] for minimizer in minimizers)
+            f"{split}_{regime}": tuple(100 * run.figures[f"{split}_accuracy"] for run in minimizers)
             for regime, minimizers in comparison.sides() for split in ("train", "test")
         })
         for comparison in store.comparisons()

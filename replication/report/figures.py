@@ -75,7 +75,8 @@ def _draw(plot):
 def _mark(axes, x, regime, colour):
     """A vertical line at a minimizer, named above the axes; its marker's shape tells it without colour."""
     axes.axvline(x, color=colour, linewidth=1.4, linestyle=":", zorder=0.5)
+    top = axes.get_xaxis_transform()
     axes.plot([x], [1], color=colour, marker=_MARKERS[regime], markersize=6, clip_on=False, linestyle="",
-              transform=axes.get_xaxis_transform())
-    axes.annotate(regime, (x, 1), xycoords=axes.get_xaxis_transform(), xytext=(0, 6), textcoords="offset points",
+              transform=top)
+    axes.annotate(regime, (x, 1), xycoords=top, xytext=(0, 6), textcoords="offset points",
                   horizontalalignment="center", color=colour, fontweight="bold")

@@ -30,7 +30,7 @@ class Comparison:
         return (("SB", self.small), ("LB", self.large))
 
     def distances(self):
-        """Of each trial that has both: (trial, SB and LB distance from x_0, and their ratio SB / LB or None)."""
+        """For each trial that has both: (trial, SB distance from x_0, LB distance, SB / LB or None)."""
         large = {minimizer.run.trial: minimizer.result["distance_from_start"] for minimizer in self.large}
         pairs = [(m.run.trial, m.result["distance_from_start"], large[m.run.trial])
                  for m in self.small if m.run.trial in large]
@@ -42,7 +42,7 @@ def comparisons(minimizers):
     result = []
     for (network, dataset), members in _buckets(minimizers, lambda m: (m.run.network, m.run.dataset)):
         pairs = _pairs(members)
-        labels = distinguish([_describe(small, large) for small, large in pairs])
+        labels = _labels(pairs)
         result += [Comparison(network, dataset, label, small, large)
                    for label, (small, large) in sorted(zip(labels, pairs), key=lambda item: item[0])]
     return result
@@ -61,7 +61,8 @@ def measured(compared, subspace_dim):
     """
     result = []
     for _, members in _buckets(compared, lambda comparison: (comparison.network, comparison.dataset)):
-        found = [(comparison, way) for comparison in members for way in _ways(comparison, subspace_dim) or [None]]
+        found = [(comparison, way) for comparison in members
+                 for way in _ways(comparison, subspace_dim) or [None]]
         differences = distinguish([dict(way or ()) for _, way in found])
         result += [(comparison, way, ", ".join(filter(None, (comparison.label, difference if way else ""))))
                    for (comparison, way), difference in zip(found, differences)]
@@ -82,23 +83,27 @@ def first_lines(lines, stem):
     for network, members in _buckets(lines, lambda line: line.network):
         firsts = [
             min(group, key=lambda line: line.trial)
-            for _, group in _buckets(members, lambda line: (_key(line.small), _key(line.large), line.choices.digest()))
+            for _, group in _buckets(
+                members, lambda line: (_key(line.small), _key(line.large), line.choices.digest()))
         ]
-        labels = distinguish([
-            _describe([line.small], [line.large]) | line.choices.to_json() for line in firsts])
-        for number, (line, label) in enumerate(zip(firsts, labels), start=1):
+        labels = zip(_labels([((line.small,), (line.large,)) for line in firsts]),
+                     distinguish([line.choices.to_json() for line in firsts]))
+        for number, (line, parts) in enumerate(zip(firsts, labels), start=1):
             name = f"{stem}-{network}" if len(firsts) == 1 else f"{stem}-{network}-{number}"
-            result.append((dataclasses.replace(line, label=label), name))
+            result.append((dataclasses.replace(line, label=", ".join(filter(None, parts))), name))
     return result
 
 
 def distinguish(descriptions):
-    """For each dictionary of fields the text of those that are not the same in all of them."""
-    names = dict.fromkeys(name for description in descriptions for name in description)
-    differing = [name for name in names
-                 if len({repr(description.get(name, "")) for description in descriptions}) > 1]
-    return [", ".join(f"{name.replace('_', ' ')} {description[name]}"
-                      for name in differing if name in description)
+    """For each dictionary its fields that are not the same in all of them, as text.
+
+    A field that a dictionary lacks does not count as different.
+    """
+    values = {}
+    for name, value in (item for description in descriptions for item in description.items()):
+        values.setdefault(name, set()).add(value)
+    return [", ".join(f"{name.replace('_', ' ')} {value}" for name, value in description.items()
+                      if len(values[name]) > 1)
             for description in descriptions]
 
 
@@ -130,17 +135,34 @@ def _pairs(minimizers):
     return pairs + [(s, ()) for s in small if s not in paired] + [((), l) for l in large if l not in paired]
 
 
-def _describe(small, large):
-    sides = {regime: _fields(group[0], "network", "regime", "dataset")
-             for regime, group in (("SB", small), ("LB", large)) if group}
-    described = {}
-    for name in next(iter(sides.values())):
-        values = {regime: _text(fields[name]) for regime, fields in sides.items()}
-        if len(sides) == 2 and len(set(values.values())) == 1:
-            described[name] = values["SB"]
-        else:
-            described |= {f"{regime} {name}": value for regime, value in values.items()}
-    return described
+def _labels(pairs):
+    """For each pair of an SB and an LB group, one of which may be empty, what tells it from the others."""
+    sides = [
+        {regime: {name: _text(value)
+                  for name, value in _fields(group[0], "network", "regime", "dataset").items()}
+         for regime, group in zip(("SB", "LB"), pair) if group}
+        for pair in pairs
+    ]
+    names = list(next(iter(sides[0].values())))
+    varying = {name: _varying(name, sides) for name in names}
+    return [", ".join(filter(None, (_label(name, side, varying[name]) for name in names))) for side in sides]
+
+
+def _varying(name, sides):
+    """The regimes that a field must be told of."""
+    values = {regime: {side[regime][name] for side in sides if regime in side} for regime in ("SB", "LB")}
+    alone = any(len(side) == 1 for side in sides)
+    if alone and name != "batch_size" and len(values["SB"] | values["LB"]) > 1:
+        return ("SB", "LB")
+    return tuple(regime for regime in values if len(values[regime]) > 1)
+
+
+def _label(name, side, varying):
+    texts = {regime: fields[name] for regime, fields in side.items()}
+    title = name.replace("_", " ")
+    if name != "batch_size" and len(set(texts.values())) == 1:
+        return f"{title} {next(iter(texts.values()))}" if varying else ""
+    return ", ".join(f"{regime} {title} {text}" for regime, text in texts.items() if regime in varying)
 
 
 def _text(value):

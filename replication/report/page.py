@@ -95,16 +95,16 @@ def _pictures(plot):
     return {"plot": plot, "light": light, "dark": dark}
 
 
-def _setting(value):
+def _setting(value, name=""):
     """A field of a configuration or record as text."""
     if value is None:
-        return "not set"
+        return "by the stopping rule" if name == "epochs" else "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
         return formatting.significant(value)
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(_setting, value)) or "none"
+        return ", ".join(_setting(item) for item in value) or "none"
     if isinstance(value, dict):
         return ", ".join(f"{name}: {_setting(item)}" for name, item in value.items())
     return str(value)

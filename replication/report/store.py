@@ -41,7 +41,7 @@ class Minimizer:
     @property
     def measurements(self):
         """The measurements of the tables: those whose seed is the trial, so that trials differ in A."""
-        return [measurement for measurement in self.all_measurements if measurement.choices.seed == self.run.trial]
+        return [item for item in self.all_measurements if item.choices.seed == self.run.trial]
 
 
 @dataclasses.dataclass(frozen=True)

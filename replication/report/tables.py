@@ -10,8 +10,10 @@ import tabulate
 
 from replication.report import formatting
 
-FIELDS = ("table", "network", "data", "configuration", "entry", "unit", "ours", "ours_deviation", "ours_trials",
-          "paper", "paper_deviation", "paper_trials", "difference", "welch_p", "verdict", "note")
+FIELDS = (
+    "table", "network", "data", "configuration", "entry", "unit", "ours", "ours_deviation", "ours_trials",
+    "paper", "paper_deviation", "paper_trials", "difference", "welch_p", "verdict", "note",
+)
 NOTE = "Mean ± sample standard deviation (number of trials)."
 _LATEX = {"±": r"$\pm$", "ε": r"$\varepsilon$", "−": "$-$", "–": "--", "∞": r"$\infty$"}
 
@@ -32,7 +34,7 @@ def files(title, entries):
     header, lines = layout(entries)
     return {
         "csv": _csv(flat),
-        "json": json.dumps({"table": number, "title": title, "entries": flat}, indent=1, allow_nan=False) + "\n",
+        "json": json.dumps({"table": number, "title": title, "entries": flat}, indent=1) + "\n",
         "md": f"Table {number}. {title}. {NOTE}\n\n{_text(header, lines, 'pipe')}\n",
         "tex": _latex(number, title, header, lines),
     }

@@ -9,8 +9,10 @@ from replication.configuration import Path, Sharpness
 
 # Per regime: training accuracy, test accuracy (shares), f, distance from x_0, and sharpness by (p, epsilon).
 LEVELS = {
-    "SB": (0.9969, 0.9804, 8e-3, 48.0, {(0, 1e-3): 2.55, (0, 5e-4): 0.77, (100, 1e-3): 0.155, (100, 5e-4): 0.07}),
-    "LB": (0.9999, 0.9782, 1e-3, 11.0, {(0, 1e-3): 323.0, (0, 5e-4): 61.0, (100, 1e-3): 2.26, (100, 5e-4): 0.54}),
+    "SB": (0.9969, 0.9804, 8e-3, 48.0,
+           {(0, 1e-3): 2.55, (0, 5e-4): 0.77, (100, 1e-3): 0.155, (100, 5e-4): 0.07}),
+    "LB": (0.9999, 0.9782, 1e-3, 11.0,
+           {(0, 1e-3): 323.0, (0, 5e-4): 61.0, (100, 1e-3): 2.26, (100, 5e-4): 0.54}),
 }
 VERSIONS = {"python": "3.12.1", "tensorflow": "2.21.0", "keras": "3.15.0"}
 
@@ -40,12 +42,14 @@ def write_run(workdir, run, *, fingerprint="f00d", **changes):
         "versions": VERSIONS, "machine": {"system": "Linux", "processors": 2, "devices": ["CPU"]},
     })
     record.write_history([
-        {"epoch": epoch, "loss": 1 / epoch, "accuracy": 0.9, "val_loss": 0.2, "val_accuracy": 0.9, "seconds": 1.5}
+        {"epoch": epoch, "loss": 1 / epoch, "accuracy": 0.9, "val_loss": 0.2, "val_accuracy": 0.9,
+         "seconds": 1.5}
         for epoch in (1, 2)])
     record.initial_weights.write_bytes(b"x0")
     record.final_weights.write_bytes(run.name.encode())
-    record.finish({"epochs": 2, "stop": "the training loss ceased to improve", "batch": figures, "moving": moving,
-                   "distance_from_start": distance + run.trial, "parameters": 1462794, "seconds": 3.0, **changes})
+    record.finish({
+        "epochs": 2, "stop": "the training loss ceased to improve", "batch": figures, "moving": moving,
+        "distance_from_start": distance + run.trial, "parameters": 1462794, "seconds": 3.0, **changes})
     return record
 
 

@@ -1,0 +1,201 @@
+"""The report as a whole, drawn from the records of a workdir."""
+
+import dataclasses
+import html.parser
+import json
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from replication import files, records
+from replication.report import make_report, verify
+from tests.report import fixtures
+from tests.report.fixtures import other, paper_run, write_run
+
+HOSTILE = '<script>alert("x")</script> & <b>'
+
+
+def contents(workdir):
+    folders = (workdir.tables, workdir.figures, workdir.page.parent)
+    return {path.relative_to(workdir.path): path.read_bytes()
+            for folder in folders for path in sorted(folder.rglob("*"))}
+
+
+def test_everything_is_drawn(paper_workdir):
+    assert make_report(paper_workdir) == []
+    assert {path.name for path in contents(paper_workdir)} == {
+        *(f"table{number}.{extension}" for number in (2, 3, 4) for extension in ("csv", "json", "md", "tex")),
+        "figure3-F1.png", "figure3-F1.pdf", "figure3-F1.svg", "index.html"}
+
+
+def test_redrawing_gives_the_same_bytes(paper_workdir):
+    make_report(paper_workdir)
+    first = contents(paper_workdir)
+    for folder in (paper_workdir.tables, paper_workdir.figures, paper_workdir.page.parent):
+        shutil.rmtree(folder)
+    subprocess.run([sys.executable, "-m", "replication.make_report", f"--workdir={paper_workdir.path}"],
+                   check=True, capture_output=True)
+    assert contents(paper_workdir) == first
+
+
+def test_drawing_needs_neither_tensorflow_nor_pyplot(paper_workdir):
+    code = ("import sys; from replication import records, report; "
+            f"workdir = records.Workdir.open({str(paper_workdir.path)!r}); "
+            "report.make_report(workdir); report.verify(workdir, [2, 3, 4]); "
+            "print({'tensorflow', 'keras', 'models', 'matplotlib.pyplot'} & set(sys.modules))")
+    result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert result.stdout == "set()\n"
+
+
+def test_figures_that_no_record_supports_are_removed(paper_workdir):
+    make_report(paper_workdir)
+    (paper_workdir.figures / "mine.png").write_bytes(b"mine")
+    for path in (paper_workdir.path / "paths").iterdir():
+        path.unlink()
+    make_report(paper_workdir)
+    assert [path.name for path in paper_workdir.figures.iterdir()] == ["mine.png"]
+
+
+def test_without_a_finished_run_there_is_a_page(tmp_path):
+    workdir = records.Workdir.create(tmp_path)
+    assert make_report(workdir) == []
+    assert "no finished run" in workdir.page.read_text()
+
+
+def test_hostile_text_is_escaped(paper_workdir):
+    run = other(paper_run("LB", 0), learning_rate=10.0)
+    record = paper_workdir.run(run)
+    record.start({"configuration": run.to_json(), "data": {}})
+    record.fail(HOSTILE)
+    write_run(paper_workdir, other(paper_run("SB", 0), epochs=3), stop=HOSTILE)
+    make_report(paper_workdir)
+    page = paper_workdir.page.read_text()
+    assert "<script" not in page and page.count("&lt;script&gt;") == 2
+
+
+class Links(html.parser.HTMLParser):
+    """Collects what a page refers to, and which elements are left open."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.loaded, self.links, self.ids, self.open = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.loaded += [attributes[name] for name in ("src", "srcset") if name in attributes]
+        self.loaded += [attributes["href"]] if tag == "link" else []
+        self.links += [attributes["href"]] if tag == "a" else []
+        self.ids += [attributes["id"]] if "id" in attributes else []
+        if tag not in ("meta", "img", "source", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_page_is_self_contained_and_well_formed(paper_workdir):
+    make_report(paper_workdir)
+    page = paper_workdir.page.read_text()
+    links = Links(page)
+    assert not links.open
+    assert len(links.loaded) == 2
+    assert all(link.startswith("data:image/svg+xml;base64,") for link in links.loaded)
+    assert {link for link in links.links if not link.startswith("#")} == {"https://arxiv.org/abs/1609.04836"}
+    assert {link[1:] for link in links.links if link.startswith("#")} <= set(links.ids)
+    assert len(links.ids) == len(set(links.ids))
+    assert "url(" not in page and "@import" not in page and "<script" not in page
+
+
+def test_page_tells_of_every_run(paper_workdir):
+    make_report(paper_workdir)
+    page = paper_workdir.page.read_text()
+    for run in (paper_run(regime, trial) for regime in ("SB", "LB") for trial in range(3)):
+        assert run.name in page
+    for fact in ("the training loss ceased to improve", "STOP: TOTAL NO. OF ITERATIONS REACHED LIMIT", "f00d",
+                 "2.21.0", "84.00 %", "1.25e+05", "preset <i>paper</i>", "4.36"):
+        assert fact in page
+
+
+def damage_weights(record):
+    record.final_weights.write_bytes(b"broken")
+
+
+def damage_configuration(record):
+    (record.folder / "config.json").write_text("{")
+
+
+def damage_result(record):
+    (record.folder / "result.json").write_text("{}")
+
+
+def damage_figures(record):
+    result = record.result
+    del result["batch"]["test_loss"]
+    files.write_json(record.folder / "result.json", result)
+
+
+@pytest.mark.parametrize("damage", [damage_weights, damage_configuration, damage_result, damage_figures])
+def test_a_damaged_run_is_reported_and_the_others_are_used(paper_workdir, damage):
+    run = paper_run("LB", 2)
+    damage(paper_workdir.run(run))
+    problems = make_report(paper_workdir)
+    assert len(problems) == 1 and run.name in problems[0]
+    entries, problems = verify(paper_workdir, [2])
+    assert len(problems) == 1
+    trials = {entry.name: entry.ours.trials for entry in entries if entry.network == "F1"}
+    assert trials == {"train_SB": 3, "train_LB": 2, "test_SB": 3, "test_LB": 2, "test_gap": 2}
+    assert run.name in paper_workdir.page.read_text()
+
+
+def test_damaged_measurements_and_paths_are_reported(paper_workdir):
+    record = paper_workdir.run(paper_run("SB", 0))
+    first, second, third, _ = sorted((record.folder / "sharpness").iterdir())
+    first.write_text("[")
+    content = json.loads(second.read_text())
+    files.write_json(second, content | {"weights_checksum": "of other weights"})
+    files.write_json(third, json.loads(third.read_text()) | {"configuration": {"epsilon": -1}})
+    (path,) = (paper_workdir.path / "paths").iterdir()
+    files.write_json(path, json.loads(path.read_text()) | {"alpha": [0.0]})
+    problems = make_report(paper_workdir)
+    assert len(problems) == 4 and all("\n" not in problem for problem in problems)
+    assert not list(paper_workdir.figures.glob("*"))
+
+
+def test_a_failed_run_without_a_reason_that_can_be_read(paper_workdir):
+    record = paper_workdir.run(paper_run("SB", 0))
+    (record.folder / "failure.json").write_text("{")
+    assert len(make_report(paper_workdir)) == 1
+
+
+def test_verify_on_the_papers_data(paper_workdir):
+    entries, _ = verify(paper_workdir, [2, 4])
+    found = {(entry.table, entry.name): entry.verdict for entry in entries if entry.network == "F1"}
+    assert found[2, "test_gap"] == "replicated"
+    assert found[4, "eps1e-3_ratio"] == "same direction"
+    assert {table for table, _ in found} == {2, 4}
+
+
+def test_tables_use_the_statistics_of_the_configuration(tmp_path):
+    workdir = records.Workdir.create(tmp_path)
+    run = dataclasses.replace(paper_run("SB", 1), statistics="moving")
+    write_run(workdir, run)
+    entries, _ = verify(workdir, [2])
+    assert next(e for e in entries if e.name == "test_SB").ours.mean == pytest.approx(97.94)
+
+
+def test_figure_files_carry_no_date(paper_workdir):
+    make_report(paper_workdir)
+    for extension in ("png", "pdf", "svg"):
+        content = (paper_workdir.figures / f"figure3-F1.{extension}").read_bytes()
+        assert not re.search(rb"CreationDate|<dc:date>|tIME|\b20[2-9]\d-\d\d-\d\d", content)
+
+
+def test_fixture_is_quick(quick_workdir):
+    make_report(quick_workdir)
+    page = quick_workdir.page.read_text()
+    assert "preset <i>quick</i>" in page and "not the paper’s data" in page
+    assert fixtures.quick_run("SB", 1).name in page

@@ -1,0 +1,67 @@
+import csv
+import io
+import json
+import re
+
+import pytest
+
+from replication.experiments import Row, table2, table3
+from replication.report import paper, tables, verdicts
+
+
+def files_of(table, *rows):
+    return tables.files(table.TITLE, verdicts.judge(table, rows, paper.table(table.NUMBER)))
+
+
+ACCURACIES = {"train_SB": (99.6, 99.8), "train_LB": (99.9, 99.9), "test_SB": (98.0, 98.1), "test_LB": (97.8,)}
+
+
+@pytest.fixture
+def written():
+    return files_of(table2, Row("F1", "mnist", "", ACCURACIES))
+
+
+def test_csv_and_json_hold_the_same_unrounded_entries(written):
+    from_csv = list(csv.DictReader(io.StringIO(written["csv"])))
+    from_json = json.loads(written["json"])["entries"]
+    assert [{k: "" if v is None else str(v) for k, v in entry.items()} for entry in from_json] == from_csv
+    first = from_json[0]
+    assert (first["entry"], first["ours"], first["ours_trials"], first["paper"]) == (
+        "train_SB", pytest.approx(99.7), 2, 99.66)
+    assert first["ours_deviation"] == pytest.approx(0.2**0.5 * 0.1**0.5)
+
+
+def test_ours_above_the_papers(written):
+    lines = [line for line in written["md"].splitlines() if line.startswith("| F1") or "| paper" in line]
+    assert "98.05 ± 0.07 (2)" in lines[0] and "98.03 ± 0.07 (5)" in lines[1]
+
+
+def test_one_trial_shows_no_deviation(written):
+    assert "97.80 ± – (1)" in written["md"]
+    entry = next(e for e in json.loads(written["json"])["entries"] if e["entry"] == "test_LB")
+    assert entry["ours_deviation"] is None and entry["welch_p"] is None
+
+
+def test_networks_without_runs_are_missing(written):
+    missing = [line for line in written["md"].splitlines() if line.startswith("| C1")]
+    assert len(missing) == 1 and missing[0].count("missing") == 5
+
+
+def test_latex_is_escaped_and_balanced():
+    label = "batch_size 50% & more #1"
+    text = files_of(table2, Row("F1", "mnist", label, ACCURACIES))["tex"]
+    assert r"batch\_size 50\% \& more \#1" in text
+    assert r"\toprule" in text and r"$\pm$" in text and text.isascii()
+    body = re.sub(r"(?m)^%.*$", "", text)
+    assert not re.search(r"(?<!\\)[%#_]", body.replace(r"\label{tab:table2}", ""))
+    assert body.count(r"\begin") == body.count(r"\end") == 2
+    columns = {len(re.findall(r"(?<!\\)&", line)) for line in body.splitlines() if line.endswith(r"\\")}
+    assert len(columns) == 1
+
+
+def test_an_infinite_ratio_is_no_json_number():
+    values = {"eps1e-3_SB": (0.0,), "eps1e-3_LB": (5.0,)}
+    written = files_of(table3, Row("F1", "mnist", "", values))
+    entry = next(e for e in json.loads(written["json"])["entries"] if e["entry"] == "eps1e-3_ratio")
+    assert entry["ours"] is None and entry["verdict"] == verdicts.SAME_DIRECTION
+    assert "∞" in written["md"] and r"\infty" in written["tex"]
