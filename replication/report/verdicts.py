@@ -1,6 +1,6 @@
 """Whether an entry of a table replicates the paper's.
 
-The margins are fixed in advance and do not depend on our own scatter:
+The margins are fixed, the same for every network, and do not depend on our own scatter:
 
 - A value is `replicated` if it lies within a fixed margin of the paper's mean (0.5 points of accuracy,
   a factor of 2 in sharpness), or within two of the paper's own standard deviations. Failing that it is
@@ -109,11 +109,11 @@ def value_verdict(kind, ours, paper, *, same_direction):
         same_direction: Whether SB and LB differ as the paper's do.
     """
     difference = abs(ours.mean - paper.mean)
-    if kind == "accuracy":
-        equivalent = _at_most(difference, ACCURACY_MARGIN)
-    else:
-        equivalent = _within_factor(ours.mean, paper.mean)
-    if equivalent or _at_most(difference, DEVIATIONS * paper.deviation):
+    within_margin = {
+        "accuracy": _at_most(difference, ACCURACY_MARGIN),
+        "sharpness": _within_factor(ours.mean, paper.mean),
+    }
+    if within_margin[kind] or _at_most(difference, DEVIATIONS * paper.deviation):
         return REPLICATED
     return SAME_DIRECTION if same_direction else NOT_REPLICATED
 

@@ -1,0 +1,185 @@
+"""Each mistake a user can make: one clear line, exit code 1, no traceback, nothing harmed on disk."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from replication import configuration, files, records, training
+
+ROOT = pathlib.Path(__file__).parent.parent
+RUN = configuration.Run(network="F1", regime="SB", trial=0, dataset="digits", batch_size=719, epochs=1)
+
+
+def script(name, *arguments, env=None):
+    """Runs `python -m replication.NAME` as a user would."""
+    return subprocess.run([sys.executable, "-m", f"replication.{name}", *map(str, arguments)], cwd=ROOT, text=True,
+                          capture_output=True, timeout=300, env={**os.environ, **(env or {})})
+
+
+def assert_one_line(process, *words):
+    """Exit code 1, and an error of one line that has these words in it."""
+    lines = [line for line in process.stderr.splitlines() if line.startswith("error: ")]
+    assert process.returncode == 1, process.stderr
+    assert "Traceback" not in process.stderr
+    assert len(lines) == 1, process.stderr
+    for word in words:
+        assert str(word) in lines[0]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A workdir with one finished run."""
+    workdir = records.Workdir.create(tmp_path_factory.mktemp("bad-input"))
+    training.train(RUN, workdir, verbose=0)
+    return workdir
+
+
+@pytest.mark.parametrize("name, arguments, words", [
+    ("train", ["--network=F9"], ["network='F9'", "F1"]),
+    ("train", ["--regime=MB"], ["regime='MB'", "SB, LB"]),
+    ("train", ["--dataset=svhn"], ["svhn", "mnist"]),
+    ("train", ["--batch_size=0"], ["batch_size=0", "60000"]),
+    ("train", ["--batch_size=60001"], ["batch_size=60001", "60000"]),
+    ("train", ["--epochs=-1"], ["epochs=-1"]),
+    ("train", ["--learning_rate=-0.1"], ["learning_rate=-0.1"]),
+    ("train", ["--learning_rate=nan"], ["learning_rate=nan"]),
+    ("train", ["--trial=-1"], ["trial=-1"]),
+    ("train", ["--optimizer=lion"], ["optimizer='lion'", "adam"]),
+    ("train", ["--statistics=none"], ["statistics='none'"]),
+    ("train", ["stray"], ["'stray'", "--help"]),
+    ("train", ["--config=absent.json"], ["absent.json"]),
+    ("train", ["--config=absent.json", "--network=F1"], ["--network", "--config"]),
+    ("reproduce", ["--preset=slow"], ["preset='slow'", "paper, quick"]),
+    ("reproduce", ["--networks=F1,F9"], ["F9"]),
+    ("reproduce", ["--experiments=table9"], ["table9", "table2"]),
+    ("reproduce", ["--trials=0"], ["trials=0"]),
+    ("measure_sharpness", ["--epsilon=0"], ["epsilon=0"]),
+    ("measure_sharpness", ["--epsilon=-1e-3"], ["epsilon=-0.001"]),
+    ("measure_sharpness", ["--epsilon=small"], ["--epsilon=small"]),
+    ("measure_sharpness", ["--epsilon=nan"], ["epsilon=nan"]),
+    ("measure_sharpness", ["--subspace_dim=-1"], ["subspace_dim=-1"]),
+    ("measure_sharpness", ["--subspace_dim=1.5"], ["--subspace_dim=1.5"]),
+    ("measure_sharpness", ["--batch_size=0"], ["batch_size=0"]),
+    ("measure_sharpness", ["--starts=0"], ["starts=0"]),
+    ("plot_parametric", ["--points=1"], ["points=1"]),
+    ("plot_parametric", ["--path=straight"], ["path='straight'"]),
+    ("verify", ["--tables=9"], ["9"]),
+])
+def test_flags(name, arguments, words, tmp_path):
+    assert_one_line(script(name, *arguments, f"--workdir={tmp_path / 'work'}"), *words)
+    assert not (tmp_path / "work").exists()
+
+
+@pytest.mark.parametrize("name", ["measure_sharpness", "make_report", "verify", "plot_parametric"])
+@pytest.mark.parametrize("kind", ["absent", "empty", "file"])
+def test_workdir_without_runs(name, kind, tmp_path):
+    folder = tmp_path / "work"
+    if kind == "empty":
+        folder.mkdir()
+    elif kind == "file":
+        folder.write_text("precious")
+    assert_one_line(script(name, f"--workdir={folder}"), "--workdir", folder)
+    assert kind != "file" or folder.read_text() == "precious"
+
+
+@pytest.mark.parametrize("name", ["train", "reproduce"])
+def test_workdir_that_is_a_file(name, tmp_path):
+    file = tmp_path / "work"
+    file.write_text("precious")
+    assert_one_line(script(name, f"--workdir={file}"), "--workdir", file)
+    assert file.read_text() == "precious"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_workdir_that_is_not_writable(tmp_path):
+    tmp_path.chmod(0o500)
+    try:
+        assert_one_line(script("train", f"--workdir={tmp_path}"), "not writable")
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_workdir_that_is_not_writable_is_named(tmp_path, monkeypatch):
+    """The same for root, whom no permission stops."""
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(ValueError, match="not writable"):
+        records.Workdir.create(tmp_path)
+
+
+def test_data_that_are_not_there(tmp_path):
+    empty = tmp_path / "data"
+    process = script("train", f"--workdir={tmp_path / 'work'}", f"--data_dir={empty}")
+    assert_one_line(process, "python -m replication.prepare_data --dataset=mnist", empty)
+    assert not empty.exists()
+
+
+@pytest.mark.parametrize("environment", [{"KERAS_BACKEND": "jax"}, {"TF_USE_LEGACY_KERAS": "1"}])
+def test_other_keras(environment, tmp_path):
+    process = script("train", f"--workdir={tmp_path}", env=environment)
+    assert_one_line(process, *environment)
+
+
+def test_model_that_is_no_keras_model(tmp_path):
+    file = tmp_path / "model.keras"
+    file.write_bytes(b"not a zip")
+    assert_one_line(script("measure_sharpness", f"--model={file}", "--dataset=digits"), file, "not a Keras model")
+    assert_one_line(script("measure_sharpness", f"--model={tmp_path / 'absent.keras'}", "--dataset=digits"), "absent")
+
+
+def test_subspace_above_n(trained):
+    assert_one_line(script("measure_sharpness", f"--workdir={trained.path}", "--subspace_dim=2000000"),
+                    "subspace_dim=2000000", "1094154")
+
+
+def test_second_process_on_the_same_run(trained):
+    with trained.run(RUN).lock(wait=False):
+        assert_one_line(script("measure_sharpness", f"--workdir={trained.path}", "--subspace_dim=0"),
+                        RUN.name, "another process")
+
+
+@pytest.mark.parametrize("name", ["config.json", "result.json", "final.weights.h5"])
+def test_damaged_run_is_reported_and_the_others_are_used(trained, name, tmp_path):
+    import shutil
+
+    workdir = records.Workdir(tmp_path / "work")
+    shutil.copytree(trained.path, workdir.path)
+    damaged = workdir.path / "runs" / "F1-SB-trial9-00000000"
+    shutil.copytree(trained.run(RUN).folder, damaged)
+    other = configuration.Run.from_json({**RUN.to_json(), "trial": 9})
+    damaged = damaged.rename(damaged.with_name(other.name))
+    files.write_json(damaged / "config.json", {**files.read_json(damaged / "config.json"),
+                                               "configuration": other.to_json()})
+    file = damaged / name
+    file.write_bytes(file.read_bytes()[:-100])
+    before = {path: path.read_bytes() for path in damaged.rglob("*") if path.is_file()}
+    process = script("measure_sharpness", f"--workdir={workdir.path}", "--subspace_dim=0", "--epsilon=1e-3",
+                     "--iterations=1")
+    assert_one_line(process, file)
+    assert RUN.name in process.stdout
+    assert_one_line(script("make_report", f"--workdir={workdir.path}"), file)
+    assert workdir.page.exists()
+    assert {path: path.read_bytes() for path in damaged.rglob("*") if path.is_file()} == before
+
+
+def test_training_data_with_nan_are_named():
+    from replication.data import check_examples
+
+    inputs = np.zeros((5, 2), "float32")
+    inputs[3, 1] = np.nan
+    with pytest.raises(ValueError, match=r"inputs\[3, 1\]=nan"):
+        check_examples(inputs, np.zeros(5, int), 2)
+    with pytest.raises(ValueError, match=r"labels\[2\]=2"):
+        check_examples(np.zeros((5, 2)), np.array([0, 1, 2, 1, 0]), 2)
+
+
+@pytest.mark.parametrize("name", ["train", "reproduce", "measure_sharpness", "plot_parametric", "make_report",
+                                  "verify", "prepare_data"])
+def test_help_names_the_flags(name):
+    process = script(name, "--help")
+    expected = "--workdir" if name != "prepare_data" else "--data_dir"
+    assert expected in process.stdout
+    assert "replication." + name in process.stdout
