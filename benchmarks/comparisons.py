@@ -77,40 +77,39 @@ def passes(objective, fit_epoch, inputs, labels, *, widths, epsilon, batch_size,
 
 
 def maximizations(objective, *, epsilon, iterations, repetitions):
-    """Whole maximizations in the full space beside as many bare passes, measured before and after each.
+    """Whole maximizations in the full space beside as many bare passes.
 
-    SciPy prepares the bounds variable by variable before its first iteration. How long that takes
-    is measured by the same call on a function that is 0, where it ends there.
+    A bare pass follows each evaluation, so that both meet the same load of the machine; its time is
+    taken off the maximization's. SciPy prepares the bounds variable by variable before its first
+    iteration: how long that takes is measured by the same call on a function that is 0, where it ends there.
 
     Returns:
         Rows, and what each maximization found, a list of dictionaries.
     """
     x = objective.x
     box = Box.around(x, epsilon)
-
-    def bare():
-        return timing.seconds(lambda: objective.value_and_gradient(x))
+    bare = []
 
     def value_and_gradient(y):
-        return objective.value_and_gradient(x + y)
+        result = objective.value_and_gradient(x + y)
+        bare.append(timing.seconds(lambda: objective.value_and_gradient(x)))
+        return result
 
-    zero = np.zeros_like(x)
-    at_zero = value_and_gradient(zero)
+    at_zero = value_and_gradient(np.zeros_like(x))
     # SciPy's first call imports.
     _prepare(Box.around(x[:1], epsilon))
-    totals, setups, passes_alone, single, found = [], [], [], [], []
+    totals, setups, passes_alone, found = [], [], [], []
     for _ in range(repetitions):
-        around = [bare() for _ in range(3)]
+        bare.clear()
         setups.append(timing.seconds(lambda: _prepare(box)))
         maximum = maximize(value_and_gradient, box, iterations=iterations, at_zero=at_zero)
-        totals.append(maximum.seconds["total"])
-        around += [bare() for _ in range(3)]
-        single.append(statistics.median(around))
-        passes_alone.append(maximum.evaluations * single[-1])
+        passes_alone.append(sum(bare))
+        totals.append(maximum.seconds["total"] - sum(bare))
         found.append({"loss": at_zero[0], "max_loss": maximum.value, "evaluations": maximum.evaluations,
-                      "status": maximum.status, "seconds": maximum.seconds, "pass": single[-1],
-                      "preparation": setups[-1]})
+                      "status": maximum.status, "total": totals[-1], "bare_passes": passes_alone[-1],
+                      "objective": maximum.seconds["objective"] - sum(bare), "setup": setups[-1]})
     without = [total - setup for total, setup in zip(totals, setups, strict=True)]
+    single = [seconds / one["evaluations"] for seconds, one in zip(passes_alone, found, strict=True)]
     return [
         timing.row("maximization but for SciPy's set-up : evaluations x pass", without, passes_alone, goal=1.15),
         timing.row("maximization : evaluations x pass", totals, passes_alone),

@@ -37,21 +37,23 @@ def interleaved(actions, *, rounds):
     return times
 
 
-def median_ratio(ours, peer):
-    """The median over the rounds of ours / peer."""
-    return statistics.median(a / b for a, b in zip(ours, peer, strict=True))
-
-
 def row(what, ours, peer, *, goal=None):
-    """A row of the table: two lists of seconds by round, and the goal for their ratio if there is one."""
+    """A row of the table.
+
+    Args:
+        what: The two things compared.
+        ours, peer: Their seconds by round. The ratio is the median over the rounds of ours / peer.
+        goal: The largest ratio wanted, or None.
+    """
+    ratios = [a / b for a, b in zip(ours, peer, strict=True)]
     return filled_row(what, f"{statistics.median(ours):.3g} s", f"{statistics.median(peer):.3g} s",
-                      median_ratio(ours, peer), goal=goal)
+                      statistics.median(ratios), goal=goal, spread=f"{min(ratios):.3g} to {max(ratios):.3g}")
 
 
-def filled_row(what, ours, peer, ratio, *, goal=None):
+def filled_row(what, ours, peer, ratio, *, goal=None, spread="-"):
     """A row of the table from what its cells say; `ratio` is None where there is no peer."""
     met = "-" if goal is None or ratio is None else "yes" if ratio <= goal else "no"
-    return {"what": what, "ours": ours, "peer": peer, "ratio": ratio, "goal": goal, "met": met}
+    return {"what": what, "ours": ours, "peer": peer, "ratio": ratio, "range": spread, "goal": goal, "met": met}
 
 
 class LargeProduct:

@@ -48,7 +48,8 @@ def choices(seed):
             epsilon=epsilon, subspace_dim=dimension, subspace_distribution=_SUBSPACE_DISTRIBUTION.value,
             statistics=_STATISTICS.value, batch_size=_BATCH_SIZE.value, iterations=_ITERATIONS.value,
             starts=_STARTS.value, seed=seed)
-        for dimension in _numbers(_SUBSPACE_DIM, int, "whole numbers") for epsilon in _numbers(_EPSILON, float, "numbers")
+        for dimension in _numbers(_SUBSPACE_DIM, int, "whole numbers")
+        for epsilon in _numbers(_EPSILON, float, "numbers")
     ]
 
 

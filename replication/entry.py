@@ -53,10 +53,11 @@ def report_problems(problems):
     Raises:
         UserError: `problems` is not empty; its message is the last of them, the others are logged.
     """
-    for problem in problems[:-1]:
+    *others, last = dict.fromkeys(problems) or [None]
+    for problem in others:
         logging.error("%s", problem)
-    if problems:
-        raise UserError(problems[-1])
+    if last is not None:
+        raise UserError(last)
 
 
 def check_backend():

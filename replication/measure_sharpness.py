@@ -15,9 +15,15 @@ from replication.errors import UserError
 
 def main(argv):
     """Measures what the flags ask for and prints a row for each measurement."""
-    choices = flags.sharpness.choices(seed=0)
+    flags.sharpness.choices(seed=0)
     if flags.sharpness.model() is None:
-        return _measure_workdir()
+        _measure_workdir()
+    else:
+        _measure_model()
+
+
+def _measure_model():
+    choices = flags.sharpness.choices(seed=0)
     from replication import data, minimizers, sharpness
 
     dataset = data.load(flags.data.dataset(), flags.data.DATA_DIR.value)
@@ -25,8 +31,8 @@ def main(argv):
         minimizers.load_model(flags.sharpness.model()), dataset.train_inputs, dataset.train_labels,
         statistics=choices[0].statistics, batch_size=choices[0].batch_size,
         from_logits=flags.sharpness.from_logits())
-    results = [sharpness.measure(objective, choice).to_json() for choice in choices]
-    _print_rows([_row(flags.sharpness.model(), result) for result in results])
+    _print_rows([_row(flags.sharpness.model(), sharpness.measure(objective, choice).to_json())
+                 for choice in choices])
 
 
 def _measure_workdir():

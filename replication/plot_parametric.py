@@ -15,7 +15,7 @@ def main(argv):
     """Evaluates the paths that the flags ask for and prints where they and the figures are."""
     path, network = flags.landscape.path(), flags.landscape.network()
     workdir = records.Workdir.open(flags.workdir.path())
-    sound, problems = workdir.runs()
+    sound, _ = workdir.runs()
     sound = [record for record in sound if network in (None, record.configuration.network)]
     from replication import data, landscape
 
@@ -26,7 +26,7 @@ def main(argv):
     for small_batch, large_batch in pairs:
         dataset = data.load(small_batch.configuration.dataset, flags.data.DATA_DIR.value)
         print(landscape.measure_path(workdir, path, small_batch, large_batch, dataset))
-    make_report(workdir)
+    problems = make_report(workdir)
     print(workdir.figures)
     entry.report_problems(problems)
 

@@ -103,11 +103,15 @@ class Workdir:
         return sound, problems
 
     def failures(self):
-        """The names of the failed runs, each with the reason it gave."""
-        return {
-            folder.name: files.read_json(folder / "failure.json").get("reason", "unknown")
-            for folder in self._run_folders() if (folder / "failure.json").exists()
-        }
+        """By name of the failed runs the reason that each gave, or what is wrong with its failure.json."""
+        reasons = {}
+        for folder in self._run_folders():
+            if (folder / "failure.json").exists():
+                try:
+                    reasons[folder.name] = str(files.read_json(folder / "failure.json").get("reason", "unknown"))
+                except UserError as error:
+                    reasons[folder.name] = str(error)
+        return reasons
 
     def path_record(self, path, small_batch, large_batch):
         """The file of a parametric plot.

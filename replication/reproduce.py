@@ -20,7 +20,7 @@ def main(argv):
     from replication.execution import execute
 
     problems = execute(needs, workdir, data_dir=flags.data.DATA_DIR.value, verbose=entry.progress())
-    make_report(workdir)
+    problems += make_report(workdir)
     print(f"report: {workdir.page}")
     entry.report_problems(problems)
 

@@ -86,7 +86,7 @@ class Store:
         contents, problems = workdir.paths()
         self.problems += problems
         self.lines = [line for line in self._sound(self._line, contents) if line.small and line.large]
-        self.failures = dict(*self._sound(type(workdir).failures, [workdir]))
+        self.failures = workdir.failures()
         self._comparisons = grouping.comparisons(self.minimizers)
 
     def comparisons(self):

@@ -27,8 +27,10 @@ def test_every_row_is_complete(results):
     for row in results["rows"]:
         assert row["what"] and row["ours"] and row["peer"]
         assert row["met"] in ("yes", "no", "-")
+        assert row["range"]
         absent = row["peer"] == "not installed" or row["ours"] == "not available"
-        assert row["ratio"] is None if absent else row["ratio"] > 0
+        # The time net of SciPy's set-up is a difference of noisy timings.
+        assert (row["ratio"] is None) == absent
 
 
 def test_pytorch_computes_the_same(results):
