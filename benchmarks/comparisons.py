@@ -67,11 +67,13 @@ def passes(objective, fit_epoch, inputs, labels, *, widths, epsilon, batch_size,
         timing.row("pass : its matrix products", times["pass"], needed, goal=1.3),
     ]
     if agreement is None:
-        rows.append(timing.filled_row("pass : PyTorch", _median(times["pass"]), "not installed", None, goal=0.6))
+        ours = f"{statistics.median(times['pass']):.3g} s"
+        rows.append(timing.filled_row("pass : PyTorch", ours, "not installed", None, goal=0.6))
     else:
         rows += [
             timing.row("pass : PyTorch, same batches", times["pass"], times["torch"], goal=0.6),
-            timing.row(f"pass : PyTorch, its best batches of {best}", times["pass"], times["torch, best"], goal=0.6),
+            timing.row(f"pass : PyTorch, its best batches of {best}", times["pass"], times["torch, best"],
+                       goal=0.6),
         ]
     return rows, flops / statistics.median(needed) / 1e9, agreement
 
@@ -81,7 +83,8 @@ def maximizations(objective, *, epsilon, iterations, repetitions):
 
     A bare pass follows each evaluation, so that both meet the same load of the machine; its time is
     taken off the maximization's. SciPy prepares the bounds variable by variable before its first
-    iteration: how long that takes is measured by the same call on a function that is 0, where it ends there.
+    iteration: how long that takes is measured by the same call on a function that is 0, where it
+    ends there.
 
     Returns:
         Rows, and what each maximization found, a list of dictionaries.
@@ -111,7 +114,8 @@ def maximizations(objective, *, epsilon, iterations, repetitions):
     without = [total - setup for total, setup in zip(totals, setups, strict=True)]
     single = [seconds / one["evaluations"] for seconds, one in zip(passes_alone, found, strict=True)]
     return [
-        timing.row("maximization but for SciPy's set-up : evaluations x pass", without, passes_alone, goal=1.15),
+        timing.row("maximization but for SciPy's set-up : evaluations x pass", without, passes_alone,
+                   goal=1.15),
         timing.row("maximization : evaluations x pass", totals, passes_alone),
         timing.row("SciPy's set-up of the bounds : pass", setups, single),
     ], found
@@ -141,10 +145,10 @@ def _agreement(ours, peer):
 
 
 def _fastest(peer, size, batch_sizes):
-    candidates = {size_: data.partition(size, size_)[1] for size_ in batch_sizes}
-    actions = {size_: functools.partial(peer.value_and_gradient, bounds) for size_, bounds in candidates.items()}
-    times = timing.interleaved(actions, rounds=2)
-    return min(times, key=lambda size_: min(times[size_]))
+    actions = {batch_size: functools.partial(peer.value_and_gradient, data.partition(size, batch_size)[1])
+               for batch_size in batch_sizes}
+    times = timing.interleaved(actions, rounds=3)
+    return min(times, key=lambda batch_size: min(times[batch_size]))
 
 
 def _prepare(box):
@@ -153,9 +157,5 @@ def _prepare(box):
         bounds=list(zip((-box.half_widths).tolist(), box.half_widths.tolist())))
 
 
-def _median(seconds):
-    return f"{statistics.median(seconds):.3g} s"
-
-
 def _mebibytes(size):
-    return "not available" if size is None else f"{size / 2**20:.3g} MiB"
+    return "not available" if size is None else f"{size / 2**20:,.2f} MiB"

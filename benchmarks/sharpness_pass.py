@@ -19,7 +19,8 @@ _DATA_DIR = flags.DEFINE_string(
 _BATCH_SIZE = flags.DEFINE_integer(
     "batch_size", 6000, "Batch of the passes and of fit (the paper's LB: 6000).", lower_bound=1)
 _EPOCHS = flags.DEFINE_integer("epochs", 2, "Epochs of training before anything is timed.", lower_bound=0)
-_WEIGHTS = flags.DEFINE_string("weights", None, "A file .weights.h5 of F1 to measure at, in place of training.")
+_WEIGHTS = flags.DEFINE_string(
+    "weights", None, "A file .weights.h5 of F1: f is measured there, not where training has led.")
 _EPSILON = flags.DEFINE_float("epsilon", 1e-3, "Size of the box (the paper: 1e-3 and 5e-4).")
 _ROUNDS = flags.DEFINE_integer("rounds", 7, "Interleaved rounds of the timings of a pass.", lower_bound=1)
 _MAXIMIZATIONS = flags.DEFINE_integer("maximizations", 3, "Repetitions of the maximization.", lower_bound=1)
@@ -28,7 +29,8 @@ _THREADS = flags.DEFINE_integer(
     "each processor.", lower_bound=1)
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the results.")
 _SMOKE = flags.DEFINE_bool(
-    "smoke", False, "Embedded digits, a small network, one round: that all of it runs; the ratios mean nothing.")
+    "smoke", False, "Embedded digits, a small network, one round: shows that all of it runs; its ratios "
+    "mean nothing.")
 
 _ITERATIONS = 10
 _TORCH_BATCH_SIZES = (250, 500, 1000, 2000)
@@ -49,14 +51,15 @@ def main(argv):
     machine = {**timing.machine(), "threads": threads, "gflops": rate}
     packages = {**versions.versions(), "torch": torch_peer.version() or "not installed"}
     print(tabulate.tabulate(rows, headers="keys", floatfmt=".3g", missingval="-"))
-    print(f"{machine['processor']}, {threads} threads, {rate:.0f} GFLOP/s in a large float32 product; "
-          + ", ".join(f"{name} {packages[name]}" for name in ("tensorflow", "keras", "numpy", "scipy", "torch")))
+    named = ", ".join(f"{name} {packages[name]}" for name in ("tensorflow", "keras", "numpy", "scipy", "torch"))
+    print(f"{machine['processor']}, {threads} threads, {rate:.0f} GFLOP/s in a large float32 product; {named}")
     if _OUTPUT.value:
         files.write_json(_OUTPUT.value, {"rows": rows, "machine": machine, "versions": packages,
                                          "agreement": agreement, "maximizations": found})
     if agreement is not None and not agreement["agrees"]:
-        raise UserError(f"PyTorch computes something else: f differs by {agreement['value']:.2g}, the gradient "
-                        f"by {agreement['gradient']:.2g}, relative; the rows that name it are void")
+        raise UserError(
+            f"PyTorch computes something else: f differs by {agreement['value']:.2g}, the gradient by "
+            f"{agreement['gradient']:.2g}, relative; the rows that name it are void")
 
 
 def _measure(threads):
@@ -69,7 +72,7 @@ def _measure(threads):
     model, inputs, labels = make_problem()
     fit_epoch = comparisons.train(model, inputs, labels, batch_size=batch_size, epochs=_EPOCHS.value)
     if _WEIGHTS.value:
-        model.load_weights(_WEIGHTS.value)
+        _load_weights(model, _WEIGHTS.value)
     objective = Objective(model, inputs, labels, batch_size=batch_size)
     # The objective keeps the weights of now as its x, so `model` may be trained on.
     rows, rate, agreement = comparisons.passes(
@@ -84,6 +87,13 @@ def _measure(threads):
     rows += comparisons.peak_memory(make_problem, len(objective.x), batch_size=batch_size,
                                     iterations=_ITERATIONS, subspace_dims=(0, 100))
     return rows, rate, agreement, found
+
+
+def _load_weights(model, path):
+    try:
+        model.load_weights(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"--weights={path}: {str(error).splitlines()[0]}") from None
 
 
 def _processors():

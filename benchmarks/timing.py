@@ -53,7 +53,8 @@ def row(what, ours, peer, *, goal=None):
 def filled_row(what, ours, peer, ratio, *, goal=None, spread="-"):
     """A row of the table from what its cells say; `ratio` is None where there is no peer."""
     met = "-" if goal is None or ratio is None else "yes" if ratio <= goal else "no"
-    return {"what": what, "ours": ours, "peer": peer, "ratio": ratio, "range": spread, "goal": goal, "met": met}
+    return {"what": what, "ours": ours, "peer": peer, "ratio": ratio, "range": spread, "goal": goal,
+            "met": met}
 
 
 class LargeProduct:

@@ -18,9 +18,9 @@ _EPOCHS = flags.DEFINE_integer(
     "epochs", None, "Exactly so many epochs; by default the run ends when the training loss ceases to improve.")
 _MAX_EPOCHS = flags.DEFINE_integer("max_epochs", 200, "Upper bound on the epochs where --epochs is not given.")
 _PATIENCE = flags.DEFINE_integer(
-    "patience", 3, "Epochs without a sufficient improvement of the training loss after which a run ends.")
+    "patience", 10, "Epochs without a sufficient improvement of the training loss after which a run ends.")
 _MIN_IMPROVEMENT = flags.DEFINE_float(
-    "min_improvement", 0.1, "Relative decrease of the best training loss that counts as an improvement.")
+    "min_improvement", 0.3, "Relative decrease of the best training loss that counts as an improvement.")
 _OPTIMIZER = flags.DEFINE_string(
     "optimizer", "adam", "One of " + ", ".join(configuration.OPTIMIZERS) + " (the paper: adam).")
 _LEARNING_RATE = flags.DEFINE_float(

@@ -134,8 +134,8 @@ class Run(_JsonRoundTrip):
     learning_rate: float = 1e-3
     epochs: int | None = None
     max_epochs: int = 200
-    patience: int = 3
-    min_improvement: float = 0.1
+    patience: int = 10
+    min_improvement: float = 0.3
     evaluation_batch_size: int = 5000
     deterministic: bool = False
     jit_compile: bool = False
@@ -293,7 +293,7 @@ PAPER_BATCH_SIZES = {"SB": 256, "LB": 0.1}
 PRESETS = {
     "paper": Preset(
         dataset=None, batch_sizes=PAPER_BATCH_SIZES, trials=5,
-        max_epochs=200, patience=3, min_improvement=0.1, networks=tuple(NETWORKS),
+        max_epochs=200, patience=10, min_improvement=0.3, networks=tuple(NETWORKS),
     ),
     "quick": Preset(
         dataset="digits", batch_sizes={"SB": 16, "LB": 0.1}, trials=2,

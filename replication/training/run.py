@@ -15,6 +15,7 @@ from replication.errors import TrainingFailedError
 from replication.minimizers import build_network
 from replication.training import state
 from replication.training.batches import evaluation_batches, training_batches
+from replication.training.determinism import make_deterministic
 from replication.training.stopping import StopWhenLossCeases
 
 _OPTIMIZERS = {
@@ -53,6 +54,8 @@ def train(run, workdir, *, data_dir=None, wait=False, verbose=1, tensorboard=Fal
             record.check()
             logging.info("%s: finished already", record.folder)
             return record
+        if run.deterministic:
+            make_deterministic()
         dataset = data.load(run.dataset, data_dir)
         record.start({"configuration": run.to_json(), "data": dataset.to_json(),
                       "versions": versions.versions(), "machine": {**versions.machine(), **_threads()}})
