@@ -51,8 +51,8 @@ def main(argv):
     machine = {**timing.machine(), "threads": threads, "gflops": rate}
     packages = {**versions.versions(), "torch": torch_peer.version() or "not installed"}
     print(tabulate.tabulate(rows, headers="keys", floatfmt=".3g", missingval="-"))
-    named = ", ".join(f"{name} {packages[name]}" for name in ("tensorflow", "keras", "numpy", "scipy", "torch"))
-    print(f"{machine['processor']}, {threads} threads, {rate:.0f} GFLOP/s in a large float32 product; {named}")
+    print(f"{machine['processor']}, {threads} threads, {rate:.0f} GFLOP/s in a large float32 product")
+    print(", ".join(f"{name} {packages[name]}" for name in ("tensorflow", "keras", "numpy", "scipy", "torch")))
     if _OUTPUT.value:
         files.write_json(_OUTPUT.value, {"rows": rows, "machine": machine, "versions": packages,
                                          "agreement": agreement, "maximizations": found})
