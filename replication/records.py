@@ -103,15 +103,15 @@ class Workdir:
         return sound, problems
 
     def failures(self):
-        """By name of the failed runs the reason that each gave, or what is wrong with its failure.json."""
-        reasons = {}
+        """By name of the failed runs the reason that each gave, and what is wrong with the others'."""
+        reasons, problems = {}, []
         for folder in self._run_folders():
             if (folder / "failure.json").exists():
                 try:
                     reasons[folder.name] = str(files.read_json(folder / "failure.json").get("reason", "unknown"))
                 except UserError as error:
-                    reasons[folder.name] = str(error)
-        return reasons
+                    problems.append(str(error))
+        return reasons, problems
 
     def path_record(self, path, small_batch, large_batch):
         """The file of a parametric plot.

@@ -86,7 +86,8 @@ class Store:
         contents, problems = workdir.paths()
         self.problems += problems
         self.lines = [line for line in self._sound(self._line, contents) if line.small and line.large]
-        self.failures = workdir.failures()
+        self.failures, problems = workdir.failures()
+        self.problems += problems
         self._comparisons = grouping.comparisons(self.minimizers)
 
     def comparisons(self):

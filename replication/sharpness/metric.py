@@ -93,6 +93,7 @@ def measure_sharpness(model, inputs, labels, epsilon=1e-3, subspace_dim=None, st
 
     Example:
 
+    >>> import keras
     >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, activation="softmax")])
     >>> inputs = np.random.default_rng(0).normal(size=(60, 2))
     >>> result = measure_sharpness(model, inputs, np.arange(60) % 3, epsilon=1e-3)

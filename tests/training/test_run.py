@@ -131,7 +131,7 @@ def test_diverging_run_leaves_a_failure_record(tmp_path):
         _train(run, tmp_path)
     workdir = records.Workdir.open(tmp_path)
     assert workdir.runs() == ([], [])
-    assert "epoch" in workdir.failures()[run.name]
+    assert "epoch" in workdir.failures()[0][run.name]
 
 
 def test_second_process_on_the_same_run_is_refused(tmp_path):
