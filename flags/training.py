@@ -8,6 +8,8 @@ from replication.errors import UserError
 
 _NETWORK = flags.DEFINE_string(
     "network", "F1", "Network of table 1: " + ", ".join(configuration.NETWORKS) + ".")
+_ARCHITECTURE = flags.DEFINE_string(
+    "architecture", None, "Of C1 to C4: released (the default; the authors' code) or text (the paper's appendix B).")
 _REGIME = flags.DEFINE_string(
     "regime", "SB", "SB (the paper: batches of 256) or LB (the paper: 10 % of the training set).")
 _TRIAL = flags.DEFINE_integer(
@@ -36,8 +38,8 @@ _CONFIG = flags.DEFINE_string(
     "config", None, "A record's config.json: the same run again; it replaces all flags of the run.")
 _TENSORBOARD = flags.DEFINE_bool("tensorboard", False, "Write TensorBoard's files to the run's folder logs.")
 
-_OF_THE_RUN = (_NETWORK, _REGIME, _TRIAL, _BATCH_SIZE, _EPOCHS, _MAX_EPOCHS, _PATIENCE, _MIN_IMPROVEMENT,
-               _OPTIMIZER, _LEARNING_RATE, _STATISTICS, _DETERMINISTIC, _JIT_COMPILE, data.DATASET)
+_OF_THE_RUN = (_NETWORK, _ARCHITECTURE, _REGIME, _TRIAL, _BATCH_SIZE, _EPOCHS, _MAX_EPOCHS, _PATIENCE,
+               _MIN_IMPROVEMENT, _OPTIMIZER, _LEARNING_RATE, _STATISTICS, _DETERMINISTIC, _JIT_COMPILE, data.DATASET)
 
 
 def run(resolve_jit_compile):
@@ -63,7 +65,7 @@ def run(resolve_jit_compile):
         batch_size=_batch_size(dataset), epochs=_EPOCHS.value, max_epochs=_MAX_EPOCHS.value,
         patience=_PATIENCE.value, min_improvement=_MIN_IMPROVEMENT.value, optimizer=_OPTIMIZER.value,
         learning_rate=_or_default(_LEARNING_RATE.value, configuration.OPTIMIZERS[_OPTIMIZER.value]),
-        statistics=_STATISTICS.value, deterministic=_DETERMINISTIC.value,
+        statistics=_STATISTICS.value, deterministic=_DETERMINISTIC.value, architecture=_ARCHITECTURE.value,
     )
     return described.with_jit_compile(resolve_jit_compile(_JIT_COMPILE.value, described.network))
 

@@ -9,6 +9,7 @@ from replication.errors import UserError
 
 REGIMES = ("SB", "LB")
 STATISTICS = ("batch", "moving")
+ARCHITECTURES = ("released", "text")
 OPTIMIZERS = {"adam": 1e-3, "sgd": 1e-2, "adagrad": 1e-3}
 SUBSPACE_DISTRIBUTIONS = ("normal", "uniform")
 PATHS = ("linear",)
@@ -32,21 +33,58 @@ class Dataset:
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """A row of the paper's table 1: the data set of a network and the shape the paper builds it with."""
+    """A row of the paper's table 1: the data set of a network and the shape the paper builds it with.
 
+    Attributes:
+        name: Its name in the paper.
+        dataset: Name of its data set.
+        input_shape: Shape of one input, without the batch.
+        classes: Number of classes.
+        architectures: Where the paper's text and the authors' code build different networks, the names
+            of both, the default first; otherwise empty.
+    """
+
+    name: str
     dataset: str
     input_shape: tuple
     classes: int
+    architectures: tuple = ()
+
+    def resolve_architecture(self, architecture):
+        """`architecture` itself, or for None the default; None for a network that has only one.
+
+        Raises:
+            UserError: it is unknown, or there is no choice.
+        """
+        if not self.architectures:
+            require(architecture is None, "architecture", architecture, f"none, {self.name} has only one")
+            return None
+        if architecture is None:
+            return self.architectures[0]
+        require_name("architecture", architecture, self.architectures)
+        return architecture
+
+    def require_input_shape(self, input_shape):
+        """Raises a UserError unless the network can be built for this shape of one input."""
+        require(len(self.input_shape) == 1 or len(input_shape) == 3, "input_shape", tuple(input_shape),
+                f"height, width and channels of an image, which {self.name} convolves")
 
 
 DATASETS = {
     "digits": Dataset(training_size=1437, test_size=360, input_shape=(8, 8, 1), classes=10),
+    "digits32": Dataset(training_size=1437, test_size=360, input_shape=(32, 32, 3), classes=10),
     "mnist": Dataset(training_size=60_000, test_size=10_000, input_shape=(28, 28, 1), classes=10),
+    "cifar10": Dataset(training_size=50_000, test_size=10_000, input_shape=(32, 32, 3), classes=10),
+    "cifar100": Dataset(training_size=50_000, test_size=10_000, input_shape=(32, 32, 3), classes=100),
 }
 
-NETWORKS = {
-    "F1": Network(dataset="mnist", input_shape=(784,), classes=10),
-}
+NETWORKS = {network.name: network for network in (
+    Network("F1", dataset="mnist", input_shape=(784,), classes=10),
+    Network("C1", dataset="cifar10", input_shape=(32, 32, 3), classes=10, architectures=ARCHITECTURES),
+    Network("C2", dataset="cifar10", input_shape=(32, 32, 3), classes=10, architectures=ARCHITECTURES),
+    Network("C3", dataset="cifar100", input_shape=(32, 32, 3), classes=100, architectures=ARCHITECTURES),
+    Network("C4", dataset="cifar100", input_shape=(32, 32, 3), classes=100, architectures=ARCHITECTURES),
+)}
 
 
 def require(condition, name, value, expected):
@@ -119,6 +157,8 @@ class Run(_JsonRoundTrip):
         evaluation_batch_size: Upper bound of the batches in which accuracies and f are evaluated.
         deterministic: Whether TensorFlow's op determinism and a single intra-op thread are used.
         jit_compile: Whether XLA compiles the training step.
+        architecture: Of a network of which there are two: "released" (what None is resolved to) or
+            "text". None for any other.
 
     Raises:
         UserError: a value is out of range; the message names it.
@@ -139,12 +179,16 @@ class Run(_JsonRoundTrip):
     evaluation_batch_size: int = 5000
     deterministic: bool = False
     jit_compile: bool = False
+    architecture: str | None = None
 
     def __post_init__(self):
         require_name("network", self.network, NETWORKS)
         require_name("regime", self.regime, REGIMES)
         require(is_whole(self.trial, 0), "trial", self.trial, "a whole number of at least 0")
         require_name("dataset", self.dataset, DATASETS)
+        network = NETWORKS[self.network]
+        network.require_input_shape(DATASETS[self.dataset].input_shape)
+        object.__setattr__(self, "architecture", network.resolve_architecture(self.architecture))
         require_batch_size("batch_size", self.batch_size, self.dataset)
         require_name("statistics", self.statistics, STATISTICS)
         require_name("optimizer", self.optimizer, OPTIMIZERS)
@@ -254,7 +298,7 @@ class Preset:
     """A set-up of the whole replication.
 
     Attributes:
-        dataset: The data set of every network, or None for each network's own.
+        datasets: By network, the name of its data set; None for each network's own.
         batch_sizes: By regime, a number of examples or a fraction of the training set.
         trials: Trials of each network and regime.
         max_epochs, patience, min_improvement: The stopping rule, as in `Run`.
@@ -265,7 +309,7 @@ class Preset:
         points: As in `Path`.
     """
 
-    dataset: str | None
+    datasets: dict | None
     batch_sizes: dict
     trials: int
     max_epochs: int
@@ -278,15 +322,15 @@ class Preset:
     subspace_starts: int | None = None
     points: int = 25
 
-    def run(self, network, regime, trial, *, jit_compile):
+    def run(self, network, regime, trial, *, jit_compile, architecture=None):
         """The resolved configuration of one run of this preset."""
         require_name("network", network, NETWORKS)
-        dataset = self.dataset or NETWORKS[network].dataset
+        dataset = NETWORKS[network].dataset if self.datasets is None else self.datasets[network]
         return Run(
             network=network, regime=regime, trial=trial, dataset=dataset,
             batch_size=regime_batch_size(self.batch_sizes[regime], dataset),
             max_epochs=self.max_epochs, patience=self.patience, min_improvement=self.min_improvement,
-            jit_compile=jit_compile,
+            jit_compile=jit_compile, architecture=architecture,
         )
 
 
@@ -294,11 +338,13 @@ PAPER_BATCH_SIZES = {"SB": 256, "LB": 0.1}
 
 PRESETS = {
     "paper": Preset(
-        dataset=None, batch_sizes=PAPER_BATCH_SIZES, trials=5,
+        datasets=None, batch_sizes=PAPER_BATCH_SIZES, trials=5,
         max_epochs=200, patience=10, min_improvement=0.3, networks=tuple(NETWORKS),
     ),
     "quick": Preset(
-        dataset="digits", batch_sizes={"SB": 8, "LB": 0.1}, trials=2,
+        datasets={name: "digits" if len(network.input_shape) == 1 else "digits32"
+                  for name, network in NETWORKS.items()},
+        batch_sizes={"SB": 8, "LB": 0.1}, trials=2,
         max_epochs=40, patience=5, min_improvement=0.3, networks=("F1",), subspace_starts=2,
     ),
 }

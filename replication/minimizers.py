@@ -34,7 +34,7 @@ def build_network(run):
         run: A `configuration.Run`.
     """
     dataset = configuration.DATASETS[run.dataset]
-    return models.build(run.network, statistics=run.statistics, seed=run.trial,
+    return models.build(run.network, statistics=run.statistics, architecture=run.architecture, seed=run.trial,
                         input_shape=dataset.input_shape, classes=dataset.classes)
 
 

@@ -16,6 +16,8 @@ from replication.errors import MissingDataError, UserError
 # The version is part of the name: it decides the folder, and with it what a run is trained on.
 TFDS_NAMES = {
     "mnist": "mnist:3.0.1",
+    "cifar10": "cifar10:3.0.2",
+    "cifar100": "cifar100:3.0.2",
 }
 _BATCH = 1000
 

@@ -11,7 +11,7 @@ def load(dataset, data_dir=None):
     Args:
         dataset: A key of `configuration.DATASETS`.
         data_dir: Folder of TFDS's data sets; None (default) for TFDS's own, `TFDS_DATA_DIR` or
-            ~/tensorflow_datasets. Not used by the embedded "digits".
+            ~/tensorflow_datasets. Not used by the embedded digits.
 
     Returns:
         A `Data`.
@@ -28,4 +28,4 @@ def load(dataset, data_dir=None):
     configuration.require_name("dataset", dataset, configuration.DATASETS)
     if dataset in images.TFDS_NAMES:
         return images.load(dataset, data_dir)
-    return Data.from_arrays(dataset, digits.read())
+    return Data.from_arrays(dataset, digits.read(dataset))

@@ -82,10 +82,12 @@ def evaluate(model, points, path, dataset):
 
 
 def pairs(records):
-    """The SB and LB runs that share network, data set and trial, as pairs of `RunRecord`."""
+    """The SB and LB runs that share network, architecture, data set and trial, as pairs of `RunRecord`."""
+    def shared(run):
+        return run.network, run.architecture, run.dataset, run.trial, run.statistics
+
     runs = [(record, record.configuration) for record in records]
     return [
         (small, large) for small, s in runs for large, l in runs
-        if (s.regime, l.regime) == ("SB", "LB")
-        and (s.network, s.dataset, s.trial, s.statistics) == (l.network, l.dataset, l.trial, l.statistics)
+        if (s.regime, l.regime) == ("SB", "LB") and shared(s) == shared(l)
     ]

@@ -1,46 +1,63 @@
-"""A tiny data set in TFDS's own format, under the name and version of MNIST."""
+"""Tiny data sets in TFDS's own format, under the names and versions of the real ones."""
 
+import dataclasses
 import shutil
 
 import numpy as np
 import pytest
 
 from replication import configuration
+from replication.data import images
 
 TRAINING_SIZE, TEST_SIZE = 40, 20
 
 
-@pytest.fixture(scope="session")
-def tiny_tfds(tmp_path_factory):
-    """A TFDS folder whose example i has all pixels equal to i and the label i % 10."""
+def pixels(dataset, i):
+    """Image i: every pixel of channel c is i + c."""
+    shape = configuration.DATASETS[dataset].input_shape
+    return np.broadcast_to(np.arange(i, i + shape[-1]), shape).astype(np.uint8)
+
+
+def _build(dataset, folder):
     import tensorflow_datasets as tfds
 
-    class Mnist(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-        VERSION = tfds.core.Version("3.0.1")
+    name, version = images.TFDS_NAMES[dataset].split(":")
 
-        def _info(self):
-            return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict({
-                "image": tfds.features.Image(shape=(28, 28, 1)),
-                "label": tfds.features.ClassLabel(num_classes=10),
-            }))
+    def info(self):
+        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict({
+            "coarse_label": tfds.features.ClassLabel(num_classes=2),
+            "image": tfds.features.Image(shape=configuration.DATASETS[dataset].input_shape),
+            "label": tfds.features.ClassLabel(num_classes=configuration.DATASETS[dataset].classes),
+        }))
 
-        def _split_generators(self, dl_manager):
-            return {"train": self._generate_examples(0, TRAINING_SIZE),
-                    "test": self._generate_examples(100, TEST_SIZE)}
+    def split_generators(self, dl_manager):
+        return {"train": examples(0, TRAINING_SIZE), "test": examples(100, TEST_SIZE)}
 
-        def _generate_examples(self, first, size):
-            for i in range(first, first + size):
-                yield i, {"image": np.full((28, 28, 1), i, np.uint8), "label": i % 10}
+    def examples(first, size):
+        for i in range(first, first + size):
+            yield i, {"image": pixels(dataset, i), "label": i % 10, "coarse_label": 0}
 
+    # TFDS names a builder after its class.
+    builder = type(name.capitalize(), (tfds.core.GeneratorBasedBuilder,), {
+        "__module__": __name__, "VERSION": tfds.core.Version(version), "_info": info,
+        "_split_generators": split_generators, "_generate_examples": examples}, skip_registration=True)
+    builder(data_dir=folder).download_and_prepare()
+
+
+@pytest.fixture(scope="session")
+def tiny_tfds(tmp_path_factory):
+    """A TFDS folder with all image data sets; example i has the image `pixels(dataset, i)` and the label i % 10."""
     folder = tmp_path_factory.mktemp("tfds")
-    Mnist(data_dir=folder).download_and_prepare()
+    for dataset in images.TFDS_NAMES:
+        _build(dataset, folder)
     return folder
 
 
 @pytest.fixture
 def data_dir(tiny_tfds, tmp_path, monkeypatch):
-    """A private copy of the tiny data set, with `configuration.DATASETS` to match."""
-    shutil.copytree(tiny_tfds / "mnist", tmp_path / "mnist")
-    monkeypatch.setitem(configuration.DATASETS, "mnist", configuration.Dataset(
-        training_size=TRAINING_SIZE, test_size=TEST_SIZE, input_shape=(28, 28, 1), classes=10))
+    """A private copy of the tiny data sets, with `configuration.DATASETS` to match."""
+    for dataset in images.TFDS_NAMES:
+        shutil.copytree(tiny_tfds / dataset, tmp_path / dataset)
+        monkeypatch.setitem(configuration.DATASETS, dataset, dataclasses.replace(
+            configuration.DATASETS[dataset], training_size=TRAINING_SIZE, test_size=TEST_SIZE))
     return tmp_path

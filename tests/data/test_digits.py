@@ -42,8 +42,18 @@ def test_split_is_stratified_and_loses_nothing(digits):
     np.testing.assert_array_equal(together[np.lexsort(together.T)], pixels[np.lexsort(pixels.T)])
 
 
+def test_enlarged_digits_are_the_same_images(digits):
+    enlarged = data.load("digits32")
+    assert enlarged.train_inputs.shape == (1437, 32, 32, 3) and enlarged.test_inputs.shape == (360, 32, 32, 3)
+    for small, large in zip(digits.arrays[::2], enlarged.arrays[::2]):
+        squares = large.reshape(-1, 8, 4, 8, 4, 3)
+        np.testing.assert_array_equal(squares, np.broadcast_to(small[:, :, None, :, None], squares.shape))
+    for small, large in zip(digits.arrays[1::2], enlarged.arrays[1::2]):
+        np.testing.assert_array_equal(small, large)
+
+
 def test_unknown_data_set_is_named():
-    with pytest.raises(UserError, match="dataset='mnits': expected one of digits, mnist"):
+    with pytest.raises(UserError, match="dataset='mnits': expected one of digits, .*mnist"):
         data.load("mnits")
 
 

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from replication import data
+from replication import configuration, data, files
 from replication.data import cache, images
 from replication.errors import MissingDataError, UserError
 
@@ -23,15 +23,18 @@ def flip(path, position):
     path.write_bytes(content)
 
 
-def test_reading_keeps_inputs_and_labels_together(data_dir):
-    loaded = data.load("mnist", data_dir)
-    assert loaded.train_inputs.shape == (40, 28, 28, 1) and loaded.test_inputs.shape == (20, 28, 28, 1)
+@pytest.mark.parametrize("dataset, shape", [
+    ("mnist", (28, 28, 1)), ("cifar10", (32, 32, 3)), ("cifar100", (32, 32, 3)),
+])
+def test_reading_keeps_inputs_and_labels_together(data_dir, dataset, shape):
+    loaded = data.load(dataset, data_dir)
+    assert loaded.train_inputs.shape == (40, *shape) and loaded.test_inputs.shape == (20, *shape)
     assert loaded.train_inputs.dtype == np.float32 and loaded.train_labels.dtype == np.int32
     for inputs, labels, first in ((loaded.train_inputs, loaded.train_labels, 0),
                                   (loaded.test_inputs, loaded.test_labels, 100)):
         numbers = np.rint(inputs[:, 0, 0, 0] * 255).astype(int)
-        np.testing.assert_array_equal(inputs, np.broadcast_to(
-            (numbers / 255).astype(np.float32)[:, None, None, None], inputs.shape))
+        levels = numbers[:, None, None, None] + np.arange(shape[-1])
+        np.testing.assert_array_equal(inputs, np.broadcast_to((levels / 255).astype(np.float32), inputs.shape))
         np.testing.assert_array_equal(labels, numbers % 10)
         assert sorted(numbers) == list(range(first, first + len(labels)))
 
@@ -109,6 +112,25 @@ def test_without_room_for_a_cache_the_data_are_decoded(data_dir, caplog):
     assert "cannot be kept there" in caplog.text
 
 
+@pytest.mark.parametrize("dataset", ["cifar10", "cifar100"])
+@pytest.mark.parametrize("split", ["train", "test"])
+@pytest.mark.parametrize("length", [0, 1000])
+def test_truncated_cifar_is_named(data_dir, dataset, split, length):
+    os.truncate(data_dir / dataset / "3.0.2" / f"{dataset}-{split}.tfrecord-00000-of-00001", length)
+    with pytest.raises(UserError, match=f"remove the folder and run `python .*--dataset={dataset} ") as raised:
+        data.load(dataset, data_dir)
+    assert str(raised.value).startswith(f"{data_dir}/{dataset}/3.0.2: damaged")
+    assert "\n" not in str(raised.value)
+
+
+def test_versions_are_those_that_tfds_prepares():
+    import tensorflow_datasets as tfds
+
+    for name in images.TFDS_NAMES.values():
+        dataset, _, version = name.partition(":")
+        assert str(tfds.builder_cls(dataset).VERSION) == version
+
+
 @pytest.mark.parametrize("file, damage", [
     ("mnist-train.tfrecord-00000-of-00001", lambda path: flip(path, 1000)),
     ("mnist-train.tfrecord-00000-of-00001", lambda path: os.truncate(path, 1000)),
@@ -160,10 +182,29 @@ def test_default_folder_is_that_of_tfds(monkeypatch, tmp_path):
     assert images.resolve_data_dir("~/sets") == tmp_path / "sets"
 
 
-@pytest.mark.skipif("REPLICATION_DATA_DIR" not in os.environ,
-                    reason="set REPLICATION_DATA_DIR to a folder where TFDS has prepared mnist")
+def load_real(dataset):
+    folder = os.environ.get("REPLICATION_DATA_DIR")
+    if not folder or not images.is_prepared(dataset, folder):
+        pytest.skip(f"set REPLICATION_DATA_DIR to a folder where TFDS has prepared {dataset}")
+    return data.load(dataset, folder)
+
+
+@pytest.mark.parametrize("dataset, training_set, mean", [
+    ("cifar10", "234ed6bed613b6f10e90ee5620387bbc3957d23e9536e7e5f8c700480e36ff3e", (0.4914, 0.4822, 0.4465)),
+    ("cifar100", "112b49c31c2f6d8a646db518e7fd6734d5c6e991ae37163a642f70ee2ae37d26", (0.5071, 0.4865, 0.4409)),
+])
+def test_cifar_itself(dataset, training_set, mean):
+    loaded = load_real(dataset)
+    assert files.array_checksum(loaded.train_inputs, loaded.train_labels) == training_set
+    classes = configuration.DATASETS[dataset].classes
+    assert np.bincount(loaded.train_labels).tolist() == classes * [50_000 // classes]
+    assert np.bincount(loaded.test_labels).tolist() == classes * [10_000 // classes]
+    assert loaded.train_inputs.min() == 0 and loaded.train_inputs.max() == 1
+    assert loaded.train_inputs.mean(axis=(0, 1, 2), dtype=float) == pytest.approx(mean, abs=1e-4)
+
+
 def test_mnist_itself():
-    loaded = data.load("mnist", os.environ["REPLICATION_DATA_DIR"])
+    loaded = load_real("mnist")
     assert loaded.to_json() == {
         "name": "mnist", "training_size": 60_000, "test_size": 10_000,
         "fingerprint": "4e99b47a1a4169e6dc74b8b18d64410b9c06670a7df4eb90bad6aa68cfe9aace"}

@@ -1,17 +1,21 @@
+import dataclasses
 import hashlib
 import http.server
+import io
 import os
 import pathlib
 import socket
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 import types
 
+import numpy as np
 import pytest
 
-from replication import data
+from replication import configuration, data
 from replication.data import network, preparation
 from replication.errors import UserError
 
@@ -53,7 +57,7 @@ def test_without_a_network_it_ends_with_one_line_and_leaves_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("flags, message", [
-    (["--dataset=mnits"], "--dataset='mnits': expected one of digits, mnist"),
+    (["--dataset=mnits"], "--dataset='mnits': expected one of digits, "),
     ([], "--dataset: required"),
 ])
 def test_wrong_flags_end_with_one_line(flags, message):
@@ -97,6 +101,66 @@ def test_earlier_downloads_take_the_place_of_a_network(tmp_path, monkeypatch):
     path.write_bytes(b"right")
     path.with_name(path.name + ".INFO").write_text("{}")
     preparation._check_sources("mnist", infos(b"right"), tmp_path)
+
+
+CIFAR = {
+    "cifar10": ("cifar-10-binary.tar.gz", "cifar-10-batches-bin", [f"data_batch_{i}.bin" for i in range(1, 6)],
+                "test_batch.bin", {"batches.meta.txt": 10}),
+    "cifar100": ("cifar-100-binary.tar.gz", "cifar-100-binary", 5 * ["train.bin"], "test.bin",
+                 {"coarse_label_names.txt": 20, "fine_label_names.txt": 100}),
+}
+
+
+def cifar_archive(path, dataset):
+    """Writes the official binary version with 40 and 20 images: image i has all bytes i and the label i % 10."""
+    _, folder, train, test, names = CIFAR[dataset]
+    coarse = bytes(1) if dataset == "cifar100" else b""
+    members = {file: "\n".join(map(str, range(count))).encode() for file, count in names.items()}
+    for i in range(60):
+        file = train[i // 8] if i < 40 else test
+        members[file] = members.get(file, b"") + coarse + bytes([i % 10]) + bytes([i]) * 3072
+    with tarfile.open(path, "w:gz") as archive:
+        for file, content in members.items():
+            info = tarfile.TarInfo(f"{folder}/{file}")
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+
+
+@pytest.fixture(params=list(CIFAR))
+def manual_cifar(request, tmp_path, monkeypatch):
+    """The name of a data set whose official archive, made small, lies in tmp_path/downloads/manual."""
+    import tensorflow_datasets as tfds
+
+    dataset = request.param
+    monkeypatch.setattr(network, "why_unreachable", lambda url: pytest.fail("asked for a network"))
+    monkeypatch.setitem(configuration.DATASETS, dataset, dataclasses.replace(
+        configuration.DATASETS[dataset], training_size=40, test_size=20))
+    path = tmp_path / "downloads/manual" / CIFAR[dataset][0]
+    path.parent.mkdir(parents=True)
+    cifar_archive(path, dataset)
+    builder = tfds.builder_cls(dataset)
+    ((url, info),) = builder.url_infos.items()
+    assert info.filename == path.name
+    monkeypatch.setattr(builder, "url_infos", {url: dataclasses.replace(
+        info, size=path.stat().st_size, checksum=hashlib.sha256(path.read_bytes()).hexdigest())})
+    return dataset
+
+
+def test_cifar_is_prepared_from_the_official_archive(manual_cifar, tmp_path):
+    assert data.prepare(manual_cifar, tmp_path) == f"{manual_cifar}: prepared in {tmp_path}/{manual_cifar}/3.0.2"
+    loaded = data.load(manual_cifar, tmp_path)
+    numbers = np.rint(loaded.train_inputs[:, 0, 0, 0] * 255).astype(int)
+    assert sorted(numbers) == list(range(40))
+    np.testing.assert_array_equal(loaded.train_labels, numbers % 10)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [manual_cifar, "downloads"]
+
+
+def test_truncated_archive_of_cifar_is_named(manual_cifar, tmp_path):
+    path = tmp_path / "downloads/manual" / CIFAR[manual_cifar][0]
+    os.truncate(path, path.stat().st_size - 100)
+    with pytest.raises(UserError, match="not the official file .* replace it by https://www.cs.toronto.edu"):
+        data.prepare(manual_cifar, tmp_path)
+    assert not (tmp_path / manual_cifar).exists()
 
 
 @pytest.fixture

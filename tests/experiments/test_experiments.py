@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from replication import configuration, experiments
@@ -31,6 +33,12 @@ def test_runs_are_resolved(setup):
     assert [(run.regime, run.trial, run.batch_size) for run in runs] == [
         ("SB", 0, 8), ("LB", 0, 144), ("SB", 1, 8), ("LB", 1, 144)]
     assert all(run.jit_compile and run.dataset == "digits" for run in runs)
+
+
+def test_architecture_is_that_of_the_setup(setup):
+    for architecture, expected in ((None, "released"), ("text", "text")):
+        convolutional = dataclasses.replace(setup, networks=("C1", "C2"), architecture=architecture)
+        assert {run.architecture for run in convolutional.runs()} == {expected}
 
 
 @pytest.mark.parametrize("name, dimension", [("table3", 0), ("table4", 100)])

@@ -24,6 +24,15 @@ def test_trials_of_one_configuration_form_a_row(paper_workdir):
     assert row.values["test_SB"] == pytest.approx((98.01, 98.04, 98.07))
 
 
+def test_architectures_are_rows_of_their_own(workdir):
+    for architecture in ("released", "text"):
+        for regime in ("SB", "LB"):
+            write_run(workdir, other(paper_run(regime, 0, network="C1"), architecture=architecture))
+    found = rows(workdir)
+    assert set(found) == {"architecture released", "architecture text"}
+    assert all(len(values["test_SB"]) == len(values["test_LB"]) == 1 for values in found.values())
+
+
 def test_another_batch_size_is_a_row_of_its_own(paper_workdir):
     write_run(paper_workdir, other(paper_run("SB", 0), batch_size=128))
     found = rows(paper_workdir)

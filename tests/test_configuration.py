@@ -1,0 +1,88 @@
+"""Configurations: what they resolve, refuse, and are called on disk."""
+
+import dataclasses
+
+import pytest
+
+from replication import configuration, landscape
+from replication.configuration import PRESETS, Run
+from replication.errors import UserError
+
+
+def run(network, regime="SB", **choices):
+    return Run(network=network, regime=regime, trial=0, dataset="digits32", batch_size=8, **choices)
+
+
+@pytest.mark.parametrize("regime, jit_compile, name", [
+    ("SB", False, "F1-SB-trial0-6189c893"), ("SB", True, "F1-SB-trial0-b0186641"),
+    ("LB", False, "F1-LB-trial0-11394eb3"), ("LB", True, "F1-LB-trial0-0bacb493"),
+])
+def test_names_of_earlier_records_stay(regime, jit_compile, name):
+    assert PRESETS["paper"].run("F1", regime, 0, jit_compile=jit_compile).name == name
+
+
+def test_records_from_before_a_choice_are_read():
+    fields = run("F1").to_json()
+    del fields["architecture"]
+    assert Run.from_json(fields) == run("F1")
+
+
+@pytest.mark.parametrize("network", ["C1", "C2", "C3", "C4"])
+def test_architecture_is_resolved_and_told_apart(network):
+    released, text = run(network), run(network, architecture="text")
+    assert released.architecture == "released" and released == run(network, architecture="released")
+    assert text.architecture == "text" and text.name != released.name
+    for each in (released, text):
+        assert Run.from_json(each.to_json()) == each
+
+
+def test_a_network_without_a_choice_has_none():
+    assert run("F1").architecture is None
+
+
+@pytest.mark.parametrize("network, choices, message", [
+    ("F1", {"architecture": "released"}, "architecture='released': expected none, F1 has only one"),
+    ("C1", {"architecture": "alexnet"}, "architecture='alexnet': expected one of released, text"),
+    ("C1", {"architecture": 1}, "architecture=1: expected one of released, text"),
+])
+def test_a_wrong_architecture_is_named(network, choices, message):
+    with pytest.raises(UserError, match=message):
+        run(network, **choices)
+
+
+def test_convolutions_need_images(monkeypatch):
+    monkeypatch.setitem(configuration.DATASETS, "frames", configuration.Dataset(100, 50, (360,), 10))
+    with pytest.raises(UserError, match=r"input_shape=\(360,\): expected height, width .*, which C1 convolves"):
+        dataclasses.replace(run("C1"), dataset="frames")
+
+
+def test_presets_pass_the_architecture_on():
+    for preset in PRESETS.values():
+        described = preset.run("C1", "LB", 0, jit_compile=False, architecture="text")
+        assert described.architecture == "text"
+
+
+@pytest.mark.parametrize("network, dataset", [("F1", "digits"), ("C1", "digits32"), ("C4", "digits32")])
+def test_quick_gives_each_network_digits_of_its_size(network, dataset):
+    assert PRESETS["quick"].run(network, "SB", 0, jit_compile=False).dataset == dataset
+
+
+@pytest.mark.parametrize("network, dataset", [
+    ("F1", "mnist"), ("C1", "cifar10"), ("C2", "cifar10"), ("C3", "cifar100"), ("C4", "cifar100"),
+])
+def test_paper_gives_each_network_its_own_data(network, dataset):
+    large = PRESETS["paper"].run(network, "LB", 0, jit_compile=False)
+    assert large.dataset == dataset
+    assert large.batch_size == (6000 if network == "F1" else 5000)
+
+
+def test_paths_join_minimizers_of_one_architecture():
+    class Record:
+        def __init__(self, described):
+            self.configuration = described
+
+    records = [Record(run("C1", regime, architecture=architecture))
+               for regime in ("SB", "LB") for architecture in ("released", "text")]
+    joined = [(small.configuration, large.configuration) for small, large in landscape.pairs(records)]
+    assert [(s.architecture, l.architecture) for s, l in joined] == [("released", "released"), ("text", "text")]
+    assert all((s.regime, l.regime) == ("SB", "LB") for s, l in joined)
