@@ -7,6 +7,7 @@ from models.normalization import BatchNormalization
 from replication.configuration import NETWORKS as _TABLE_1
 
 NETWORKS = tuple(_TABLE_1)
+_HIDDEN_LAYERS = {"F1": 5, "F2": 7}
 
 __all__ = ["NETWORKS", "BatchNormalization", "build"]
 
@@ -39,6 +40,6 @@ def build(name, *, statistics="batch", input_shape=None, classes=None, seed=0):
     network = _TABLE_1[name]
     seeds = iter(int(s) for s in np.random.SeedSequence(seed).generate_state(64) >> 1)
     return fully_connected(
-        name, hidden_layers=5, statistics=statistics, seeds=seeds,
+        name, hidden_layers=_HIDDEN_LAYERS[name], statistics=statistics, seeds=seeds,
         input_shape=tuple(input_shape or network.input_shape), classes=classes or network.classes,
     )

@@ -1,4 +1,4 @@
-"""The fully connected networks of appendix B: F1."""
+"""The fully connected networks of appendix B: F1 and F2."""
 
 import keras
 
@@ -13,7 +13,7 @@ def fully_connected(name, *, hidden_layers, units=512, statistics, input_shape, 
 
     Args:
         name: Name of the model.
-        hidden_layers: Number of hidden layers (F1: 5).
+        hidden_layers: Number of hidden layers (F1: 5, F2: 7).
         units: Width of a hidden layer.
         statistics: As in `BatchNormalization`.
         input_shape: Shape of one input; more than one dimension is flattened.

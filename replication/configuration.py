@@ -19,15 +19,18 @@ class Dataset:
     """The shape of a data set: what must be known of it before it is loaded.
 
     Attributes:
-        training_size, test_size: Numbers of examples.
+        training_size, test_size: Numbers of examples; None where only the prepared data tell
+            (`data.describe`).
         input_shape: Shape of one input, without the batch.
-        classes: Number of classes; labels are 0 ... classes - 1.
+        classes: Number of classes; labels are 0 ... classes - 1. None as for the sizes.
+        synthetic: Whether a generator made it; reports say so wherever they name it.
     """
 
-    training_size: int
-    test_size: int
+    training_size: int | None
+    test_size: int | None
     input_shape: tuple
-    classes: int
+    classes: int | None
+    synthetic: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,11 +45,20 @@ class Network:
 DATASETS = {
     "digits": Dataset(training_size=1437, test_size=360, input_shape=(8, 8, 1), classes=10),
     "mnist": Dataset(training_size=60_000, test_size=10_000, input_shape=(28, 28, 1), classes=10),
+    "timit": Dataset(training_size=None, test_size=None, input_shape=(360,), classes=None),
+    "timit_shaped": Dataset(training_size=None, test_size=None, input_shape=(360,), classes=1973, synthetic=True),
 }
 
 NETWORKS = {
     "F1": Network(dataset="mnist", input_shape=(784,), classes=10),
+    "F2": Network(dataset="timit", input_shape=(360,), classes=1973),
 }
+
+
+def dataset_label(name):
+    """A data set's name for readers, who are told where it is synthetic."""
+    synthetic = name in DATASETS and DATASETS[name].synthetic
+    return f"{name} (synthetic)" if synthetic else name
 
 
 def require(condition, name, value, expected):
@@ -119,6 +131,8 @@ class Run(_JsonRoundTrip):
         evaluation_batch_size: Upper bound of the batches in which accuracies and f are evaluated.
         deterministic: Whether TensorFlow's op determinism and a single intra-op thread are used.
         jit_compile: Whether XLA compiles the training step.
+        classes: Number of classes of a data set that `DATASETS` leaves open, as `data.describe` gives
+            it; None where `DATASETS` tells.
 
     Raises:
         UserError: a value is out of range; the message names it.
@@ -139,13 +153,15 @@ class Run(_JsonRoundTrip):
     evaluation_batch_size: int = 5000
     deterministic: bool = False
     jit_compile: bool = False
+    classes: int | None = None
 
     def __post_init__(self):
         require_name("network", self.network, NETWORKS)
         require_name("regime", self.regime, REGIMES)
         require(is_whole(self.trial, 0), "trial", self.trial, "a whole number of at least 0")
         require_name("dataset", self.dataset, DATASETS)
-        require_batch_size("batch_size", self.batch_size, self.dataset)
+        known = DATASETS[self.dataset]
+        require_batch_size("batch_size", self.batch_size, known)
         require_name("statistics", self.statistics, STATISTICS)
         require_name("optimizer", self.optimizer, OPTIMIZERS)
         require(is_finite(self.learning_rate) and self.learning_rate > 0,
@@ -160,6 +176,10 @@ class Run(_JsonRoundTrip):
                 self.evaluation_batch_size, "a whole number of at least 1")
         for name in ("deterministic", "jit_compile"):
             require(isinstance(getattr(self, name), bool), name, getattr(self, name), "true or false")
+        if known.classes is None:
+            require(is_whole(self.classes, 1), "classes", self.classes, "the number of classes of the prepared data")
+        else:
+            require(self.classes is None, "classes", self.classes, f"none, as {self.dataset} has {known.classes}")
 
     @property
     def name(self):
@@ -276,13 +296,20 @@ class Preset:
     iterations: int = 10
     points: int = 25
 
-    def run(self, network, regime, trial, *, jit_compile):
-        """The resolved configuration of one run of this preset."""
+    def run(self, network, regime, trial, *, jit_compile, describe=DATASETS.__getitem__):
+        """The resolved configuration of one run of this preset.
+
+        Args:
+            network, regime, trial, jit_compile: As in `Run`.
+            describe: Function from a data set's name to its `Dataset` with nothing left open.
+        """
         require_name("network", network, NETWORKS)
         dataset = self.dataset or NETWORKS[network].dataset
+        description = describe(dataset)
         return Run(
             network=network, regime=regime, trial=trial, dataset=dataset,
-            batch_size=regime_batch_size(self.batch_sizes[regime], dataset),
+            batch_size=regime_batch_size(self.batch_sizes[regime], description),
+            classes=open_classes(dataset, description),
             max_epochs=self.max_epochs, patience=self.patience, min_improvement=self.min_improvement,
             jit_compile=jit_compile,
         )
@@ -302,9 +329,14 @@ PRESETS = {
 }
 
 
-def regime_batch_size(size, dataset):
-    """A batch size as a number of examples: `size` itself, or that fraction of the training set."""
-    return size if isinstance(size, int) else round(size * DATASETS[dataset].training_size)
+def regime_batch_size(size, description):
+    """A batch size as a number of examples: `size` itself, or that fraction of a `Dataset`'s training set."""
+    return size if isinstance(size, int) else max(1, round(size * description.training_size))
+
+
+def open_classes(dataset, description):
+    """`Run.classes` for a data set that is described by `description`: None where `DATASETS` tells them."""
+    return description.classes if DATASETS[dataset].classes is None else None
 
 
 def require_name(name, value, known):
@@ -312,8 +344,8 @@ def require_name(name, value, known):
     require(isinstance(value, str) and value in known, name, value, "one of " + ", ".join(known))
 
 
-def require_batch_size(name, value, dataset):
-    """Raises a UserError unless `value` is a batch size that the data set's training set admits."""
-    size = DATASETS[dataset].training_size
-    require(is_whole(value, 1) and value <= size, name, value,
-            f"a whole number from 1 to {size}, the training set of {dataset}")
+def require_batch_size(name, value, description):
+    """Raises a UserError unless `value` is a batch size that a `Dataset`'s training set admits, where known."""
+    size = description.training_size
+    expected = "of at least 1" if size is None else f"from 1 to {size}, the size of the training set"
+    require(is_whole(value, 1) and (size is None or value <= size), name, value, f"a whole number {expected}")

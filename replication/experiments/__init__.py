@@ -36,16 +36,18 @@ class Setup:
         networks: Names of networks.
         trials: Trials of each network and regime.
         jit_compile: Function from a network's name to whether XLA compiles its training.
+        describe: Function from a data set's name to its `configuration.Dataset` with nothing left open.
     """
 
     preset: configuration.Preset
     networks: tuple
     trials: int
     jit_compile: Callable
+    describe: Callable = configuration.DATASETS.__getitem__
 
     def run(self, network, regime, trial):
         """The `configuration.Run` of one network, regime and trial."""
-        return self.preset.run(network, regime, trial, jit_compile=self.jit_compile(network))
+        return self.preset.run(network, regime, trial, jit_compile=self.jit_compile(network), describe=self.describe)
 
     def runs(self):
         """All its runs, SB and LB of a trial one after the other."""

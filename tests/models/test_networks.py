@@ -7,7 +7,8 @@ import models
 from models.weights import assign_weights, flatten_weights
 
 
-@pytest.mark.parametrize("name, parameters, input_shape, classes", [("F1", 1_462_794, (784,), 10)])
+@pytest.mark.parametrize("name, parameters, input_shape, classes", [
+    ("F1", 1_462_794, (784,), 10), ("F2", 2_780_085, (360,), 1973)])
 def test_shape_and_number_of_trainable_weights(name, parameters, input_shape, classes):
     model = models.build(name)
     assert model.input_shape == (None, *input_shape)
