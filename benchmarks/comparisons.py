@@ -147,7 +147,7 @@ def _agreement(ours, peer):
 def _fastest(peer, size, batch_sizes):
     actions = {batch_size: functools.partial(peer.value_and_gradient, data.partition(size, batch_size)[1])
                for batch_size in batch_sizes}
-    times = timing.interleaved(actions, rounds=3)
+    times = timing.interleaved(actions, rounds=2)
     return min(times, key=lambda batch_size: min(times[batch_size]))
 
 

@@ -33,6 +33,7 @@ _SMOKE = flags.DEFINE_bool(
     "mean nothing.")
 
 _ITERATIONS = 10
+_NAMED_PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "torch")
 _TORCH_BATCH_SIZES = (250, 500, 1000, 2000)
 # A smoke test must take seconds: sizes for the 1437 digits.
 _SMOKE_BATCH_SIZE = 500
@@ -51,8 +52,8 @@ def main(argv):
     machine = {**timing.machine(), "threads": threads, "gflops": rate}
     packages = {**versions.versions(), "torch": torch_peer.version() or "not installed"}
     print(tabulate.tabulate(rows, headers="keys", floatfmt=".3g", missingval="-"))
-    named = ", ".join(f"{name} {packages[name]}" for name in ("tensorflow", "keras", "numpy", "scipy", "torch"))
-    print(f"{machine['processor']}, {threads} threads, {rate:.0f} GFLOP/s in a large float32 product; {named}")
+    print(f"{machine['processor']}, {threads} threads, {rate:.0f} GFLOP/s in a large float32 product")
+    print(", ".join(f"{name} {packages[name]}" for name in _NAMED_PACKAGES))
     if _OUTPUT.value:
         files.write_json(_OUTPUT.value, {"rows": rows, "machine": machine, "versions": packages,
                                          "agreement": agreement, "maximizations": found})

@@ -281,6 +281,7 @@ class Preset:
         networks: The networks it runs.
         epsilons, subspace_dims: The measurements of tables 3 and 4.
         iterations: As in `Sharpness`.
+        subspace_starts: Starts of the maximizer in a subspace; None for the default of `Sharpness`.
         points: As in `Path`.
     """
 
@@ -294,6 +295,7 @@ class Preset:
     epsilons: tuple = (1e-3, 5e-4)
     subspace_dims: tuple = (0, 100)
     iterations: int = 10
+    subspace_starts: int | None = None
     points: int = 25
 
     def run(self, network, regime, trial, *, jit_compile, describe=DATASETS.__getitem__):
@@ -323,8 +325,8 @@ PRESETS = {
         max_epochs=200, patience=10, min_improvement=0.3, networks=tuple(NETWORKS),
     ),
     "quick": Preset(
-        dataset="digits", batch_sizes={"SB": 16, "LB": 0.1}, trials=2,
-        max_epochs=40, patience=3, min_improvement=0.1, networks=("F1",),
+        dataset="digits", batch_sizes={"SB": 8, "LB": 0.1}, trials=2,
+        max_epochs=40, patience=5, min_improvement=0.3, networks=("F1",), subspace_starts=2,
     ),
 }
 

@@ -21,9 +21,10 @@ def needs(setup, subspace_dim):
     if subspace_dim not in setup.preset.subspace_dims:
         return Needs(runs=())
     runs = setup.runs()
+    starts = setup.preset.subspace_starts if subspace_dim else None
     return Needs(runs=runs, measurements=tuple(
         (run, Sharpness(epsilon=epsilon, subspace_dim=subspace_dim, statistics=run.statistics,
-                        iterations=setup.preset.iterations, seed=run.trial))
+                        iterations=setup.preset.iterations, starts=starts, seed=run.trial))
         for run in runs for epsilon in setup.preset.epsilons
     ))
 

@@ -1,6 +1,7 @@
 """Metric 2.1: how far f can rise in a small box around a minimizer."""
 
 import dataclasses
+import functools
 import time
 
 import numpy as np
@@ -186,5 +187,10 @@ class _Subspace:
 
 
 def _subspace(x, choices):
-    return _Subspace(x, RandomSubspace(len(x), choices.subspace_dim, seed=choices.seed,
-                                       distribution=choices.subspace_distribution))
+    return _Subspace(x, _random_subspace(len(x), choices.subspace_dim, choices.subspace_distribution, choices.seed))
+
+
+# Kept for the next measurement: both epsilons, SB and LB of a trial share one A.
+@functools.lru_cache(maxsize=1)
+def _random_subspace(n, p, distribution, seed):
+    return RandomSubspace(n, p, distribution=distribution, seed=seed)

@@ -1,6 +1,7 @@
 """The random subspace of table 4: a tall random matrix that need not be stored."""
 
 import concurrent.futures
+import functools
 import os
 
 import numpy as np
@@ -43,9 +44,13 @@ class RandomSubspace(scipy.sparse.linalg.LinearOperator):
 
     def pseudo_inverse(self, x):
         """A+ x, float64 [p], from the p x p Gram matrix; x is float64 [n]."""
+        return scipy.linalg.cho_solve(self._gram_factor, self.rmatvec(x))
+
+    @functools.cached_property
+    def _gram_factor(self):
         # One block after the other: this product has threads of its own.
         gram = sum(rows.T @ rows for rows in map(self._rows, range(len(self._starts))))
-        return scipy.linalg.solve(gram, self.rmatvec(x), assume_a="pos")
+        return scipy.linalg.cho_factor(gram)
 
     def _matvec(self, y):
         y = np.ravel(y)

@@ -29,7 +29,7 @@ def test_each_tells_what_it_is(name):
 def test_runs_are_resolved(setup):
     runs = experiments.get("table2").needs(setup).runs
     assert [(run.regime, run.trial, run.batch_size) for run in runs] == [
-        ("SB", 0, 16), ("LB", 0, 144), ("SB", 1, 16), ("LB", 1, 144)]
+        ("SB", 0, 8), ("LB", 0, 144), ("SB", 1, 8), ("LB", 1, 144)]
     assert all(run.jit_compile and run.dataset == "digits" for run in runs)
 
 
