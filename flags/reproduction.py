@@ -27,12 +27,13 @@ def chosen_experiments():
     return [experiments.get(name) for name in _EXPERIMENTS.value or experiments.names()]
 
 
-def setup(resolve_jit_compile):
+def setup(resolve_jit_compile, describe):
     """The `experiments.Setup` that the flags describe.
 
     Args:
         resolve_jit_compile: Function from the flag's "auto", "on" or "off" and a network's name to a
             truth value.
+        describe: Function from a data set's name to its `configuration.Dataset` with nothing left open.
 
     Raises:
         UserError: a name is unknown, a number out of range, or one of the networks has no such choice.
@@ -46,4 +47,5 @@ def setup(resolve_jit_compile):
     trials = preset.trials if _TRIALS.value is None else _TRIALS.value
     configuration.require(trials >= 1, "trials", trials, "a whole number of at least 1")
     return experiments.Setup(preset=preset, networks=networks, trials=trials, architecture=_ARCHITECTURE.value,
+                             describe=describe,
                              jit_compile=lambda network: resolve_jit_compile(_JIT_COMPILE.value, network))

@@ -42,12 +42,13 @@ _OF_THE_RUN = (_NETWORK, _ARCHITECTURE, _REGIME, _TRIAL, _BATCH_SIZE, _EPOCHS, _
                _MIN_IMPROVEMENT, _OPTIMIZER, _LEARNING_RATE, _STATISTICS, _DETERMINISTIC, _JIT_COMPILE, data.DATASET)
 
 
-def run(resolve_jit_compile):
+def run(resolve_jit_compile, describe):
     """The `configuration.Run` that the flags describe.
 
     Args:
         resolve_jit_compile: Function from the flag's "auto", "on" or "off" and the network's name to
             a truth value; called once everything else is known to be valid.
+        describe: Function from a data set's name to its `configuration.Dataset` with nothing left open.
 
     Raises:
         UserError: a value is out of range, or --config comes with a flag of the run.
@@ -60,10 +61,14 @@ def run(resolve_jit_compile):
     configuration.require_name("regime", _REGIME.value, configuration.REGIMES)
     configuration.require_name("optimizer", _OPTIMIZER.value, configuration.OPTIMIZERS)
     dataset = data.dataset(default=configuration.NETWORKS[_NETWORK.value].dataset)
+    description = describe(dataset)
+    batch_size = _batch_size(description)
+    configuration.require_batch_size("batch_size", batch_size, description)
     described = configuration.Run(
         network=_NETWORK.value, regime=_REGIME.value, trial=_TRIAL.value, dataset=dataset,
-        batch_size=_batch_size(dataset), epochs=_EPOCHS.value, max_epochs=_MAX_EPOCHS.value,
-        patience=_PATIENCE.value, min_improvement=_MIN_IMPROVEMENT.value, optimizer=_OPTIMIZER.value,
+        batch_size=batch_size, classes=configuration.open_classes(dataset, description),
+        epochs=_EPOCHS.value, max_epochs=_MAX_EPOCHS.value, patience=_PATIENCE.value,
+        min_improvement=_MIN_IMPROVEMENT.value, optimizer=_OPTIMIZER.value,
         learning_rate=_or_default(_LEARNING_RATE.value, configuration.OPTIMIZERS[_OPTIMIZER.value]),
         statistics=_STATISTICS.value, deterministic=_DETERMINISTIC.value, architecture=_ARCHITECTURE.value,
     )
@@ -75,8 +80,8 @@ def tensorboard():
     return _TENSORBOARD.value
 
 
-def _batch_size(dataset):
-    default = configuration.regime_batch_size(configuration.PAPER_BATCH_SIZES[_REGIME.value], dataset)
+def _batch_size(description):
+    default = configuration.regime_batch_size(configuration.PAPER_BATCH_SIZES[_REGIME.value], description)
     return _or_default(_BATCH_SIZE.value, default)
 
 

@@ -20,15 +20,18 @@ class Dataset:
     """The shape of a data set: what must be known of it before it is loaded.
 
     Attributes:
-        training_size, test_size: Numbers of examples.
+        training_size, test_size: Numbers of examples; None where only the prepared data tell
+            (`data.describe`).
         input_shape: Shape of one input, without the batch.
-        classes: Number of classes; labels are 0 ... classes - 1.
+        classes: Number of classes; labels are 0 ... classes - 1. None as for the sizes.
+        synthetic: Whether a generator made it; reports say so wherever they name it.
     """
 
-    training_size: int
-    test_size: int
+    training_size: int | None
+    test_size: int | None
     input_shape: tuple
-    classes: int
+    classes: int | None
+    synthetic: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,15 +79,24 @@ DATASETS = {
     "mnist": Dataset(training_size=60_000, test_size=10_000, input_shape=(28, 28, 1), classes=10),
     "cifar10": Dataset(training_size=50_000, test_size=10_000, input_shape=(32, 32, 3), classes=10),
     "cifar100": Dataset(training_size=50_000, test_size=10_000, input_shape=(32, 32, 3), classes=100),
+    "timit": Dataset(training_size=None, test_size=None, input_shape=(360,), classes=None),
+    "timit_shaped": Dataset(training_size=None, test_size=None, input_shape=(360,), classes=1973, synthetic=True),
 }
 
 NETWORKS = {network.name: network for network in (
     Network("F1", dataset="mnist", input_shape=(784,), classes=10),
+    Network("F2", dataset="timit", input_shape=(360,), classes=1973),
     Network("C1", dataset="cifar10", input_shape=(32, 32, 3), classes=10, architectures=ARCHITECTURES),
     Network("C2", dataset="cifar10", input_shape=(32, 32, 3), classes=10, architectures=ARCHITECTURES),
     Network("C3", dataset="cifar100", input_shape=(32, 32, 3), classes=100, architectures=ARCHITECTURES),
     Network("C4", dataset="cifar100", input_shape=(32, 32, 3), classes=100, architectures=ARCHITECTURES),
 )}
+
+
+def dataset_label(name):
+    """A data set's name for readers, who are told where it is synthetic."""
+    synthetic = name in DATASETS and DATASETS[name].synthetic
+    return f"{name} (synthetic)" if synthetic else name
 
 
 def require(condition, name, value, expected):
@@ -159,6 +171,8 @@ class Run(_JsonRoundTrip):
         jit_compile: Whether XLA compiles the training step.
         architecture: Of a network of which there are two: "released" (what None is resolved to) or
             "text". None for any other.
+        classes: Number of classes of a data set that `DATASETS` leaves open, as `data.describe` gives
+            it; None where `DATASETS` tells.
 
     Raises:
         UserError: a value is out of range; the message names it.
@@ -180,16 +194,18 @@ class Run(_JsonRoundTrip):
     deterministic: bool = False
     jit_compile: bool = False
     architecture: str | None = None
+    classes: int | None = None
 
     def __post_init__(self):
         require_name("network", self.network, NETWORKS)
         require_name("regime", self.regime, REGIMES)
         require(is_whole(self.trial, 0), "trial", self.trial, "a whole number of at least 0")
         require_name("dataset", self.dataset, DATASETS)
+        known = DATASETS[self.dataset]
         network = NETWORKS[self.network]
-        network.require_input_shape(DATASETS[self.dataset].input_shape)
+        network.require_input_shape(known.input_shape)
         object.__setattr__(self, "architecture", network.resolve_architecture(self.architecture))
-        require_batch_size("batch_size", self.batch_size, self.dataset)
+        require_batch_size("batch_size", self.batch_size, known)
         require_name("statistics", self.statistics, STATISTICS)
         require_name("optimizer", self.optimizer, OPTIMIZERS)
         require(is_finite(self.learning_rate) and self.learning_rate > 0,
@@ -204,6 +220,10 @@ class Run(_JsonRoundTrip):
                 self.evaluation_batch_size, "a whole number of at least 1")
         for name in ("deterministic", "jit_compile"):
             require(isinstance(getattr(self, name), bool), name, getattr(self, name), "true or false")
+        if known.classes is None:
+            require(is_whole(self.classes, 1), "classes", self.classes, "the number of classes of the prepared data")
+        else:
+            require(self.classes is None, "classes", self.classes, f"none, as {self.dataset} has {known.classes}")
 
     @property
     def name(self):
@@ -322,13 +342,20 @@ class Preset:
     subspace_starts: int | None = None
     points: int = 25
 
-    def run(self, network, regime, trial, *, jit_compile, architecture=None):
-        """The resolved configuration of one run of this preset."""
+    def run(self, network, regime, trial, *, jit_compile, architecture=None, describe=DATASETS.__getitem__):
+        """The resolved configuration of one run of this preset.
+
+        Args:
+            network, regime, trial, jit_compile, architecture: As in `Run`.
+            describe: Function from a data set's name to its `Dataset` with nothing left open.
+        """
         require_name("network", network, NETWORKS)
         dataset = NETWORKS[network].dataset if self.datasets is None else self.datasets[network]
+        description = describe(dataset)
         return Run(
             network=network, regime=regime, trial=trial, dataset=dataset,
-            batch_size=regime_batch_size(self.batch_sizes[regime], dataset),
+            batch_size=regime_batch_size(self.batch_sizes[regime], description),
+            classes=open_classes(dataset, description),
             max_epochs=self.max_epochs, patience=self.patience, min_improvement=self.min_improvement,
             jit_compile=jit_compile, architecture=architecture,
         )
@@ -350,9 +377,14 @@ PRESETS = {
 }
 
 
-def regime_batch_size(size, dataset):
-    """A batch size as a number of examples: `size` itself, or that fraction of the training set."""
-    return size if isinstance(size, int) else round(size * DATASETS[dataset].training_size)
+def regime_batch_size(size, description):
+    """A batch size as a number of examples: `size` itself, or that fraction of a `Dataset`'s training set."""
+    return size if isinstance(size, int) else max(1, round(size * description.training_size))
+
+
+def open_classes(dataset, description):
+    """`Run.classes` for a data set that is described by `description`: None where `DATASETS` tells them."""
+    return description.classes if DATASETS[dataset].classes is None else None
 
 
 def require_name(name, value, known):
@@ -360,8 +392,8 @@ def require_name(name, value, known):
     require(isinstance(value, str) and value in known, name, value, "one of " + ", ".join(known))
 
 
-def require_batch_size(name, value, dataset):
-    """Raises a UserError unless `value` is a batch size that the data set's training set admits."""
-    size = DATASETS[dataset].training_size
-    require(is_whole(value, 1) and value <= size, name, value,
-            f"a whole number from 1 to {size}, the training set of {dataset}")
+def require_batch_size(name, value, description):
+    """Raises a UserError unless `value` is a batch size that a `Dataset`'s training set admits, where known."""
+    size = description.training_size
+    expected = "of at least 1" if size is None else f"from 1 to {size}, the size of the training set"
+    require(is_whole(value, 1) and (size is None or value <= size), name, value, f"a whole number {expected}")

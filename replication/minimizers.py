@@ -35,7 +35,7 @@ def build_network(run):
     """
     dataset = configuration.DATASETS[run.dataset]
     return models.build(run.network, statistics=run.statistics, architecture=run.architecture, seed=run.trial,
-                        input_shape=dataset.input_shape, classes=dataset.classes)
+                        input_shape=dataset.input_shape, classes=run.classes or dataset.classes)
 
 
 def load_model(path):

@@ -1,6 +1,8 @@
-"""Downloads and prepares a data set, once; every other script only reads what this one has made.
+"""Downloads, reads or generates a data set and prepares it, once; every other script only reads what this one has made.
 
     python -m replication.prepare_data --dataset=mnist --data_dir=DIR
+    python -m replication.prepare_data --dataset=timit --kaldi_dir=KALDI --data_dir=DIR
+    python -m replication.prepare_data --dataset=timit_shaped --frames=50000 --data_dir=DIR
 """
 
 import flags.data
@@ -11,7 +13,7 @@ def main(argv):
     """Prepares the data set of the flags and says what was done."""
     from replication import data
 
-    print(data.prepare(flags.data.dataset(), flags.data.DATA_DIR.value))
+    print(data.prepare(flags.data.dataset(), flags.data.DATA_DIR.value, **flags.data.preparation()))
 
 
 if __name__ == "__main__":

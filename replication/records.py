@@ -186,9 +186,7 @@ class RunRecord:
         path = self.folder / "config.json"
         if path.exists():
             self.check_configuration()
-            if self.config.get("data") != config["data"]:
-                raise UserError(f"{path}: this run was started on other data (fingerprint differs); "
-                                "give another --workdir or the data set it was started on")
+            self.check_data(config["data"])
         else:
             files.write_json(path, config)
         (self.folder / "failure.json").unlink(missing_ok=True)
@@ -223,6 +221,12 @@ class RunRecord:
         run = self.configuration
         if run.name != self.name:
             raise UserError(f"{self.folder / 'config.json'}: belongs to the run {run.name}, not to this folder")
+
+    def check_data(self, data):
+        """Raises a UserError unless the run was started on these data, a `data.Data.to_json()`."""
+        if self.config.get("data") != data:
+            raise UserError(f"{self.folder / 'config.json'}: this run was started on other data than the "
+                            f"{data['name']} prepared now; give another --workdir or the data it was started on")
 
     def check(self):
         """Raises a UserError that names the first damaged file of a finished run.

@@ -14,7 +14,7 @@ from replication.report import make_report
 def main(argv):
     """Runs what is missing on disk, draws everything, and prints where the page is."""
     chosen = flags.reproduction.chosen_experiments()
-    setup = flags.reproduction.setup(_resolve_jit_compile)
+    setup = flags.reproduction.setup(_resolve_jit_compile, _describe)
     workdir = records.Workdir.create(flags.workdir.path())
     needs = experiments.merge(experiment.needs(setup) for experiment in chosen)
     from replication.execution import execute
@@ -29,6 +29,12 @@ def _resolve_jit_compile(mode, network):
     from replication.training import jit_compile
 
     return jit_compile(mode, network)
+
+
+def _describe(dataset):
+    from replication import data
+
+    return data.describe(dataset, flags.data.DATA_DIR.value)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from replication import entry, records
 
 def main(argv):
     """Trains the run that the flags describe and prints where its record is."""
-    run = flags.training.run(_resolve_jit_compile)
+    run = flags.training.run(_resolve_jit_compile, _describe)
     workdir = records.Workdir.create(flags.workdir.path())
     from replication.training import train
 
@@ -28,6 +28,12 @@ def _resolve_jit_compile(mode, network):
     from replication.training import jit_compile
 
     return jit_compile(mode, network)
+
+
+def _describe(dataset):
+    from replication import data
+
+    return data.describe(dataset, flags.data.DATA_DIR.value)
 
 
 if __name__ == "__main__":

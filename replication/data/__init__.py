@@ -2,7 +2,7 @@
 
 from replication.data.batches import partition
 from replication.data.examples import Data, check_examples
-from replication.data.loading import load
+from replication.data.loading import describe, load
 from replication.data.preparation import prepare
 
-__all__ = ["Data", "check_examples", "load", "partition", "prepare"]
+__all__ = ["Data", "check_examples", "describe", "load", "partition", "prepare"]

@@ -1,19 +1,41 @@
-"""Decoded arrays on disk, so that a later start maps them into memory in place of decoding again."""
+"""Arrays ready for training on disk, which a later start maps into memory in place of making them again."""
 
+import contextlib
+import dataclasses
+import math
+import shutil
 import tokenize
 
 import numpy as np
 from absl import logging
 
-from replication import files
+from replication import configuration, files
 from replication.data.examples import Data
 from replication.errors import UserError
 
 _ARRAYS = ("train_inputs.npy", "train_labels.npy", "test_inputs.npy", "test_labels.npy")
 # Written last: the cache is complete when it is there.
 _DESCRIPTION = "arrays.json"
+_OPEN_FIELDS = ("training_size", "test_size", "classes")
 # NumPy parses the header of a file as Python source, so that damage shows in many ways.
 _DAMAGE = (OSError, ValueError, EOFError, TypeError, SyntaxError, tokenize.TokenError)
+
+
+def describe(folder, name):
+    """What a data set cached in `folder` is like, without its arrays.
+
+    Args:
+        folder: A `pathlib.Path`.
+        name: The data set's name.
+
+    Returns:
+        A `configuration.Dataset` with nothing left open, or None where there is no complete cache.
+
+    Raises:
+        UserError: the description is damaged.
+    """
+    path = folder / _DESCRIPTION
+    return _described(path, name, files.read_json(path)) if path.exists() else None
 
 
 def read(folder, name):
@@ -36,20 +58,85 @@ def read(folder, name):
     fingerprint = files.array_checksum(*arrays)
     if fingerprint != description.get("fingerprint"):
         raise _damaged(_first_damaged(folder, arrays, description))
-    return Data.from_arrays(name, arrays, fingerprint=fingerprint)
+    return Data.from_arrays(
+        name, arrays, fingerprint=fingerprint, details=description.get("details"),
+        description=_described(folder / _DESCRIPTION, name, description))
+
+
+@contextlib.contextmanager
+def writing(folder, name, description, *, details=None):
+    """Makes a cache whose arrays never stand in memory as a whole.
+
+    Yields:
+        train_inputs, train_labels, test_inputs and test_labels as writable memory maps, float32 and
+        int32, to be filled. When the block ends without an error they are checked and take the place
+        of what the folder held; after an error that is as before.
+
+    Args:
+        folder: A `pathlib.Path`; made where it is missing.
+        name: The data set's name.
+        description: Its `configuration.Dataset`, with nothing left open.
+        details: As in `Data`.
+
+    Raises:
+        UserError: the disk has too little room, or the arrays are not what `description` says.
+    """
+    shapes = [shape for size in (description.training_size, description.test_size)
+              for shape in ((size, *description.input_shape), (size,))]
+    made = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        _check_room(folder, shapes)
+        with contextlib.ExitStack() as stack:
+            arrays = tuple(
+                np.lib.format.open_memmap(stack.enter_context(files.replacing(folder / file)), mode="w+",
+                                          dtype=np.float32 if len(shape) > 1 else np.int32, shape=shape)
+                for file, shape in zip(_ARRAYS, shapes, strict=True))
+            yield arrays
+            for array in arrays:
+                array.flush()
+            data = Data.from_arrays(name, arrays, description=description, details=details)
+            content = _content(data)
+            # Until the new description is there, the folder counts as having no cache.
+            (folder / _DESCRIPTION).unlink(missing_ok=True)
+    except BaseException:
+        if made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
+    files.write_json(folder / _DESCRIPTION, content)
 
 
 def write(folder, data):
     """Caches a data set; a folder that cannot be written to is no error, but is logged."""
-    checksums = {file: files.array_checksum(array) for file, array in zip(_ARRAYS, data.arrays, strict=True)}
     try:
         for file, array in zip(_ARRAYS, data.arrays, strict=True):
             with files.replacing(folder / file) as temporary:
                 np.save(temporary, array, allow_pickle=False)
-        files.write_json(folder / _DESCRIPTION, {**data.to_json(), "checksums": checksums})
+        files.write_json(folder / _DESCRIPTION, _content(data))
     except OSError as error:
         logging.warning("%s: the decoded arrays cannot be kept there (%s); every start decodes them again",
                         folder, error.strerror or error)
+
+
+def _content(data):
+    checksums = {file: files.array_checksum(array) for file, array in zip(_ARRAYS, data.arrays, strict=True)}
+    return {**data.to_json(), "checksums": checksums}
+
+
+def _described(path, name, content):
+    known = configuration.DATASETS[name]
+    found = {field: content.get(field) for field in _OPEN_FIELDS if getattr(known, field) is None}
+    if not all(configuration.is_whole(value, 1) for value in found.values()):
+        raise _damaged(path)
+    return dataclasses.replace(known, **found)
+
+
+def _check_room(folder, shapes):
+    # A memory map of a full disk would end the process without a message. Four bytes a number.
+    needed, free = 4 * sum(map(math.prod, shapes)), shutil.disk_usage(folder).free
+    if needed > free:
+        raise UserError(f"{folder}: {needed / 1e9:.2f} GB needed, {free / 1e9:.2f} GB free; give another --data_dir")
 
 
 def _open(path):
@@ -70,5 +157,5 @@ def _first_damaged(folder, arrays, description):
 
 
 def _damaged(path):
-    return UserError(f"{path}: damaged or truncated; remove the folder {path.parent}, "
-                     "it is rebuilt from TFDS's data")
+    return UserError(f"{path}: damaged or truncated; remove the folder {path.parent} "
+                     "and prepare the data set again with `python -m replication.prepare_data`")

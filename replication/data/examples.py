@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from replication.configuration import DATASETS
+from replication import configuration
 from replication.errors import UserError
 from replication.files import array_checksum
 
@@ -18,9 +18,11 @@ class Data:
 
     Attributes:
         name: A key of `configuration.DATASETS`.
-        train_inputs, test_inputs: float32 [N, *input_shape], values in [0, 1].
+        train_inputs, test_inputs: float32 [N, *input_shape], pixels in [0, 1].
         train_labels, test_labels: int32 [N], values 0 ... classes - 1.
         fingerprint: SHA-256 of the four arrays, in hexadecimal.
+        description: Its `configuration.Dataset`, with nothing left open.
+        details: How it was prepared, as far as that is a choice; goes into records.
     """
 
     name: str
@@ -29,21 +31,25 @@ class Data:
     test_inputs: np.ndarray
     test_labels: np.ndarray
     fingerprint: str
+    description: configuration.Dataset
+    details: dict
 
     @classmethod
-    def from_arrays(cls, name, arrays, *, fingerprint=None):
+    def from_arrays(cls, name, arrays, *, fingerprint=None, description=None, details=None):
         """The data set of checked arrays.
 
         Args:
             name: A key of `configuration.DATASETS`.
             arrays: train_inputs, train_labels, test_inputs, test_labels.
             fingerprint: That of the arrays where it is known already; None computes it.
+            description: Needed where `DATASETS` leaves something open; None takes that of `DATASETS`.
+            details: As in the attributes; None for none.
 
         Raises:
             UserError: sizes or shapes are not those of the data set, or `check_examples` objects.
         """
         train_inputs, train_labels, test_inputs, test_labels = arrays
-        expected = DATASETS[name]
+        expected = description or configuration.DATASETS[name]
         for split, inputs, labels, size in (
             ("training", train_inputs, train_labels, expected.training_size),
             ("test", test_inputs, test_labels, expected.test_size),
@@ -55,7 +61,8 @@ class Data:
                 check_examples(inputs, labels, expected.classes)
             except UserError as error:
                 raise UserError(f"{name}, {split} set: {error}") from None
-        return cls(name, *arrays, fingerprint=fingerprint or array_checksum(*arrays))
+        return cls(name, *arrays, fingerprint=fingerprint or array_checksum(*arrays), description=expected,
+                   details=details or {})
 
     @property
     def arrays(self):
@@ -63,13 +70,25 @@ class Data:
         return self.train_inputs, self.train_labels, self.test_inputs, self.test_labels
 
     def to_json(self):
-        """What a record stores of the data: name, fingerprint and sizes."""
-        return {
+        """What a record stores of the data: name, fingerprint, sizes, and what is particular to the set."""
+        stored = {
             "name": self.name,
             "fingerprint": self.fingerprint,
             "training_size": len(self.train_labels),
             "test_size": len(self.test_labels),
         }
+        if configuration.DATASETS[self.name].classes is None:
+            stored["classes"] = self.description.classes
+        if self.description.synthetic:
+            stored["synthetic"] = True
+        return stored | ({"details": self.details} if self.details else {})
+
+    def check_run(self, run):
+        """Raises a UserError unless a `configuration.Run` was resolved for data of this size."""
+        configuration.require_batch_size("batch_size", run.batch_size, self.description)
+        own = configuration.open_classes(self.name, self.description)
+        configuration.require(run.classes == own, "classes", run.classes,
+                              f"{own}, the number of classes of the prepared {self.name}")
 
 
 def check_examples(inputs, labels, classes):

@@ -52,7 +52,7 @@ def is_prepared(dataset, data_dir=None):
         return True
     if folder.exists():
         raise UserError(f"{folder}: incomplete (no dataset_info.json); remove the folder and run "
-                        f"{_command(dataset, data_dir)}")
+                        f"{command(dataset, data_dir)}")
     return False
 
 
@@ -70,7 +70,7 @@ def load(dataset, data_dir=None):
         return cached
     if not is_prepared(dataset, data_dir):
         raise MissingDataError(f"{dataset}: not prepared in {resolve_data_dir(data_dir)}; run "
-                               f"{_command(dataset, data_dir)}")
+                               f"{command(dataset, data_dir)}")
     data = Data.from_arrays(dataset, _decode(dataset, data_dir))
     cache.write(cache_folder, data)
     return data
@@ -99,7 +99,7 @@ def _decode(dataset, data_dir):
             return (*_read_split(builder, "train"), *_read_split(builder, "test"))
     except (tf.errors.OpError, json_format.ParseError, ValueError, KeyError) as error:
         raise UserError(f"{prepared_folder(dataset, data_dir)}: damaged ({_reason(error)}); remove the "
-                        f"folder and run {_command(dataset, data_dir)}") from error
+                        f"folder and run {command(dataset, data_dir)}") from error
 
 
 def _read_split(builder, split):
@@ -124,8 +124,9 @@ def _read_split(builder, split):
     return inputs, labels
 
 
-def _command(dataset, data_dir):
-    words = ["python", "-m", "replication.prepare_data", f"--dataset={dataset}"]
+def command(dataset, data_dir, *options):
+    """The command that prepares a data set, in backquotes."""
+    words = ["python", "-m", "replication.prepare_data", f"--dataset={dataset}", *options]
     if data_dir is not None:
         words.append(f"--data_dir={data_dir}")
     return f"`{shlex.join(words)}`"

@@ -1,8 +1,31 @@
 """Loading a data set by name."""
 
 from replication import configuration
-from replication.data import digits, images
+from replication.data import cache, digits, images
 from replication.data.examples import Data
+from replication.errors import MissingDataError
+
+# What else prepare_data must be told, so that a message can name the whole command.
+PREPARED_SETS = {"timit": ("--kaldi_dir=DIR",), "timit_shaped": ()}
+
+
+def describe(dataset, data_dir=None):
+    """The sizes and classes of a data set, without reading its examples.
+
+    Args:
+        dataset, data_dir: As in `load`.
+
+    Returns:
+        A `configuration.Dataset` with nothing left open.
+
+    Raises:
+        UserError: `dataset` is unknown, or its description on disk is damaged.
+        MissingDataError: only the prepared data could tell, and they are not there.
+    """
+    configuration.require_name("dataset", dataset, configuration.DATASETS)
+    if dataset not in PREPARED_SETS:
+        return configuration.DATASETS[dataset]
+    return _found(cache.describe, dataset, data_dir)
 
 
 def load(dataset, data_dir=None):
@@ -10,7 +33,7 @@ def load(dataset, data_dir=None):
 
     Args:
         dataset: A key of `configuration.DATASETS`.
-        data_dir: Folder of TFDS's data sets; None (default) for TFDS's own, `TFDS_DATA_DIR` or
+        data_dir: Folder of the data sets; None (default) for TFDS's own, `TFDS_DATA_DIR` or
             ~/tensorflow_datasets. Not used by the embedded digits.
 
     Returns:
@@ -28,4 +51,19 @@ def load(dataset, data_dir=None):
     configuration.require_name("dataset", dataset, configuration.DATASETS)
     if dataset in images.TFDS_NAMES:
         return images.load(dataset, data_dir)
+    if dataset in PREPARED_SETS:
+        return _found(cache.read, dataset, data_dir)
     return Data.from_arrays(dataset, digits.read(dataset))
+
+
+def arrays_folder(dataset, data_dir=None):
+    """The folder of the arrays of one of `PREPARED_SETS`; TFDS has a timit of its own beside it."""
+    return images.resolve_data_dir(data_dir) / f"{dataset}-arrays"
+
+
+def _found(read, dataset, data_dir):
+    found = read(arrays_folder(dataset, data_dir), dataset)
+    if found is None:
+        raise MissingDataError(f"{dataset}: not prepared in {images.resolve_data_dir(data_dir)}; run "
+                               f"{images.command(dataset, data_dir, *PREPARED_SETS[dataset])}")
+    return found

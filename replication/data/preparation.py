@@ -1,31 +1,48 @@
-"""Downloading and preparing a data set, once. The only module that uses the network."""
+"""Preparing a data set, once. The only module that uses the network."""
 
+import pathlib
 import tempfile
 import urllib.parse
 
 from replication import configuration, files
-from replication.data import images, network
+from replication.data import cache, images, loading, network
 from replication.errors import UserError
 
 
-def prepare(dataset, data_dir=None):
-    """Makes a data set ready for `load`: TFDS's download and preparation, then the cache of arrays.
+def prepare(dataset, data_dir=None, *, kaldi_dir=None, normalize_speakers=False, frames=None):
+    """Makes a data set ready for `load`.
 
-    Without a network it ends within seconds and before anything is written. Files that the user has
-    put into DATA_DIR/downloads/manual are taken in place of a download.
+    For TFDS's data sets: its download and preparation, then the cache of arrays. Without a network that
+    ends within seconds and before anything is written. Files that the user has put into
+    DATA_DIR/downloads/manual are taken in place of a download. "timit" is read from a folder of Kaldi's,
+    "timit_shaped" is generated.
 
     Args:
         dataset: A key of `configuration.DATASETS`.
-        data_dir: Folder of TFDS's data sets; None (default) for TFDS's own.
+        data_dir: Folder of the data sets; None (default) for TFDS's own.
+        kaldi_dir: For "timit" only: the folder described in `replication.data.timit`. None (default)
+            keeps what is prepared.
+        normalize_speakers: For "timit" only, with `kaldi_dir`: mean 0 and variance 1 for each speaker.
+        frames: For "timit_shaped" only: frames of both splits together. None (default) keeps what is
+            prepared, or else makes 50,000.
 
     Returns:
         One line that says what was done.
 
     Raises:
-        UserError: the name is unknown, there is no network, or the download failed; the message
-            says what to do.
+        UserError: the name is unknown, an option is another data set's, there is no network, the
+            download failed, or Kaldi's files are not as they should be; the message says what to do.
     """
     configuration.require_name("dataset", dataset, configuration.DATASETS)
+    for flag, given, owner in (("--kaldi_dir", kaldi_dir is not None, "timit"),
+                               ("--normalize_speakers", normalize_speakers, "timit"),
+                               ("--frames", frames is not None, "timit_shaped")):
+        if given and dataset != owner:
+            raise UserError(f"{flag}: of use with --dataset={owner} only")
+    if normalize_speakers and kaldi_dir is None:
+        raise UserError("--normalize_speakers: of use with --kaldi_dir only; prepared arrays stay as they are")
+    if dataset in loading.PREPARED_SETS:
+        return _prepare_arrays(dataset, data_dir, kaldi_dir, normalize_speakers, frames)
     if dataset not in images.TFDS_NAMES:
         return f"{dataset}: comes with scikit-learn, nothing to prepare"
     found = images.is_prepared(dataset, data_dir)
@@ -34,6 +51,23 @@ def prepare(dataset, data_dir=None):
     images.load(dataset, data_dir)
     folder = images.prepared_folder(dataset, data_dir)
     return f"{dataset}: {'already prepared' if found else 'prepared'} in {folder}"
+
+
+def _prepare_arrays(dataset, data_dir, kaldi_dir, normalize_speakers, frames):
+    from replication.data import timit, timit_shaped
+
+    folder = loading.arrays_folder(dataset, data_dir)
+    found = kaldi_dir is None and frames is None and cache.describe(folder, dataset) is not None
+    if not found and dataset == "timit":
+        if kaldi_dir is None:
+            raise UserError("--kaldi_dir: required, the folder that Kaldi's recipe has left; see BUILD.md")
+        timit.prepare(pathlib.Path(kaldi_dir), folder, normalize_speakers=normalize_speakers)
+    elif not found:
+        timit_shaped.prepare(folder, timit_shaped.DEFAULT_FRAMES if frames is None else frames)
+    made = cache.describe(folder, dataset)
+    return (f"{dataset}{' (synthetic)' if made.synthetic else ''}: {'already prepared' if found else 'prepared'} in "
+            f"{folder}: {made.training_size:,} training frames, {made.test_size:,} test frames, "
+            f"{made.classes:,} classes")
 
 
 def _download_and_prepare(dataset, data_dir):

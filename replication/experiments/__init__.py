@@ -37,6 +37,7 @@ class Setup:
         trials: Trials of each network and regime.
         jit_compile: Function from a network's name to whether XLA compiles its training.
         architecture: As in `configuration.Run`.
+        describe: Function from a data set's name to its `configuration.Dataset` with nothing left open.
     """
 
     preset: configuration.Preset
@@ -44,11 +45,12 @@ class Setup:
     trials: int
     jit_compile: Callable
     architecture: str | None = None
+    describe: Callable = configuration.DATASETS.__getitem__
 
     def run(self, network, regime, trial):
         """The `configuration.Run` of one network, regime and trial."""
         return self.preset.run(network, regime, trial, jit_compile=self.jit_compile(network),
-                               architecture=self.architecture)
+                               architecture=self.architecture, describe=self.describe)
 
     def runs(self):
         """All its runs, SB and LB of a trial one after the other."""

@@ -1,6 +1,6 @@
 """Figure 3: cross-entropy and accuracy on the line through an SB and an LB minimizer."""
 
-from replication.configuration import Path
+from replication.configuration import Path, dataset_label
 from replication.experiments import Needs, Plot, Series
 
 TITLE = "Cross-entropy and accuracy along the line from the SB to the LB minimizer"
@@ -37,7 +37,7 @@ def _plot(line, name):
                dashed=split == "test")
         for split, title in SPLITS
     )
-    where = f"{line.network} on {line.dataset}, trial {line.trial}"
+    where = f"{line.network} on {dataset_label(line.dataset)}, trial {line.trial}"
     return Plot(
         name=name, title=f"{where} ({line.label})" if line.label else where, x=tuple(content["alpha"]),
         x_label="α (0: SB minimizer, 1: LB minimizer)", left_label="cross-entropy (nats)",

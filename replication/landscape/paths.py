@@ -31,11 +31,13 @@ def measure_path(workdir, path, small_batch, large_batch, dataset):
         The file of the result.
 
     Raises:
-        UserError: a file of the records is damaged.
+        UserError: a file of the records is damaged, or `dataset` is not theirs.
     """
     file = workdir.path_record(path, small_batch, large_batch)
     if file.exists():
         return file
+    for record in (small_batch, large_batch):
+        record.check_data(dataset.to_json())
     began = time.perf_counter()
     model = load_minimizer(large_batch)
     x_large = flatten_weights(model)

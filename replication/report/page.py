@@ -2,6 +2,7 @@
 
 import base64
 import collections
+import dataclasses
 import pathlib
 
 import jinja2
@@ -27,7 +28,8 @@ def render(store, judged, drawn):
         "number": formatting.number, "percent": formatting.percent, "significant": formatting.significant,
         "duration": formatting.duration, "ours": formatting.ours, "papers": formatting.papers,
         "difference": formatting.difference, "probability": formatting.probability,
-        "setting": _setting, "slug": lambda text: text.replace(" ", "-"),
+        "setting": _setting, "dataset": configuration.dataset_label,
+        "thousands": "{:,}".format, "slug": lambda text: text.replace(" ", "-"),
     }
     return environment.get_template("index.html.j2").render(
         paper=paper, margins=verdicts, store=store, **_summary(store, judged),
@@ -54,23 +56,29 @@ def _summary(store, judged):
         "absent": [network for network in dict.fromkeys(entry.network for entry in entries)
                    if network not in {run.network for run in runs}],
         "datasets": [
-            {"name": name, "size": configuration.DATASETS[name].training_size,
+            {"name": name, "sizes": sorted({minimizer.training_size for minimizer in store.minimizers
+                                            if minimizer.run.dataset == name}),
              "papers": sorted({run.network for run in runs if run.dataset == name
                                and configuration.NETWORKS[run.network].dataset == name}),
              "others": sorted({run.network for run in runs if run.dataset == name
                                and configuration.NETWORKS[run.network].dataset != name})}
             for name in sorted({run.dataset for run in runs})
         ],
-        "presets": collections.Counter(_preset(run) for run in runs),
+        "presets": collections.Counter(map(_preset, store.minimizers)),
         "trials": len({run.trial for run in runs}),
         "measurements": sum(len(minimizer.all_measurements) for minimizer in store.minimizers),
     }
 
 
-def _preset(run):
+def _preset(minimizer):
     """The preset that a run belongs to, or "" if it differs from all of them."""
+    run = minimizer.run
+    known = configuration.DATASETS[run.dataset]
+    description = dataclasses.replace(known, training_size=known.training_size or minimizer.training_size,
+                                      classes=known.classes or run.classes)
     for name, preset in configuration.PRESETS.items():
-        if preset.run(run.network, run.regime, run.trial, jit_compile=run.jit_compile) == run:
+        if run.dataset == (preset.dataset or configuration.NETWORKS[run.network].dataset) and run == preset.run(
+                run.network, run.regime, run.trial, jit_compile=run.jit_compile, describe=lambda _: description):
             return name
     return ""
 
@@ -81,7 +89,7 @@ def _table(module, entries):
     return {
         "number": module.NUMBER, "title": module.TITLE, "headings": [entry.heading for entry in rows[0]],
         "rows": found, "absent": [row for row in rows if not row[0].dataset],
-        "by_direction": sorted({f"{row[0].network} on {row[0].dataset}" for row in found
+        "by_direction": sorted({f"{row[0].network} on {configuration.dataset_label(row[0].dataset)}" for row in found
                                 if verdicts.judged_by_direction(row[0])}),
         "tests": [entry for row in found for entry in row if entry.p_value is not None],
     }
@@ -98,7 +106,7 @@ def _pictures(plot):
 def _setting(value, name=""):
     """A field of a configuration or record as text."""
     if value is None:
-        return "by the stopping rule" if name == "epochs" else "none"
+        return {"epochs": "by the stopping rule", "classes": "the data set’s"}.get(name, "none")
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):

@@ -34,6 +34,12 @@ class Minimizer:
     all_measurements: tuple
 
     @property
+    def training_size(self):
+        """Number of training examples, 0 where the record does not tell."""
+        size = self.config["data"].get("training_size")
+        return size if configuration.is_whole(size, 1) else 0
+
+    @property
     def figures(self):
         """Loss and accuracies (shares), training and test, under the statistics of the configuration."""
         return self.result[self.run.statistics]

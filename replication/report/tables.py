@@ -8,6 +8,7 @@ import math
 
 import tabulate
 
+from replication.configuration import dataset_label
 from replication.report import formatting
 
 FIELDS = (
@@ -44,7 +45,7 @@ def record(entry):
     """An entry as a flat dictionary with the keys FIELDS; what is absent or infinite is None."""
     ours = entry.ours
     values = (
-        entry.table, entry.network, entry.dataset, entry.label, entry.name, formatting.UNITS[entry.kind],
+        entry.table, entry.network, dataset_label(entry.dataset), entry.label, entry.name, formatting.UNITS[entry.kind],
         ours and ours.mean, ours and ours.deviation, ours and ours.trials,
         entry.paper.mean, entry.paper.deviation, entry.paper.trials,
         entry.difference, entry.p_value, entry.verdict, entry.note,
@@ -70,7 +71,7 @@ def layout(entries):
     lines = []
     for row in rows:
         first = row[0]
-        title = [first.network, first.dataset or formatting.UNKNOWN] + [first.label] * labelled
+        title = [first.network, dataset_label(first.dataset) or formatting.UNKNOWN] + [first.label] * labelled
         blank = [""] * len(title)
         nothing = all(entry.ours is None for entry in row)
         lines += [
@@ -89,7 +90,8 @@ def comparison(entries):
         The text of the table.
     """
     lines = [
-        [" ".join(filter(None, (entry.network, entry.dataset, f"({entry.label})" if entry.label else ""))),
+        [" ".join(filter(None, (entry.network, dataset_label(entry.dataset),
+                                f"({entry.label})" if entry.label else ""))),
          entry.heading, formatting.ours(entry), formatting.papers(entry),
          formatting.difference(entry), formatting.probability(entry.p_value), formatting.verdict(entry)]
         for entry in entries if entry.dataset

@@ -143,7 +143,7 @@ def contrast(kind, small, large):
 
 def _row(table, key, ours, paper):
     _, network, dataset, _ = key
-    own = _papers_dataset(network, dataset)
+    own, label = _papers_dataset(network, dataset), configuration.dataset_label(dataset)
     papers_data = dataset == own
     pairs = _pairs(table.COLUMNS)
     entries = []
@@ -153,7 +153,7 @@ def _row(table, key, ours, paper):
         if value is None:
             entries.append(Entry(*frame, None, None, MISSING))
         elif not papers_data:
-            entries.append(Entry(*frame, None, None, NOT_JUDGED, f"{dataset}, not {own.upper()}"))
+            entries.append(Entry(*frame, None, None, NOT_JUDGED, f"{label}, not {own.upper()}"))
         else:
             verdict = value_verdict(column.kind, value, expected,
                                     same_direction=_same_direction(pairs.get(column.quantity), ours, paper))
@@ -171,7 +171,7 @@ def _row(table, key, ours, paper):
             *frame, Summary(value, None, min(ours[small].trials, ours[large].trials)), published,
             value - expected if papers_data else None, None,
             contrast_verdict(item.kind, value, expected, papers_data=papers_data),
-            "" if papers_data else f"direction only: {dataset}, not {own.upper()}"))
+            "" if papers_data else f"direction only: {label}, not {own.upper()}"))
     return entries
 
 

@@ -23,12 +23,13 @@ def measure_run(record, choices, dataset, *, wait=False):
 
     Raises:
         BusyError: another process works on this run and `wait` is false.
-        UserError: a file of the record is damaged, or a measurement fails its checks.
+        UserError: a file of the record is damaged, `dataset` is not the run's, or a measurement fails its checks.
     """
     with record.lock(wait=wait):
         open_choices = [choice for choice in choices if not record.measurement(choice).exists()]
         if not open_choices:
             return
+        record.check_data(dataset.to_json())
         model = load_minimizer(record)
 
         def evaluation(choice):

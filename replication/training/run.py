@@ -57,6 +57,7 @@ def train(run, workdir, *, data_dir=None, wait=False, verbose=1, tensorboard=Fal
         if run.deterministic:
             make_deterministic()
         dataset = data.load(run.dataset, data_dir)
+        dataset.check_run(run)
         record.start({"configuration": run.to_json(), "data": dataset.to_json(),
                       "versions": versions.versions(), "machine": {**versions.machine(), **_threads()}})
         _Training(run, record, dataset).finish(verbose=verbose, tensorboard=tensorboard)

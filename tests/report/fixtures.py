@@ -37,8 +37,8 @@ def write_run(workdir, run, *, fingerprint="f00d", **changes):
     data = configuration.DATASETS[run.dataset]
     record.start({
         "configuration": run.to_json(),
-        "data": {"name": run.dataset, "fingerprint": fingerprint, "training_size": data.training_size,
-                 "test_size": data.test_size},
+        "data": {"name": run.dataset, "fingerprint": fingerprint, "training_size": data.training_size or 34_950,
+                 "test_size": data.test_size or 15_050},
         "versions": VERSIONS, "machine": {"system": "Linux", "processors": 2, "devices": ["CPU"]},
     })
     record.write_history([

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from replication import files, records
+from replication import configuration, files, records
 from replication.report import make_report, verify
 from tests.report import fixtures
 from tests.report.fixtures import other, paper_run, write_run
@@ -199,3 +199,15 @@ def test_fixture_is_quick(quick_workdir):
     page = quick_workdir.page.read_text()
     assert "preset <i>quick</i>" in page and "not the paper’s data" in page
     assert fixtures.quick_run("SB", 1).name in page
+
+
+def test_page_calls_synthetic_data_so_and_gives_their_size(tmp_path):
+    workdir = records.Workdir.create(tmp_path / "work")
+    for regime, size in (("SB", 256), ("LB", 3495)):
+        write_run(workdir, configuration.Run(network="F2", regime=regime, trial=0, dataset="timit_shaped",
+                                             batch_size=size))
+    assert make_report(workdir) == []
+    page = workdir.page.read_text(encoding="utf-8")
+    assert "F2 on <i>timit_shaped (synthetic)</i>\n(34,950 training examples) is not the paper’s" in page
+    # Bare only where the configuration and the record of the data are listed field by field.
+    assert page.replace("timit_shaped (synthetic)", "").count("timit_shaped") == 4

@@ -47,6 +47,18 @@ def test_networks_without_runs_are_missing(written):
     assert len(missing) == 1 and missing[0].count("missing") == 5
 
 
+def test_synthetic_data_are_called_so_and_values_on_them_are_not_judged():
+    written = files_of(table2, Row("F2", "timit_shaped", "", ACCURACIES))
+    assert "| timit_shaped (synthetic) |" in written["md"]
+    assert r"timit\_shaped (synthetic)" in written["tex"]
+    values = [entry for entry in json.loads(written["json"])["entries"]
+              if entry["network"] == "F2" and entry["entry"] in ACCURACIES]
+    assert len(values) == 4 and all(
+        (entry["data"], entry["verdict"], entry["note"], entry["difference"], entry["welch_p"])
+        == ("timit_shaped (synthetic)", "not judged", "timit_shaped (synthetic), not TIMIT", None, None)
+        for entry in values)
+
+
 def test_latex_is_escaped_and_balanced():
     label = "batch_size 50% & more #1"
     text = files_of(table2, Row("F1", "mnist", label, ACCURACIES))["tex"]

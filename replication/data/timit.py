@@ -1,0 +1,104 @@
+"""TIMIT as the paper's F2 is trained on it: spliced fMLLR frames and pdf ids from Kaldi's recipe.
+
+The folder given to `prepare` holds the splits `train` and `test`, laid out as `replication.data.kaldi`
+says. An input is a frame with the four before and the four after it, 9 x 40 = 360 numbers; at the edges
+of an utterance its first or last frame is repeated (Kaldi's splice-feats does the same). A label is the
+pdf id of the frame in the middle.
+
+The paper's sizes are 721,329 training and 310,621 test frames of 1,973 classes. Others are admitted: the
+number of classes is the largest pdf id plus one, and sizes the output layer.
+"""
+
+import numpy as np
+from absl import logging
+
+from replication import configuration
+from replication.data import cache
+from replication.data.kaldi import FEATURE_DIM, Split
+from replication.errors import UserError
+
+CONTEXT = 4
+# Relative to the mean: below it, a dimension is constant but for rounding.
+_SMALLEST_DEVIATION = 1e-6
+
+
+def prepare(kaldi_dir, folder, *, normalize_speakers=False):
+    """Writes the arrays of TIMIT from a folder of Kaldi's, utterance by utterance.
+
+    Args:
+        kaldi_dir: A `pathlib.Path` with the folders `train` and `test`.
+        folder: A `pathlib.Path`, that of the cache. It is as before after an error.
+        normalize_speakers: Whether each of the 40 dimensions gets mean 0 and variance 1 over all frames
+            of a speaker (of the same split), before splicing.
+
+    Raises:
+        UserError: a file is missing, damaged or refused; the message names it and the utterance.
+    """
+    if not kaldi_dir.is_dir():
+        raise UserError(f"--kaldi_dir={kaldi_dir}: no such folder; BUILD.md tells how Kaldi makes it")
+    training, test = (Split(kaldi_dir / name) for name in ("train", "test"))
+    description = configuration.Dataset(
+        training_size=training.frames, test_size=test.frames,
+        input_shape=configuration.DATASETS["timit"].input_shape, classes=_classes(training, test))
+    details = {"normalize_speakers": normalize_speakers}
+    with cache.writing(folder, "timit", description, details=details) as arrays:
+        for split, inputs, labels in ((training, *arrays[:2]), (test, *arrays[2:])):
+            _fill(split, inputs, labels, normalize_speakers=normalize_speakers)
+
+
+def splice(features):
+    """Joins each frame with the four before and the four after it.
+
+    Args:
+        features: float32 [T, d], the frames of one utterance.
+
+    Returns:
+        float32 [T, 9 d]: frames t - 4 ... t + 4 in this order, the first and the last frame repeated
+        beyond the edges.
+    """
+    size, dimension = features.shape
+    frames = np.arange(size)[:, None] + np.arange(-CONTEXT, CONTEXT + 1)
+    return features[frames.clip(0, size - 1)].reshape(size, (2 * CONTEXT + 1) * dimension)
+
+
+def _fill(split, inputs, labels, *, normalize_speakers):
+    statistics = _speaker_statistics(split) if normalize_speakers else None
+    start = 0
+    for utterance, features in split.features():
+        if statistics:
+            mean, scale = statistics[utterance]
+            features = ((features - mean) * scale).astype(np.float32)
+        stop = start + len(features)
+        inputs[start:stop] = splice(features)
+        labels[start:stop] = split.labels[utterance]
+        start = stop
+
+
+def _speaker_statistics(split):
+    """By utterance its speaker's mean and inverse deviation, float64 [40] each."""
+    speakers = split.speakers()
+    sums = {speaker: np.zeros((3, FEATURE_DIM)) for speaker in speakers.values()}
+    for utterance, features in split.features():
+        count, mean, squares = sums[speakers[utterance]]
+        # Merged by Chan's formula: sums of squares alone would cancel.
+        size = len(features)
+        own_mean = features.mean(axis=0, dtype=np.float64)
+        shift = own_mean - mean
+        squares += ((features - own_mean) ** 2).sum(axis=0) + shift ** 2 * count * size / (count + size)
+        mean += shift * size / (count + size)
+        count += size
+    finished = {}
+    for speaker, (count, mean, squares) in sums.items():
+        deviation = np.sqrt(squares / np.maximum(count, 1))
+        varies = deviation > _SMALLEST_DEVIATION * np.maximum(np.abs(mean), 1)
+        finished[speaker] = mean, np.divide(1, deviation, out=np.ones(FEATURE_DIM), where=varies)
+    return {utterance: finished[speakers[utterance]] for utterance in split.labels}
+
+
+def _classes(*splits):
+    classes = 1 + max(int(labels.max()) for split in splits for labels in split.labels.values())
+    expected = configuration.NETWORKS["F2"].classes
+    if classes != expected:
+        logging.warning("%d classes (the largest pdf id plus one), the paper has %d: the output layer gets %d "
+                        "units. More may mean transition ids, for want of ali-to-pdf", classes, expected, classes)
+    return classes

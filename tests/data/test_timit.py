@@ -1,0 +1,334 @@
+import functools
+import gzip
+import json
+import logging
+import os
+import pathlib
+import pickle
+import subprocess
+import sys
+import types
+
+import kaldi_fixture
+import kaldiio
+import numpy as np
+import pytest
+
+from replication import configuration, data, records
+from replication.data import cache, timit
+from replication.errors import MissingDataError, UserError
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def script(name, *flags):
+    return subprocess.run([sys.executable, "-m", f"replication.{name}", *map(str, flags)], cwd=ROOT, text=True,
+                          capture_output=True, timeout=120)
+
+
+def assert_same_arrays(loaded, content, tolerance=0.0):
+    for split, inputs, labels in (("train", loaded.train_inputs, loaded.train_labels),
+                                  ("test", loaded.test_inputs, loaded.test_labels)):
+        np.testing.assert_allclose(
+            inputs, np.concatenate([timit.splice(features) for features, _ in content[split].values()]),
+            rtol=0, atol=tolerance)
+        np.testing.assert_array_equal(labels, np.concatenate([own for _, own in content[split].values()]))
+
+
+# Text has 12 digits and is exact; of the compressed formats the coarsest has 255 steps over the values' range.
+@pytest.mark.parametrize("features, alignments, tolerance", [
+    ("float", "text", 0), ("double", "text.gz", 0), ("text", "binary", 0), ("gz", "binary.gz", 0),
+    ("CM", "text.gz", 0.06), ("CM2", "text.gz", 1e-3), ("CM3", "text.gz", 0.06),
+])
+def test_every_format_is_read(tmp_path, features, alignments, tolerance):
+    content = kaldi_fixture.make(tmp_path / "kaldi", features=features, alignments=alignments)
+    data.prepare("timit", tmp_path / "data", kaldi_dir=tmp_path / "kaldi")
+    loaded = data.load("timit", tmp_path / "data")
+    assert_same_arrays(loaded, content, tolerance)
+    assert loaded.train_inputs.dtype == np.float32 and loaded.train_labels.dtype == np.int32
+    assert loaded.train_inputs.shape[1:] == (360,)
+
+
+def test_text_whose_first_number_is_whole(tmp_path):
+    content = kaldi_fixture.make(tmp_path / "kaldi")
+    lines = []
+    for utterance, (features, _) in content["train"].items():
+        features[0, 0] = 0
+        lines.append(f"{utterance}  [\n  " + "\n  ".join(" ".join(map(repr, map(float, row))) for row in features)
+                     + " ]\n")
+        (tmp_path / f"kaldi/train/{utterance}.txt").write_text(lines[-1].partition(" ")[2])
+    (tmp_path / "kaldi/train/feats.scp").write_text(
+        "".join(f"{utterance} {utterance}.txt\n" for utterance in content["train"]))
+    data.prepare("timit", tmp_path / "data", kaldi_dir=tmp_path / "kaldi")
+    assert_same_arrays(data.load("timit", tmp_path / "data"), content)
+
+
+@pytest.mark.parametrize("size", [1, 3, 9, 20])
+def test_splicing_is_that_of_a_naive_loop(size):
+    features = np.random.default_rng(size).normal(size=(size, 40)).astype(np.float32)
+    naive = np.empty((size, 360), np.float32)
+    for t in range(size):
+        for j in range(9):
+            naive[t, 40 * j:40 * (j + 1)] = features[min(max(t + j - 4, 0), size - 1)]
+    np.testing.assert_array_equal(timit.splice(features), naive)
+
+
+def test_normalization_per_speaker(tmp_path):
+    content = kaldi_fixture.make(tmp_path / "kaldi")
+    constant = tmp_path / "kaldi/test"
+    flat = {name: np.where(np.arange(40) == 7, np.float32(0.1), pair[0]) for name, pair in content["test"].items()}
+    kaldiio.save_ark(str(constant / "feats.ark"), flat, scp=str(constant / "feats.scp"))
+    data.prepare("timit", tmp_path / "data", kaldi_dir=tmp_path / "kaldi", normalize_speakers=True)
+    loaded = data.load("timit", tmp_path / "data")
+    assert loaded.to_json()["details"] == {"normalize_speakers": True}
+    middle = loaded.train_inputs[:, 160:200].astype(np.float64)
+    frames = [sum(len(labels) for name, (_, labels) in content["train"].items() if name.startswith(speaker))
+              for speaker in kaldi_fixture.SPEAKERS["train"]]
+    for own in (middle[:frames[0]], middle[frames[0]:]):
+        # float32 in the archive and in the array: 24 bits.
+        np.testing.assert_allclose(own.mean(axis=0), 0, atol=1e-6)
+        np.testing.assert_allclose(own.std(axis=0), 1, atol=1e-6)
+    test = loaded.test_inputs[:, 160:200]
+    assert np.abs(test[:, 7]).max() < 1e-6
+    np.testing.assert_allclose(np.delete(test, 7, axis=1).std(axis=0), 1, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("timit")
+    kaldi_fixture.make(folder / "kaldi")
+    data.prepare("timit", folder / "data", kaldi_dir=folder / "kaldi")
+    return folder
+
+
+def test_arrays_are_mapped_not_read(prepared):
+    loaded = data.load("timit", prepared / "data")
+    assert all(isinstance(array, np.memmap) and not array.flags.writeable for array in loaded.arrays)
+    assert not list((prepared / "data/timit-arrays").glob(".*"))
+
+
+def test_description_is_known_without_the_arrays(prepared):
+    description = data.describe("timit", prepared / "data")
+    loaded = data.load("timit", prepared / "data")
+    assert description == loaded.description == configuration.Dataset(
+        len(loaded.train_labels), len(loaded.test_labels), (360,), kaldi_fixture.CLASSES)
+    assert loaded.to_json()["classes"] == kaldi_fixture.CLASSES
+    assert data.describe("digits") is configuration.DATASETS["digits"]
+
+
+def test_other_numbers_of_classes_are_a_warning(prepared, tmp_path, caplog):
+    with caplog.at_level(logging.WARNING, logger="absl"):
+        data.prepare("timit", tmp_path, kaldi_dir=prepared / "kaldi")
+    assert "30 classes" in caplog.text and "1973" in caplog.text
+
+
+def test_what_is_prepared_stays_without_a_kaldi_dir(prepared):
+    line = data.prepare("timit", prepared / "data")
+    assert line.startswith("timit: already prepared") and "30 classes" in line
+
+
+def test_missing_data_name_the_command(tmp_path):
+    for use in (data.load, data.describe):
+        with pytest.raises(MissingDataError, match="--dataset=timit --kaldi_dir=DIR --data_dir="):
+            use("timit", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_interrupted_preparation_counts_as_none(prepared, tmp_path, monkeypatch):
+    data.prepare("timit", tmp_path, kaldi_dir=prepared / "kaldi")
+    monkeypatch.setattr(cache.files, "write_json", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        data.prepare("timit", tmp_path, kaldi_dir=prepared / "kaldi")
+    with pytest.raises(MissingDataError):
+        data.load("timit", tmp_path)
+
+
+def test_a_disk_without_room_is_no_crash(prepared, tmp_path, monkeypatch):
+    monkeypatch.setattr(cache.shutil, "disk_usage", lambda folder: types.SimpleNamespace(free=1000))
+    with pytest.raises(UserError, match="GB needed, 0.00 GB free"):
+        data.prepare("timit", tmp_path / "data", kaldi_dir=prepared / "kaldi")
+    assert not (tmp_path / "data/timit-arrays").exists()
+
+
+def edit_scp(change, folder):
+    path = folder / "train/feats.scp"
+    lines = path.read_text().splitlines()
+    lines[1] = change(*lines[1].split())
+    path.write_text("".join(line + "\n" for line in lines if line))
+
+
+def write_entry(content, folder):
+    (folder / "train/other.ark").write_bytes(content)
+    edit_scp(lambda name, file: f"{name} other.ark:0", folder)
+
+
+def rewrite(change, folder):
+    """Writes the features of one utterance anew."""
+    path = folder / "train/feats.scp"
+    name, file = path.read_text().splitlines()[1].split()
+    kaldiio.save_ark(str(folder / "train/other.ark"), {name: change(kaldiio.load_mat(file).copy())},
+                     scp=str(folder / "train/other.scp"))
+    edit_scp(lambda *_: (folder / "train/other.scp").read_text().strip(), folder)
+
+
+def edit_pdf(change, folder):
+    path = folder / "train/pdf.1.gz"
+    lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+    lines[1] = change(lines[1])
+    path.write_bytes(gzip.compress("".join(line + "\n" for line in lines if line).encode()))
+
+
+def set_nan(array):
+    array[3, 5] = np.nan
+    return array
+
+
+class _Bomb:
+    def __reduce__(self):
+        return os.mkdir, ("pickle-was-run",)
+
+
+PICKLE = b"PKL" + pickle.dumps(_Bomb())
+BAD_INPUT = {
+    "pipe": (lambda f: edit_scp(lambda name, file: f"{name} mkdir {f}/run; cat {file} |", f),
+             ["feats.scp", "FCJF0_SX1 mkdir", "a command, which is not run"]),
+    "leading pipe": (lambda f: edit_scp(lambda name, file: f"{name} | mkdir {f}/run", f), ["a command"]),
+    "standard input": (lambda f: edit_scp(lambda name, file: f"{name} -", f), ["FCJF0_SX1 -", "standard input"]),
+    "range": (lambda f: edit_scp(lambda name, file: f"{name} {file}[0:5]", f), ["a range of frames"]),
+    "pickle": (functools.partial(write_entry, PICKLE), ["utterance FCJF0_SX1", "a pickle (PKL)"]),
+    "pickled alignment": (lambda f: (f / "train/pdf.2").write_bytes(b"FCJF0_SX9 " + PICKLE),
+                          ["pdf.2, utterance FCJF0_SX9", "a pickle (PKL)"]),
+    "numpy": (functools.partial(write_entry, b"NPY\x01\x05hello"), ["a NumPy file"]),
+    "audio": (functools.partial(write_entry, b"RIFF$\0\0\0WAVEfmt "), ["audio"]),
+    "utterance without features": (lambda f: edit_scp(lambda *_: "", f),
+                                   ["utterance FCJF0_SX1 (1 in all)", "no features"]),
+    "utterance without alignment": (lambda f: edit_pdf(lambda line: "", f),
+                                    ["utterance FCJF0_SX1 (1 in all)", "no alignment"]),
+    "fewer labels": (lambda f: edit_pdf(lambda line: line.rpartition(" ")[0], f),
+                     ["utterance FCJF0_SX1", "frames of features, but"]),
+    "no labels": (lambda f: edit_pdf(lambda line: line.split()[0] + " ", f), ["FCJF0_SX1", "expected pdf ids"]),
+    "negative label": (lambda f: edit_pdf(lambda line: line + " -1", f), ["FCJF0_SX1", "from -1"]),
+    "immense label": (lambda f: edit_pdf(lambda line: line + " 2000000000", f), ["to 2000000000", "1972"]),
+    "real label": (lambda f: edit_pdf(lambda line: line + " 1.5", f), ["pdf.1.gz", "damaged"]),
+    "aligned twice": (lambda f: (f / "train/pdf.2").write_bytes((f / "train/pdf.1.gz").read_bytes()),
+                      ["pdf.2", "aligned twice"]),
+    "transition ids only": (lambda f: (f / "train/pdf.1.gz").rename(f / "train/ali.1.gz"), ["ali-to-pdf"]),
+    "truncated gz": (lambda f: os.truncate(f / "train/pdf.1.gz", 100), ["pdf.1.gz", "damaged"]),
+    "truncated ark": (lambda f: os.truncate(f / "train/feats.ark", 50_000), ["feats.ark", "damaged"]),
+    "flipped header": (functools.partial(write_entry, b"\0BFM \4\xff\xff\xff\x7f\4\x28\0\0\0"), ["damaged"]),
+    "garbage": (functools.partial(write_entry, bytes(range(1, 200))), ["other.ark, utterance FCJF0_SX1", "damaged"]),
+    "missing ark": (lambda f: (f / "test/feats.ark").unlink(), ["feats.ark: no such file"]),
+    "no scp": (lambda f: (f / "test/feats.scp").unlink(), ["test/feats.scp: not there"]),
+    "empty split": (lambda f: os.truncate(f / "test/feats.scp", 0), ["test/feats.scp: empty"]),
+    "utterance twice": (lambda f: edit_scp(lambda name, file: f"{name} {file}\n{name} {file}", f),
+                        ["feats.scp, line 3", "each utterance once"]),
+    "entry without a file": (lambda f: edit_scp(lambda name, file: name, f), ["feats.scp, line 2"]),
+    "not finite": (functools.partial(rewrite, set_nan), ["FCJF0_SX1", "frame 3, dimension 5 is nan"]),
+    "dimension": (functools.partial(rewrite, lambda array: array[:, :13]), ["FCJF0_SX1", "13)", "[T, 40]"]),
+}
+
+
+@pytest.mark.parametrize("case", BAD_INPUT)
+def test_bad_input_is_one_line_and_harms_nothing(tmp_path, case):
+    spoil, words = BAD_INPUT[case]
+    kaldi_fixture.make(tmp_path / "kaldi")
+    data.prepare("timit", tmp_path / "data", kaldi_dir=tmp_path / "kaldi")
+    spoil(tmp_path / "kaldi")
+    before = {path: path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file()}
+    for folder in (tmp_path / "data", tmp_path / "new"):
+        with pytest.raises(UserError) as raised:
+            data.prepare("timit", folder, kaldi_dir=tmp_path / "kaldi")
+        message = str(raised.value)
+        assert "\n" not in message
+        for word in words:
+            assert word in message
+    assert {path: path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file()} == before
+    assert not (tmp_path / "kaldi/run").exists() and not pathlib.Path("pickle-was-run").exists()
+    assert not (tmp_path / "new/timit-arrays").exists()
+
+
+def test_speakers_must_be_known(tmp_path):
+    kaldi_fixture.make(tmp_path / "kaldi")
+    path = tmp_path / "kaldi/train/utt2spk"
+    for spoil, words in ((lambda: path.write_text("FCJF0_SX0 FCJF0\n"), "no speaker for utterance FCJF0_SX1"),
+                         (path.unlink, "utt2spk: not there")):
+        spoil()
+        with pytest.raises(UserError, match=words):
+            data.prepare("timit", tmp_path / "data", kaldi_dir=tmp_path / "kaldi", normalize_speakers=True)
+
+
+@pytest.mark.parametrize("flags, message", [
+    (["--dataset=timit"], "--kaldi_dir: required"),
+    (["--dataset=timit", "--kaldi_dir=absent"], "--kaldi_dir=absent: no such folder"),
+    (["--dataset=timit", "--normalize_speakers"], "--normalize_speakers: of use with --kaldi_dir"),
+    (["--dataset=digits", "--kaldi_dir=x"], "--kaldi_dir: of use with --dataset=timit only"),
+    (["--dataset=timit", "--frames=100"], "--frames: of use with --dataset=timit_shaped only"),
+])
+def test_wrong_flags_end_with_one_line(flags, message, tmp_path):
+    completed = script("prepare_data", *flags, f"--data_dir={tmp_path}/sets")
+    assert completed.returncode == 1 and completed.stdout == ""
+    assert completed.stderr.startswith(f"error: {message}") and completed.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_from_kaldi_to_a_trained_and_measured_f2(tmp_path):
+    kaldi_fixture.make(tmp_path / "kaldi", features="CM")
+    flags = (f"--data_dir={tmp_path / 'data'}",)
+    completed = script("prepare_data", "--dataset=timit", f"--kaldi_dir={tmp_path / 'kaldi'}", "--normalize_speakers",
+                       *flags)
+    assert completed.returncode == 0, completed.stderr
+    assert completed.stdout.startswith("timit: prepared in ")
+    workdir = f"--workdir={tmp_path / 'work'}"
+    completed = script("train", "--network=F2", "--regime=LB", "--epochs=1", *flags, workdir)
+    assert completed.returncode == 0, completed.stderr
+    (record,), problems = records.Workdir.open(tmp_path / "work").runs()
+    size = data.describe("timit", tmp_path / "data").training_size
+    run = record.configuration
+    assert not problems and (run.dataset, run.classes) == ("timit", kaldi_fixture.CLASSES)
+    assert run.batch_size == round(size / 10)
+    assert record.config["data"]["details"] == {"normalize_speakers": True}
+    assert record.result["parameters"] == 2_780_085 - 513 * (1973 - kaldi_fixture.CLASSES)
+    completed = script("measure_sharpness", workdir, *flags, "--epsilon=1e-3", "--subspace_dim=0", "--iterations=1")
+    assert completed.returncode == 0, completed.stderr
+    ((measurement,), _) = record.measurements()
+    assert measurement["sharpness"] > 0
+
+    data.prepare("timit", tmp_path / "data", kaldi_dir=tmp_path / "kaldi")
+    with pytest.raises(UserError, match="other data than the timit prepared now"):
+        record.check_data(data.load("timit", tmp_path / "data").to_json())
+    completed = script("train", "--network=F2", f"--batch_size={size + 1}", *flags, workdir)
+    assert completed.returncode == 1 and f"from 1 to {size}" in completed.stderr
+
+
+def test_a_run_resolved_for_other_data_is_refused(prepared):
+    loaded = data.load("timit", prepared / "data")
+    run = configuration.Run(network="F2", regime="SB", trial=0, dataset="timit", batch_size=256, classes=1973)
+    with pytest.raises(UserError, match="classes=1973: expected 30"):
+        loaded.check_run(run)
+    with pytest.raises(UserError, match="batch_size=100000: expected a whole number from 1 to"):
+        loaded.check_run(configuration.Run.from_json({**run.to_json(), "batch_size": 100_000}))
+
+
+def test_only_open_data_sets_take_a_number_of_classes():
+    with pytest.raises(UserError, match="classes=10: expected none"):
+        configuration.Run(network="F1", regime="SB", trial=0, dataset="mnist", batch_size=256, classes=10)
+    with pytest.raises(UserError, match="classes=None: expected the number"):
+        configuration.Run(network="F2", regime="SB", trial=0, dataset="timit", batch_size=256)
+
+
+def test_names_of_earlier_runs_stay():
+    run = configuration.Run(network="F1", regime="SB", trial=0, dataset="mnist", batch_size=256)
+    assert run.name == "F1-SB-trial0-6189c893"
+    fields = run.to_json()
+    assert fields.pop("classes") is None
+    assert configuration.Run.from_json(fields) == run
+
+
+def test_damaged_description_is_named(prepared, tmp_path):
+    folder = tmp_path / "timit-arrays"
+    folder.mkdir()
+    content = json.loads((prepared / "data/timit-arrays/arrays.json").read_text())
+    for damaged in ({**content, "classes": None}, {**content, "training_size": "many"}):
+        (folder / "arrays.json").write_text(json.dumps(damaged))
+        with pytest.raises(UserError, match="arrays.json: damaged"):
+            data.describe("timit", tmp_path)

@@ -1,0 +1,111 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from replication import configuration, data
+from replication.data import timit_shaped
+from replication.errors import UserError
+
+
+def frames(split, size):
+    """The features and labels of the first `size` frames."""
+    features, labels = zip(*timit_shaped.utterances(split, size))
+    return np.concatenate(features), np.concatenate(labels)
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shaped")
+    data.prepare("timit_shaped", folder, frames=2000)
+    return folder
+
+
+def test_sizes_and_shapes(data_dir):
+    loaded = data.load("timit_shaped", data_dir)
+    assert loaded.train_inputs.shape == (1398, 360) and loaded.test_inputs.shape == (602, 360)
+    assert all(isinstance(array, np.memmap) for array in loaded.arrays)
+    assert data.describe("timit_shaped", data_dir) == loaded.description
+    assert loaded.description.classes == 1973
+
+
+def test_records_say_that_it_is_synthetic(data_dir):
+    assert data.load("timit_shaped", data_dir).to_json()["synthetic"] is True
+    assert configuration.dataset_label("timit_shaped") == "timit_shaped (synthetic)"
+    assert configuration.dataset_label("timit") == "timit"
+    assert data.prepare("timit_shaped", data_dir).startswith("timit_shaped (synthetic): already prepared")
+
+
+def test_it_repeats_bit_for_bit_in_another_process(data_dir, tmp_path):
+    subprocess.run([sys.executable, "-m", "replication.prepare_data", "--dataset=timit_shaped", "--frames=2000",
+                    f"--data_dir={tmp_path}"], check=True, capture_output=True)
+    assert data.load("timit_shaped", tmp_path).fingerprint == data.load("timit_shaped", data_dir).fingerprint
+
+
+def test_inputs_are_the_spliced_frames_of_the_generator(data_dir):
+    loaded = data.load("timit_shaped", data_dir)
+    features, labels = frames("test", 602)
+    np.testing.assert_array_equal(loaded.test_inputs[:, 160:200], features)
+    np.testing.assert_array_equal(loaded.test_labels, labels)
+
+
+def test_smaller_sets_begin_larger_ones():
+    small, large = frames("training", 1000), frames("training", 3000)
+    for few, many in zip(small, large):
+        np.testing.assert_array_equal(few, many[:1000])
+    assert not np.array_equal(frames("test", 1000)[1], small[1])
+
+
+def test_sizes_are_asked_for_or_kept(data_dir, tmp_path):
+    assert "699 training frames, 301 test" in data.prepare("timit_shaped", tmp_path, frames=1000)
+    assert "already prepared" in data.prepare("timit_shaped", tmp_path)
+    assert "1,398 training frames" in data.prepare("timit_shaped", tmp_path, frames=2000)
+    for size in (0, 99, 1_031_951):
+        with pytest.raises(UserError, match=f"--frames={size}: expected a whole number from 100 to 1031950"):
+            data.prepare("timit_shaped", tmp_path, frames=size)
+
+
+def test_frames_and_labels_are_correlated():
+    features, labels = frames("training", 20_000)
+    correlation = [np.corrcoef(column[:-1], column[1:])[0, 1] for column in features.T]
+    # Within utterances 0.63, by the module's docstring; each crossing of one takes a little away.
+    assert np.mean(correlation) == pytest.approx(0.64, abs=0.04)
+    assert np.mean(labels[1:] == labels[:-1]) == pytest.approx(2 / 3, abs=0.02)
+
+
+def test_classes_are_unbalanced_as_documented():
+    _, labels = frames("training", 200_000)
+    counts = np.sort(np.bincount(labels, minlength=1973))
+    assert labels.min() >= 0 and labels.max() <= 1972
+    assert counts[-1] / len(labels) == pytest.approx(0.0187, abs=0.003)
+    assert counts[-1] > 20 * np.median(counts)
+
+
+def test_accuracy_of_the_teacher_is_the_documented_one():
+    size, right = 12_000, 0
+    for features, labels in timit_shaped.utterances("test", size):
+        right += int((timit_shaped.teacher(features) == labels).sum())
+    # About four binomial deviations: errors of neighbouring frames go together, three to a state.
+    assert right / size == pytest.approx(timit_shaped.TEACHER_ACCURACY, abs=4 * np.sqrt(3 * 0.25 / size))
+
+
+def test_teacher_is_the_posterior_of_a_naive_sum(monkeypatch):
+    prior, means, rotation = timit_shaped._process()
+    few = 6
+    small = prior[:few] / prior[:few].sum(), means[:few] * 3, rotation
+    monkeypatch.setattr(timit_shaped, "CLASSES", few)
+    monkeypatch.setattr(timit_shaped, "_process", lambda: small)
+    features, _ = timit_shaped._utterance(np.random.default_rng(1))
+    features = features[:30]
+    likelihood = timit_shaped._likelihoods(features)
+    transition = 2 / 3 * np.eye(few) + 1 / 3 * small[0]
+    for t, found in enumerate(timit_shaped.teacher(features)):
+        first, last = max(0, t - 4), min(len(features) - 1, t + 4)
+        forward = small[0] * likelihood[first]
+        for s in range(first + 1, t + 1):
+            forward = (forward @ transition) * likelihood[s]
+        backward = np.ones(few)
+        for s in range(last, t, -1):
+            backward = transition @ (likelihood[s] * backward)
+        assert found == np.argmax(forward * backward)
