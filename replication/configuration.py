@@ -342,6 +342,10 @@ class Preset:
     subspace_starts: int | None = None
     points: int = 25
 
+    def dataset(self, network):
+        """The name of a network's data set in this preset."""
+        return NETWORKS[network].dataset if self.datasets is None else self.datasets[network]
+
     def run(self, network, regime, trial, *, jit_compile, architecture=None, describe=DATASETS.__getitem__):
         """The resolved configuration of one run of this preset.
 
@@ -350,7 +354,7 @@ class Preset:
             describe: Function from a data set's name to its `Dataset` with nothing left open.
         """
         require_name("network", network, NETWORKS)
-        dataset = NETWORKS[network].dataset if self.datasets is None else self.datasets[network]
+        dataset = self.dataset(network)
         description = describe(dataset)
         return Run(
             network=network, regime=regime, trial=trial, dataset=dataset,

@@ -77,8 +77,9 @@ def _preset(minimizer):
     description = dataclasses.replace(known, training_size=known.training_size or minimizer.training_size,
                                       classes=known.classes or run.classes)
     for name, preset in configuration.PRESETS.items():
-        if run.dataset == (preset.dataset or configuration.NETWORKS[run.network].dataset) and run == preset.run(
-                run.network, run.regime, run.trial, jit_compile=run.jit_compile, describe=lambda _: description):
+        if run.dataset == preset.dataset(run.network) and run == preset.run(
+                run.network, run.regime, run.trial, jit_compile=run.jit_compile, architecture=run.architecture,
+                describe=lambda _: description):
             return name
     return ""
 
