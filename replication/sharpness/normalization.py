@@ -4,7 +4,6 @@ import contextlib
 import functools
 
 import keras
-import tensorflow as tf
 
 import models.normalization
 
@@ -47,25 +46,7 @@ def batch_normalizations(model):
 def _by_batch(layer, moments, inputs, training=None, mask=None):
     if moments is not None:
         moments[layer] = models.normalization.batch_moments(layer, inputs, mask=mask)
-    if _is_fusable(layer, inputs, mask):
-        return _fused(layer, inputs)
     return models.normalization.normalize_by_batch(layer, inputs, mask=mask)
-
-
-def _is_fusable(layer, inputs, mask):
-    rank = len(inputs.shape)
-    return (mask is None and not layer.synchronized and layer.center and layer.scale and rank in (2, 4)
-            and layer.axis in (-1, rank - 1) and inputs.dtype == tf.float32 == layer.compute_dtype)
-
-
-def _fused(layer, inputs):
-    # One operation for what else takes a dozen passes over the activations: a fifth of the time of f
-    # and its gradient in fully connected networks.
-    images = inputs if len(inputs.shape) == 4 else inputs[:, tf.newaxis, tf.newaxis, :]
-    outputs = tf.raw_ops.FusedBatchNormV3(
-        x=images, scale=tf.convert_to_tensor(layer.gamma), offset=tf.convert_to_tensor(layer.beta),
-        mean=[], variance=[], epsilon=layer.epsilon, is_training=True).y
-    return outputs if len(inputs.shape) == 4 else outputs[:, 0, 0, :]
 
 
 def _by_moving_averages(layer, inputs, training=None, mask=None):
