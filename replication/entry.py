@@ -3,6 +3,7 @@
 Entry scripts import TensorFlow inside `main`, so that `--help` and a wrong flag answer at once.
 """
 
+import functools
 import os
 import sys
 
@@ -45,6 +46,20 @@ def _guarded(main, argv):
 def progress():
     """Keras's progress display: a bar on a terminal, a line an epoch elsewhere."""
     return 1 if sys.stdout.isatty() else 2
+
+
+def resolve_jit_compile(mode, network):
+    """`training.jit_compile`, whose import of TensorFlow waits until the other flags are known to be right."""
+    from replication.training import jit_compile
+
+    return jit_compile(mode, network)
+
+
+def describe(data_dir):
+    """`data.describe` for one folder of data sets: a function from a data set's name to its description."""
+    from replication import data
+
+    return functools.partial(data.describe, data_dir=data_dir)
 
 
 def report_problems(problems):

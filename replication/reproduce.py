@@ -14,7 +14,7 @@ from replication.report import make_report
 def main(argv):
     """Runs what is missing on disk, draws everything, and prints where the page is."""
     chosen = flags.reproduction.chosen_experiments()
-    setup = flags.reproduction.setup(_resolve_jit_compile, _describe)
+    setup = flags.reproduction.setup(entry.resolve_jit_compile, entry.describe(flags.data.DATA_DIR.value))
     workdir = records.Workdir.create(flags.workdir.path())
     needs = experiments.merge(experiment.needs(setup) for experiment in chosen)
     from replication.execution import execute
@@ -23,18 +23,6 @@ def main(argv):
     problems += make_report(workdir)
     print(f"report: {workdir.page}")
     entry.report_problems(problems)
-
-
-def _resolve_jit_compile(mode, network):
-    from replication.training import jit_compile
-
-    return jit_compile(mode, network)
-
-
-def _describe(dataset):
-    from replication import data
-
-    return data.describe(dataset, flags.data.DATA_DIR.value)
 
 
 if __name__ == "__main__":

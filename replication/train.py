@@ -11,7 +11,7 @@ from replication import entry, records
 
 def main(argv):
     """Trains the run that the flags describe and prints where its record is."""
-    run = flags.training.run(_resolve_jit_compile, _describe)
+    run = flags.training.run(entry.resolve_jit_compile, entry.describe(flags.data.DATA_DIR.value))
     workdir = records.Workdir.create(flags.workdir.path())
     from replication.training import train
 
@@ -22,18 +22,6 @@ def main(argv):
     print(f"{record.folder}: {result['epochs']} epochs ({result['stop']}); "
           f"f {figures['train_loss']:.4g}, accuracy {figures['train_accuracy']:.2%} on the training set, "
           f"{figures['test_accuracy']:.2%} on the test set")
-
-
-def _resolve_jit_compile(mode, network):
-    from replication.training import jit_compile
-
-    return jit_compile(mode, network)
-
-
-def _describe(dataset):
-    from replication import data
-
-    return data.describe(dataset, flags.data.DATA_DIR.value)
 
 
 if __name__ == "__main__":
