@@ -2,12 +2,12 @@
 
 from absl import flags
 
-from replication import configuration
+from replication import catalog, validation
 from replication.errors import UserError
 
 DATASET = flags.DEFINE_string(
     "dataset", None,
-    f"Data set: {', '.join(configuration.DATASETS)}. Without it, the network's own, as in the paper.")
+    f"Data set: {', '.join(catalog.DATASETS)}. Without it, the network's own, as in the paper.")
 DATA_DIR = flags.DEFINE_string(
     "data_dir", None,
     "Folder of the data sets, in the layout of TensorFlow Datasets. Without it, TFDS's own: the environment variable "
@@ -35,6 +35,6 @@ def dataset(default=None):
     """
     name = default if DATASET.value is None else DATASET.value
     if name is None:
-        raise UserError(f"--dataset: required, one of {', '.join(configuration.DATASETS)}")
-    configuration.require_name("--dataset", name, configuration.DATASETS)
+        raise UserError(f"--dataset: required, one of {', '.join(catalog.DATASETS)}")
+    validation.require_name("--dataset", name, catalog.DATASETS)
     return name

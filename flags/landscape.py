@@ -2,11 +2,11 @@
 
 from absl import flags
 
-from replication import configuration
+from replication import catalog, configuration, validation
 
 _NETWORK = flags.DEFINE_string(
     "network", None, "Network of table 1 whose minimizers are joined; by default all that --workdir holds.")
-_PATH = flags.DEFINE_string("path", "linear", "The path: " + " or ".join(configuration.PATHS) + " (figure 3).")
+_PATH = flags.DEFINE_string("path", "linear", "The path: linear (figure 3) or curved (figure 7).")
 _POINTS = flags.DEFINE_integer("points", 25, "Points on the path, alpha in [-1, 2] (the authors' code: 25).")
 _STATISTICS = flags.DEFINE_string(
     "statistics", "batch", "What batch normalization uses: batch, or moving averages estimated anew at each point.")
@@ -19,7 +19,7 @@ def network():
         UserError: it is unknown.
     """
     if _NETWORK.value is not None:
-        configuration.require_name("network", _NETWORK.value, configuration.NETWORKS)
+        validation.require_name("network", _NETWORK.value, catalog.NETWORKS)
     return _NETWORK.value
 
 

@@ -6,7 +6,7 @@ from replication import experiments
 from replication.errors import UserError
 
 _TABLES = flags.DEFINE_list(
-    "tables", ["2", "3", "4"], "Numbers of the paper's tables to compare with, separated by commas.")
+    "tables", ["2", "3", "4", "6", "7"], "Numbers of the paper's tables to compare with, separated by commas.")
 
 
 def tables():

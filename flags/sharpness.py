@@ -22,6 +22,9 @@ _FROM_LOGITS = flags.DEFINE_bool("from_logits", False, "Whether --model returns 
 _ITERATIONS = flags.DEFINE_integer("iterations", 10, "Iterations of L-BFGS-B from each start (the paper: 10).")
 _STARTS = flags.DEFINE_integer(
     "starts", None, "Starts of the maximizer; by default 1 in the full space and 4 in a subspace.")
+_EXAMPLES = flags.DEFINE_integer(
+    "examples", None, "Measure f over that many examples only, a fixed random choice of the training set. Such "
+    "values enter no table: the metric is over the whole set.")
 
 
 def model():
@@ -47,7 +50,7 @@ def choices(seed):
         configuration.Sharpness(
             epsilon=epsilon, subspace_dim=dimension, subspace_distribution=_SUBSPACE_DISTRIBUTION.value,
             statistics=_STATISTICS.value, batch_size=_BATCH_SIZE.value, iterations=_ITERATIONS.value,
-            starts=_STARTS.value, seed=seed)
+            starts=_STARTS.value, seed=seed, examples=_EXAMPLES.value)
         for dimension in _numbers(_SUBSPACE_DIM, int, "whole numbers")
         for epsilon in _numbers(_EPSILON, float, "numbers")
     ]

@@ -6,8 +6,6 @@ strides of C1 and C3 and in the dropout of C2 and C4.
 
 import keras
 
-from models.layers import Layers
-
 _DENSE_DROPOUT = 0.5
 _SHALLOW_STRIDES = {"released": 1, "text": 2}
 # Filters of the convolutions between two pools.
@@ -15,7 +13,7 @@ _DEEP_STACKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 51
 _DEEP_FIRST_DROPOUT, _DEEP_LATER_DROPOUT = 0.3, 0.4
 
 
-def shallow(name, *, architecture, statistics, input_shape, classes, seeds, dropout_seeds):
+def shallow(name, layers, *, input_shape, classes, architecture):
     """C1 and C3, AlexNet-like: two convolutions, each with a pool, and two dense layers.
 
     The text's "[64, 5, 5, 2]" are 64 filters of 5 x 5 with stride 2, and its MaxPool(3) has stride 2 as
@@ -23,17 +21,14 @@ def shallow(name, *, architecture, statistics, input_shape, classes, seeds, drop
 
     Args:
         name: Name of the model.
-        architecture: "released" or "text".
-        statistics: As in `BatchNormalization`.
+        layers: The `Layers` that it is made of.
         input_shape: Height, width and channels of an image, of any size.
         classes: Number of outputs.
-        seeds: Iterable of integers, one for each kernel.
-        dropout_seeds: Iterable of integers, one for each dropout.
+        architecture: "released" or "text".
 
     Returns:
         A built functional `keras.Model` that returns class probabilities [batch, classes].
     """
-    layers = Layers(statistics=statistics, seeds=seeds, dropout_seeds=dropout_seeds)
     inputs = x = keras.Input(input_shape, name="inputs")
     for _ in range(2):
         x = layers.convolution(x, 64, 5, strides=_SHALLOW_STRIDES[architecture])
@@ -45,7 +40,7 @@ def shallow(name, *, architecture, statistics, input_shape, classes, seeds, drop
     return keras.Model(inputs, layers.softmax(x, classes), name=name)
 
 
-def deep(name, *, architecture, statistics, input_shape, classes, seeds, dropout_seeds):
+def deep(name, layers, *, input_shape, classes, architecture):
     """C2 and C4, VGG-like: five stacks of 3 x 3 convolutions, each with a pool, and a dense layer.
 
     By the text dropout of 0.5 follows the dense layer only. In the released code it comes in front of
@@ -53,12 +48,11 @@ def deep(name, *, architecture, statistics, input_shape, classes, seeds, dropout
     after each other one that is not the last of its stack.
 
     Args:
-        name, architecture, statistics, input_shape, classes, seeds, dropout_seeds: As in `shallow`.
+        name, layers, input_shape, classes, architecture: As in `shallow`.
 
     Returns:
         A built functional `keras.Model` that returns class probabilities [batch, classes].
     """
-    layers = Layers(statistics=statistics, seeds=seeds, dropout_seeds=dropout_seeds)
     released = architecture == "released"
     inputs = x = keras.Input(input_shape, name="inputs")
     rate = _DEEP_FIRST_DROPOUT

@@ -17,10 +17,14 @@ class Layers:
         statistics: As in `BatchNormalization`.
         seeds: Iterable of integers, one for each kernel.
         dropout_seeds: Iterable of integers, one for each dropout.
+        precision: Keras's dtype policy of all layers but the softmax, which computes in float32.
+        dropout: Rate of every dropout; None for the rates that the network asks for.
     """
 
-    def __init__(self, *, statistics, seeds, dropout_seeds=()):
+    def __init__(self, *, statistics, seeds, dropout_seeds=(), precision="float32", dropout=None):
         self._statistics = statistics
+        self._dropout = dropout
+        self._precision = precision
         self._seeds = iter(seeds)
         self._dropout_seeds = iter(dropout_seeds)
         self._numbers = collections.Counter()
@@ -28,30 +32,33 @@ class Layers:
     def dense(self, x, units):
         """Dense, normalization, ReLU."""
         return self._activated(keras.layers.Dense(
-            units, kernel_initializer=self._glorot(), name=self._name("dense"))(x))
+            units, kernel_initializer=self._glorot(), dtype=self._precision, name=self._name("dense"))(x))
 
     def convolution(self, x, filters, size, *, strides=1):
         """Convolution of `size` x `size` padded with zeros ("same"), normalization, ReLU."""
         return self._activated(keras.layers.Conv2D(
             filters, size, strides=strides, padding="same", kernel_initializer=self._glorot(),
-            name=self._name("convolution"))(x))
+            dtype=self._precision, name=self._name("convolution"))(x))
 
     def pool(self, x, size):
         """The maximum of `size` x `size`, with stride 2 and padding "same": sides are halved, rounded up."""
-        return keras.layers.MaxPooling2D(size, strides=2, padding="same", name=self._name("pool"))(x)
+        return keras.layers.MaxPooling2D(size, strides=2, padding="same", dtype=self._precision,
+                                         name=self._name("pool"))(x)
 
     def dropout(self, x, rate):
-        """Dropout of a share `rate`, off in evaluation."""
-        return keras.layers.Dropout(rate, seed=next(self._dropout_seeds), name=self._name("dropout"))(x)
+        """Dropout of a share `rate`, or of the one given for all; off in evaluation."""
+        rate = rate if self._dropout is None else self._dropout
+        return keras.layers.Dropout(rate, seed=next(self._dropout_seeds), dtype=self._precision,
+                                    name=self._name("dropout"))(x)
 
     def softmax(self, x, classes):
         """The class probabilities, [batch, classes]."""
         return keras.layers.Dense(
-            classes, activation="softmax", kernel_initializer=self._glorot(), name="softmax")(x)
+            classes, activation="softmax", kernel_initializer=self._glorot(), dtype="float32", name="softmax")(x)
 
     def _activated(self, x):
-        x = BatchNormalization(statistics=self._statistics, name=self._name("normalization"))(x)
-        return keras.layers.ReLU(name=self._name("relu"))(x)
+        x = BatchNormalization(statistics=self._statistics, dtype=self._precision, name=self._name("normalization"))(x)
+        return keras.layers.ReLU(dtype=self._precision, name=self._name("relu"))(x)
 
     def _glorot(self):
         return keras.initializers.GlorotUniform(seed=next(self._seeds))

@@ -1,126 +1,36 @@
-"""Every choice of an experiment as frozen, validated, JSON-ready values; and the two presets."""
+"""Every choice of an experiment as frozen, validated, JSON-ready values."""
 
 import dataclasses
 import hashlib
 import json
-import math
+import re
 
+from replication import remedies
+from replication.catalog import DATASETS, NETWORKS, require_batch_size
 from replication.errors import UserError
+from replication.validation import is_finite, is_whole, require, require_name
 
-REGIMES = ("SB", "LB")
+# "grid" is any other batch size: figure 4's, and in no table.
+REGIMES = ("SB", "LB", "grid")
 STATISTICS = ("batch", "moving")
-ARCHITECTURES = ("released", "text")
-OPTIMIZERS = {"adam": 1e-3, "sgd": 1e-2, "adagrad": 1e-3}
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+# With Keras's default learning rates; "momentum" is SGD with a momentum of 0.9.
+OPTIMIZERS = {"adam": 1e-3, "sgd": 1e-2, "momentum": 1e-2, "adagrad": 1e-3}
 SUBSPACE_DISTRIBUTIONS = ("normal", "uniform")
-PATHS = ("linear",)
-
-
-@dataclasses.dataclass(frozen=True)
-class Dataset:
-    """The shape of a data set: what must be known of it before it is loaded.
-
-    Attributes:
-        training_size, test_size: Numbers of examples; None where only the prepared data tell
-            (`data.describe`).
-        input_shape: Shape of one input, without the batch.
-        classes: Number of classes; labels are 0 ... classes - 1. None as for the sizes.
-        synthetic: Whether a generator made it; reports say so wherever they name it.
-    """
-
-    training_size: int | None
-    test_size: int | None
-    input_shape: tuple
-    classes: int | None
-    synthetic: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class Network:
-    """A row of the paper's table 1: the data set of a network and the shape the paper builds it with.
-
-    Attributes:
-        name: Its name in the paper.
-        dataset: Name of its data set.
-        input_shape: Shape of one input, without the batch.
-        classes: Number of classes.
-        architectures: Where the paper's text and the authors' code build different networks, the names
-            of both, the default first; otherwise empty.
-    """
-
-    name: str
-    dataset: str
-    input_shape: tuple
-    classes: int
-    architectures: tuple = ()
-
-    def resolve_architecture(self, architecture):
-        """`architecture` itself, or for None the default; None for a network that has only one.
-
-        Raises:
-            UserError: it is unknown, or there is no choice.
-        """
-        if not self.architectures:
-            require(architecture is None, "architecture", architecture, f"none, {self.name} has only one")
-            return None
-        if architecture is None:
-            return self.architectures[0]
-        require_name("architecture", architecture, self.architectures)
-        return architecture
-
-    def require_input_shape(self, input_shape):
-        """Raises a UserError unless the network can be built for this shape of one input."""
-        require(len(self.input_shape) == 1 or len(input_shape) == 3, "input_shape", tuple(input_shape),
-                f"height, width and channels of an image, which {self.name} convolves")
-
-
-DATASETS = {
-    "digits": Dataset(training_size=1437, test_size=360, input_shape=(8, 8, 1), classes=10),
-    "digits32": Dataset(training_size=1437, test_size=360, input_shape=(32, 32, 3), classes=10),
-    "mnist": Dataset(training_size=60_000, test_size=10_000, input_shape=(28, 28, 1), classes=10),
-    "cifar10": Dataset(training_size=50_000, test_size=10_000, input_shape=(32, 32, 3), classes=10),
-    "cifar100": Dataset(training_size=50_000, test_size=10_000, input_shape=(32, 32, 3), classes=100),
-    "timit": Dataset(training_size=None, test_size=None, input_shape=(360,), classes=None),
-    "timit_shaped": Dataset(training_size=None, test_size=None, input_shape=(360,), classes=1973, synthetic=True),
-}
-
-NETWORKS = {network.name: network for network in (
-    Network("F1", dataset="mnist", input_shape=(784,), classes=10),
-    Network("F2", dataset="timit", input_shape=(360,), classes=1973),
-    Network("C1", dataset="cifar10", input_shape=(32, 32, 3), classes=10, architectures=ARCHITECTURES),
-    Network("C2", dataset="cifar10", input_shape=(32, 32, 3), classes=10, architectures=ARCHITECTURES),
-    Network("C3", dataset="cifar100", input_shape=(32, 32, 3), classes=100, architectures=ARCHITECTURES),
-    Network("C4", dataset="cifar100", input_shape=(32, 32, 3), classes=100, architectures=ARCHITECTURES),
-)}
-
-
-def dataset_label(name):
-    """A data set's name for readers, who are told where it is synthetic."""
-    synthetic = name in DATASETS and DATASETS[name].synthetic
-    return f"{name} (synthetic)" if synthetic else name
-
-
-def require(condition, name, value, expected):
-    """Raises a UserError that names the argument, the value received and what would be right."""
-    if not condition:
-        raise UserError(f"{name}={value!r}: expected {expected}")
-
-
-def is_whole(value, at_least):
-    """Whether `value` is an integer (no bool) of at least `at_least`."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= at_least
-
-
-def is_finite(value):
-    """Whether `value` is a finite real number (no bool)."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+PATHS = ("linear", "curved")
+TUNERS = ("random", "bayesian", "hyperband")
+# By the name of what a search optimizes, whether it shall be as large or as small as possible.
+OBJECTIVES = {"val_accuracy": "max", "sharpness": "min"}
+_RUN_NAME = re.compile(r"(\w+)-(SB|LB|grid)-trial(\d+)-[0-9a-f]{8}")
 
 
 class _JsonRoundTrip:
-    """Conversion of a flat frozen dataclass to a JSON object and back."""
+    """Conversion of a frozen dataclass to a JSON object and back."""
 
     def to_json(self):
         """The fields as a JSON-ready dictionary."""
-        return dataclasses.asdict(self)
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {name: value.to_json() if hasattr(value, "to_json") else value for name, value in fields.items()}
 
     @classmethod
     def from_json(cls, fields):
@@ -136,13 +46,40 @@ class _JsonRoundTrip:
     def digest(self):
         """Eight hexadecimal digits that change with every field.
 
-        Options not taken (None or False) are left out, so that an option added later leaves the
-        digits of older records alone.
+        Options not taken (None, False, or the default of a field marked as `_added`) are left out, so
+        that an option added later leaves the digits of older records alone.
         """
+        added = {field.name: field.default for field in dataclasses.fields(self) if "added" in field.metadata}
         taken = {name: value for name, value in self.to_json().items()
-                 if value is not None and value is not False}
+                 if value is not None and value is not False and not (name in added and value == added[name])}
         canonical = json.dumps(taken, sort_keys=True, allow_nan=False)
         return hashlib.sha256(canonical.encode()).hexdigest()[:8]
+
+
+def _added(default):
+    """A field that older records do not have: its default plays no part in the digest."""
+    return dataclasses.field(default=default, metadata={"added": True})
+
+
+@dataclasses.dataclass(frozen=True)
+class Start(_JsonRoundTrip):
+    """A starting point other than x_0: an iterate of another run, as in figure 5.
+
+    Attributes:
+        run: Name of that run, such as F1-SB-trial0-1a2b3c4d.
+        epoch: After how many of its epochs.
+
+    Raises:
+        UserError: a value is out of range, or the name is no run's.
+    """
+
+    run: str
+    epoch: int
+
+    def __post_init__(self):
+        require(isinstance(self.run, str) and _RUN_NAME.fullmatch(self.run), "start.run", self.run,
+                "the name of a run, such as F1-SB-trial0-1a2b3c4d")
+        require(is_whole(self.epoch, 0), "start.epoch", self.epoch, "a whole number of at least 0")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,7 +88,8 @@ class Run(_JsonRoundTrip):
 
     Attributes:
         network: A name of table 1.
-        regime: "SB" or "LB": the label under which the run enters the tables.
+        regime: "SB" or "LB", the label under which the run enters the tables, or "grid": figure 4's
+            other batch sizes.
         trial: Number of the trial, from 0. It seeds the starting point x_0, which SB and LB of one
             trial share, and with the epoch the order of the examples.
         dataset: Name of the data set.
@@ -173,6 +111,11 @@ class Run(_JsonRoundTrip):
             "text". None for any other.
         classes: Number of classes of a data set that `DATASETS` leaves open, as `data.describe` gives
             it; None where `DATASETS` tells.
+        precision: "float32", or "mixed_bfloat16" or "mixed_float16": Keras's policy in training. The
+            sharpness of such a run is not measured.
+        remedy: One of `remedies.REMEDIES` with its options, or None.
+        start: Where the run starts, a `Start`; None for x_0.
+        dropout: Rate of all dropout layers; None for the network's own rates.
 
     Raises:
         UserError: a value is out of range; the message names it.
@@ -195,6 +138,10 @@ class Run(_JsonRoundTrip):
     jit_compile: bool = False
     architecture: str | None = None
     classes: int | None = None
+    precision: str = _added("float32")
+    remedy: remedies.Remedy | None = None
+    start: Start | None = None
+    dropout: float | None = None
 
     def __post_init__(self):
         require_name("network", self.network, NETWORKS)
@@ -205,6 +152,7 @@ class Run(_JsonRoundTrip):
         network = NETWORKS[self.network]
         network.require_input_shape(known.input_shape)
         object.__setattr__(self, "architecture", network.resolve_architecture(self.architecture))
+        network.require_dropout(self.dropout)
         require_batch_size("batch_size", self.batch_size, known)
         require_name("statistics", self.statistics, STATISTICS)
         require_name("optimizer", self.optimizer, OPTIMIZERS)
@@ -224,6 +172,20 @@ class Run(_JsonRoundTrip):
             require(is_whole(self.classes, 1), "classes", self.classes, "the number of classes of the prepared data")
         else:
             require(self.classes is None, "classes", self.classes, f"none, as {self.dataset} has {known.classes}")
+        require_name("precision", self.precision, PRECISIONS)
+        if self.remedy is not None:
+            self.remedy.check_run(self)
+        if self.start is not None:
+            name, _, trial = _RUN_NAME.fullmatch(self.start.run).groups()
+            require((name, int(trial)) == (self.network, self.trial), "start.run", self.start.run,
+                    f"a run of {self.network}, trial {self.trial}")
+
+    @classmethod
+    def from_json(cls, fields):
+        """As in the base class, for the nested remedy and start as well."""
+        nested = {"remedy": remedies.from_json, "start": Start.from_json}
+        return super().from_json({name: nested[name](value) if name in nested and value is not None else value
+                                  for name, value in fields.items()})
 
     @property
     def name(self):
@@ -249,6 +211,8 @@ class Sharpness(_JsonRoundTrip):
         starts: Starts of the maximizer: x itself, then random points of the box. None is resolved
             to 1 in the full space and 4 in a subspace.
         seed: Seeds A and the random starts.
+        examples: f is taken over that many examples, a seeded choice of the training set; None for the
+            whole set, as Metric 2.1 has it.
 
     Raises:
         UserError: a value is out of range; the message names it.
@@ -262,6 +226,7 @@ class Sharpness(_JsonRoundTrip):
     iterations: int = 10
     starts: int | None = None
     seed: int = 0
+    examples: int | None = None
 
     def __post_init__(self):
         if self.starts is None:
@@ -274,6 +239,8 @@ class Sharpness(_JsonRoundTrip):
         for name in ("batch_size", "iterations", "starts"):
             require(is_whole(getattr(self, name), 1), name, getattr(self, name), "a whole number of at least 1")
         require(is_whole(self.seed, 0), "seed", self.seed, "a whole number of at least 0")
+        require(self.examples is None or is_whole(self.examples, 1), "examples", self.examples,
+                "a whole number of at least 1")
 
     @property
     def name(self):
@@ -283,11 +250,47 @@ class Sharpness(_JsonRoundTrip):
 
 
 @dataclasses.dataclass(frozen=True)
-class Path(_JsonRoundTrip):
-    """The choices of one parametric plot between the minimizers of an SB and an LB run (figure 3).
+class Steepness(_JsonRoundTrip):
+    """The choices of one look at how f rises in many directions around a minimizer (section 2.2.2).
 
     Attributes:
-        kind: "linear": alpha x_l* + (1 - alpha) x_s*.
+        epsilon: Half-width of the box of Metric 2.1 in the full space, relative to |x_i| + 1.
+        directions: Number of random corners of the box.
+        blocks: Number of blocks of n / blocks random coordinates each.
+        statistics, batch_size: As in `Sharpness`.
+        seed: Seeds the corners and the blocks.
+
+    Raises:
+        UserError: a value is out of range; the message names it.
+    """
+
+    epsilon: float = 1e-3
+    directions: int = 100
+    blocks: int = 100
+    statistics: str = "batch"
+    batch_size: int = 5000
+    seed: int = 0
+
+    def __post_init__(self):
+        require(is_finite(self.epsilon) and self.epsilon > 0, "epsilon", self.epsilon, "a positive number")
+        require_name("statistics", self.statistics, STATISTICS)
+        for name in ("directions", "blocks", "batch_size"):
+            require(is_whole(getattr(self, name), 1), name, getattr(self, name), "a whole number of at least 1")
+        require(is_whole(self.seed, 0), "seed", self.seed, "a whole number of at least 0")
+
+    @property
+    def name(self):
+        """The name of its record, such as 0.001-1a2b3c4d."""
+        return f"{self.epsilon:g}-{self.digest()}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Path(_JsonRoundTrip):
+    """The choices of one parametric plot between the minimizers of an SB and an LB run (figures 3 and 7).
+
+    Attributes:
+        kind: "linear": alpha x_l* + (1 - alpha) x_s* (figure 3); "curved": sin(alpha pi / 2) x_l* +
+            cos(alpha pi / 2) x_s* (figure 7).
         points: Number of values of alpha, equally spaced on [start, stop].
         start, stop: The range of alpha.
         statistics: As in `Sharpness`; "moving" re-estimates the averages at each point.
@@ -314,90 +317,102 @@ class Path(_JsonRoundTrip):
 
 
 @dataclasses.dataclass(frozen=True)
-class Preset:
-    """A set-up of the whole replication.
+class Search(_JsonRoundTrip):
+    """The choices of one search for hyperparameters.
+
+    Its trials are runs of one network on one part of the training set; the other part, the validation set,
+    gives the accuracy that is optimized. The test set plays no part.
 
     Attributes:
-        datasets: By network, the name of its data set; None for each network's own.
-        batch_sizes: By regime, a number of examples or a fraction of the training set.
-        trials: Trials of each network and regime.
-        max_epochs, patience, min_improvement: The stopping rule, as in `Run`.
-        networks: The networks it runs.
-        epsilons, subspace_dims: The measurements of tables 3 and 4.
-        iterations: As in `Sharpness`.
-        subspace_starts: Starts of the maximizer in a subspace; None for the default of `Sharpness`.
-        points: As in `Path`.
+        network, dataset, architecture, classes, statistics, jit_compile: As in `Run`, of all trials. A remedy
+            that XLA cannot compile goes without.
+        tuner: "random", "bayesian" or "hyperband", algorithms of keras-tuner.
+        objective: "val_accuracy" at the minimizer, as large as possible, or its "sharpness", as small as
+            possible: Metric 2.1 in the full space over the part of the training set that was trained on.
+        max_trials: Upper bound on the trials; no part of the name: a search can go on with a larger one.
+        max_sharpness: With "val_accuracy": only minimizers of at most this sharpness, in percent, are
+            admissible; None for no bound.
+        epochs: Of every trial; with hyperband, of its longest ones.
+        validation_share: Share of the training set that is held out for validation.
+        sharpness_epsilon, sharpness_iterations: `epsilon` and `iterations` of each measurement, see `Sharpness`.
+        seed: Of the search, the validation set, and the trials' x_0 and order of the examples.
+        space: Name of the search space, a `tuning.SearchSpace`.
+
+    Raises:
+        UserError: a value is out of range; the message names it.
     """
 
-    datasets: dict | None
-    batch_sizes: dict
-    trials: int
-    max_epochs: int
-    patience: int
-    min_improvement: float
-    networks: tuple
-    epsilons: tuple = (1e-3, 5e-4)
-    subspace_dims: tuple = (0, 100)
-    iterations: int = 10
-    subspace_starts: int | None = None
-    points: int = 25
+    network: str
+    dataset: str
+    tuner: str = "random"
+    objective: str = "val_accuracy"
+    max_trials: int = 20
+    max_sharpness: float | None = None
+    epochs: int = 20
+    validation_share: float = 0.1
+    sharpness_epsilon: float = 1e-3
+    sharpness_iterations: int = 3
+    seed: int = 0
+    statistics: str = "batch"
+    architecture: str | None = None
+    classes: int | None = None
+    jit_compile: bool = False
+    space: str = "standard"
 
-    def dataset(self, network):
-        """The name of a network's data set in this preset."""
-        return NETWORKS[network].dataset if self.datasets is None else self.datasets[network]
+    def __post_init__(self):
+        require_name("tuner", self.tuner, TUNERS)
+        require_name("objective", self.objective, OBJECTIVES)
+        for name in ("max_trials", "epochs"):
+            require(is_whole(getattr(self, name), 1), name, getattr(self, name), "a whole number of at least 1")
+        if self.max_sharpness is not None:
+            require(self.objective != "sharpness", "max_sharpness", self.max_sharpness,
+                    "none with objective=sharpness, which is minimized already")
+            require(is_finite(self.max_sharpness) and self.max_sharpness > 0, "max_sharpness", self.max_sharpness,
+                    "a positive number, in percent")
+        require(is_finite(self.validation_share) and 0 < self.validation_share < 1, "validation_share",
+                self.validation_share, "a number between 0 and 1, both excluded")
+        require(is_whole(self.seed, 0), "seed", self.seed, "a whole number of at least 0")
+        require(isinstance(self.space, str) and re.fullmatch(r"\w+", self.space), "space", self.space,
+                "a name of letters, digits and underscores")
+        # What a trial is made of is checked by the run and the measurement themselves.
+        object.__setattr__(self, "architecture", self.run(batch_size=1).architecture)
+        _ = self.measurement
 
-    def run(self, network, regime, trial, *, jit_compile, architecture=None, describe=DATASETS.__getitem__):
-        """The resolved configuration of one run of this preset.
+    @property
+    def name(self):
+        """The name of the search's folder, such as F1-digits-random-1a2b3c4d."""
+        return f"{self.network}-{self.dataset}-{self.tuner}-{dataclasses.replace(self, max_trials=1).digest()}"
 
-        Args:
-            network, regime, trial, jit_compile, architecture: As in `Run`.
-            describe: Function from a data set's name to its `Dataset` with nothing left open.
+    @property
+    def measurement(self):
+        """The `Sharpness` that is measured of each trial."""
+        return Sharpness(epsilon=self.sharpness_epsilon, iterations=self.sharpness_iterations,
+                         statistics=self.statistics, seed=self.seed)
+
+    @property
+    def direction(self):
+        """Whether `score` shall be as large or as small as possible: "max" or "min"."""
+        return OBJECTIVES[self.objective]
+
+    def run(self, **choices):
+        """A `Run` of this search with these choices; all others are the search's or the defaults."""
+        remedy = choices.get("remedy")
+        return Run(**{
+            "network": self.network, "regime": "grid", "trial": self.seed, "dataset": self.dataset,
+            "epochs": self.epochs, "statistics": self.statistics, "architecture": self.architecture,
+            "classes": self.classes, "jit_compile": self.jit_compile and (remedy is None or remedy.COMPILES),
+            **choices})
+
+    def is_admissible(self, sharpness):
+        """Whether a minimizer of this sharpness is within the bound."""
+        return self.max_sharpness is None or sharpness <= self.max_sharpness
+
+    def score(self, val_accuracy, sharpness):
+        """What the tuner optimizes.
+
+        A minimizer beyond the bound has max_sharpness / sharpness - 1, in (-1, 0): worse than any admissible
+        one, whose accuracy is in [0, 1], and the better the nearer to the bound, which leads the tuner there.
         """
-        require_name("network", network, NETWORKS)
-        dataset = self.dataset(network)
-        description = describe(dataset)
-        return Run(
-            network=network, regime=regime, trial=trial, dataset=dataset,
-            batch_size=regime_batch_size(self.batch_sizes[regime], description),
-            classes=open_classes(dataset, description),
-            max_epochs=self.max_epochs, patience=self.patience, min_improvement=self.min_improvement,
-            jit_compile=jit_compile, architecture=architecture,
-        )
-
-
-PAPER_BATCH_SIZES = {"SB": 256, "LB": 0.1}
-
-PRESETS = {
-    "paper": Preset(
-        datasets=None, batch_sizes=PAPER_BATCH_SIZES, trials=5,
-        max_epochs=200, patience=10, min_improvement=0.3, networks=tuple(NETWORKS),
-    ),
-    "quick": Preset(
-        datasets={name: "digits" if len(network.input_shape) == 1 else "digits32"
-                  for name, network in NETWORKS.items()},
-        batch_sizes={"SB": 8, "LB": 0.1}, trials=2,
-        max_epochs=40, patience=5, min_improvement=0.3, networks=("F1",), subspace_starts=2,
-    ),
-}
-
-
-def regime_batch_size(size, description):
-    """A batch size as a number of examples: `size` itself, or that fraction of a `Dataset`'s training set."""
-    return size if isinstance(size, int) else max(1, round(size * description.training_size))
-
-
-def open_classes(dataset, description):
-    """`Run.classes` for a data set that is described by `description`: None where `DATASETS` tells them."""
-    return description.classes if DATASETS[dataset].classes is None else None
-
-
-def require_name(name, value, known):
-    """Raises a UserError unless `value` is one of the `known` names."""
-    require(isinstance(value, str) and value in known, name, value, "one of " + ", ".join(known))
-
-
-def require_batch_size(name, value, description):
-    """Raises a UserError unless `value` is a batch size that a `Dataset`'s training set admits, where known."""
-    size = description.training_size
-    expected = "of at least 1" if size is None else f"from 1 to {size}, the size of the training set"
-    require(is_whole(value, 1) and (size is None or value <= size), name, value, f"a whole number {expected}")
+        if self.objective == "sharpness":
+            return sharpness
+        return val_accuracy if self.is_admissible(sharpness) else self.max_sharpness / sharpness - 1

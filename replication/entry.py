@@ -1,10 +1,14 @@
 """The frame of every entry script: one line and exit code 1 for what a user can mend.
 
+Interrupted by SIGINT (Ctrl-C) or SIGTERM a script ends within the step it is in, with one line and the exit code
+of shells, 128 + the signal's number: 130 or 143.
+
 Entry scripts import TensorFlow inside `main`, so that `--help` and a wrong flag answer at once.
 """
 
 import functools
 import os
+import signal
 import sys
 
 from absl import app, flags, logging
@@ -27,7 +31,10 @@ def run(main):
 def _guarded(main, argv):
     # TensorFlow greets with a page of information about the machine; its warnings stay.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    # Take a GPU's memory as it is needed, so that others can use the rest.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     logging.use_absl_handler()
+    received = _raise_at_signals(signal.SIGINT, signal.SIGTERM)
     try:
         if len(argv) > 1:
             raise UserError(f"{argv[1]!r}: not understood; options start with --, see --help")
@@ -40,7 +47,23 @@ def _guarded(main, argv):
             raise
         return _fail(f"{error.filename}: {error.strerror}")
     except KeyboardInterrupt:
-        return _fail("interrupted; the same command goes on from what is on disk")
+        _fail("interrupted; the same command goes on from what is on disk")
+        return 128 + received[0]
+
+
+def _raise_at_signals(*numbers):
+    """Has these signals raise KeyboardInterrupt, each once; returns the list of those that have come."""
+    received = []
+
+    def interrupt(number, frame):
+        # A second one ends the process at once.
+        signal.signal(number, signal.SIG_DFL)
+        received.append(number)
+        raise KeyboardInterrupt
+
+    for number in numbers:
+        signal.signal(number, interrupt)
+    return received
 
 
 def progress():

@@ -11,6 +11,10 @@ import numpy as np
 
 from replication.errors import UserError
 
+_PARTIAL = ".partial-"
+# The field of a JSON file that holds the SHA-256 of the rest.
+_CHECKSUM = "sha256"
+
 
 @contextlib.contextmanager
 def replacing(path):
@@ -21,10 +25,13 @@ def replacing(path):
 
     Args:
         path: The file to write; its folder is made where it is missing.
+
+    Raises:
+        OSError: it cannot be written; the error's `filename` tells where.
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=".partial-", suffix="-" + path.name, dir=path.parent)
+    handle, temporary = tempfile.mkstemp(prefix=_PARTIAL, suffix="-" + path.name, dir=path.parent)
     os.close(handle)
     temporary = pathlib.Path(temporary)
     try:
@@ -34,8 +41,11 @@ def replacing(path):
         # mkstemp makes private files; a record is as readable as any other file of the user's.
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            # Such as a full disk: who reads the message wants to know where.
+            raise OSError(error.errno, os.strerror(error.errno) if error.errno else str(error), str(path)) from error
         raise
 
 
@@ -46,15 +56,20 @@ def write_text(path, text):
 
 
 def write_json(path, content):
-    """Writes `content` as indented JSON, atomically; NaN and infinities are refused (ValueError)."""
+    """Writes an object as indented JSON, atomically, with its checksum as a last field.
+
+    NaN and infinities are refused (ValueError).
+    """
+    content = {name: value for name, value in content.items() if name != _CHECKSUM}
+    content[_CHECKSUM] = _json_checksum(content)
     write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
 def read_json(path):
-    """Reads a JSON object.
+    """Reads a JSON object, without its checksum, which it may lack.
 
     Raises:
-        UserError: the file is absent, unreadable or does not hold a JSON object.
+        UserError: the file is absent, unreadable, does not hold a JSON object or is not as it was written.
     """
     try:
         content = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
@@ -64,7 +79,24 @@ def read_json(path):
         raise UserError(f"{path}: not valid JSON; the file is damaged or truncated") from None
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected a JSON object, found {type(content).__name__}")
+    checksum = content.pop(_CHECKSUM, None)
+    if checksum not in (None, _json_checksum(content)):
+        raise UserError(f"{path}: damaged (its content does not have the checksum in its field {_CHECKSUM}); remove "
+                        "it to have it made again, or, if you have changed it, remove that field")
     return content
+
+
+def remove_partial(folder, name=""):
+    """Removes what killed processes have left of files that they were writing in a folder or below it.
+
+    Nobody else may be writing them.
+
+    Args:
+        folder: The folder; it need not be there.
+        name: Only of files of this name; "" for all.
+    """
+    for path in pathlib.Path(folder).rglob(f"{_PARTIAL}*{name}"):
+        path.unlink(missing_ok=True)
 
 
 def file_checksum(path):
@@ -81,6 +113,10 @@ def array_checksum(*arrays):
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(memoryview(array).cast("B"))
     return digest.hexdigest()
+
+
+def _json_checksum(content):
+    return hashlib.sha256(json.dumps(content, indent=1).encode("utf-8")).hexdigest()
 
 
 def _umask():

@@ -25,12 +25,13 @@ def main(argv):
 def _measure_model():
     choices = flags.sharpness.choices(seed=0)
     from replication import data, minimizers, sharpness
+    from replication.sharpness.runs import training_examples
 
     dataset = data.load(flags.data.dataset(), flags.data.DATA_DIR.value)
     objective = sharpness.Objective(
-        minimizers.load_model(flags.sharpness.model()), dataset.train_inputs, dataset.train_labels,
-        statistics=choices[0].statistics, batch_size=choices[0].batch_size,
-        from_logits=flags.sharpness.from_logits())
+        minimizers.load_model(flags.sharpness.model()),
+        *training_examples(dataset, choices[0].examples), statistics=choices[0].statistics,
+        batch_size=choices[0].batch_size, from_logits=flags.sharpness.from_logits())
     _print_rows([_row(flags.sharpness.model(), sharpness.measure(objective, choice).to_json())
                  for choice in choices])
 
@@ -38,7 +39,7 @@ def _measure_model():
 def _measure_workdir():
     if flags.sharpness.from_logits():
         raise UserError("--from_logits: of use with --model only; our networks return probabilities")
-    sound, problems = records.Workdir.open(flags.workdir.path()).runs()
+    sound, problems = records.Workdir.open(flags.workdir.path()).runs(checksums=False)
     if not sound and not problems:
         raise UserError(f"--workdir={flags.workdir.path()}: holds no finished run to measure")
     from replication import data

@@ -1,9 +1,9 @@
-"""Brings the networks of finished runs back from disk."""
+"""Networks on disk: the weights that runs leave, and models of the user's."""
 
 import keras
 
 import models
-from replication import configuration
+from replication import catalog, files
 from replication.errors import UserError
 
 
@@ -17,14 +17,33 @@ def load_minimizer(record):
         A built `keras.Model`, normalizing by the statistics of the run's configuration.
 
     Raises:
-        UserError: the weights are not there, or a file of the record is damaged.
+        UserError: the weights are not there, or damaged.
     """
-    record.check()
-    if not record.final_weights.exists():
-        raise UserError(f"{record.final_weights}: not there; this record came without its weights")
-    model = build_network(record.configuration)
-    model.load_weights(record.final_weights)
-    return model
+    network = build_network(record.configuration)
+    load_weights(network, record.minimizer)
+    return network
+
+
+def load_weights(network, point):
+    """Puts weights that a run has left into its network.
+
+    Args:
+        network: As `build_network` makes it of the run.
+        point: A `records.WeightsRecord`: an iterate, x_0 or the minimizer.
+
+    Raises:
+        UserError: the weights are not there, or damaged.
+    """
+    if not point.weights.exists():
+        raise UserError(f"{point.weights}: not there; this record came without its weights")
+    point.check()
+    network.load_weights(point.weights)
+
+
+def save_weights(network, path):
+    """Writes a network's weights in Keras's format, atomically."""
+    with files.replacing(path) as temporary:
+        network.save_weights(temporary)
 
 
 def build_network(run):
@@ -33,9 +52,10 @@ def build_network(run):
     Args:
         run: A `configuration.Run`.
     """
-    dataset = configuration.DATASETS[run.dataset]
+    dataset = catalog.DATASETS[run.dataset]
     return models.build(run.network, statistics=run.statistics, architecture=run.architecture, seed=run.trial,
-                        input_shape=dataset.input_shape, classes=run.classes or dataset.classes)
+                        input_shape=dataset.input_shape, classes=run.classes or dataset.classes,
+                        precision=run.precision, dropout=run.dropout)
 
 
 def load_model(path):

@@ -1,4 +1,4 @@
-"""Evaluates f and accuracy along the path between SB and LB minimizers, and draws figure 3.
+"""Evaluates f and accuracy along the path between SB and LB minimizers, and draws figures 3 and 7.
 
     python -m replication.plot_parametric --workdir=work --network=F1
 """
@@ -15,7 +15,7 @@ def main(argv):
     """Evaluates the paths that the flags ask for and prints where they and the figures are."""
     path, network = flags.landscape.path(), flags.landscape.network()
     workdir = records.Workdir.open(flags.workdir.path())
-    sound, _ = workdir.runs()
+    sound, _ = workdir.runs(checksums=False)
     sound = [record for record in sound if network in (None, record.configuration.network)]
     from replication import data, landscape
 
@@ -23,10 +23,14 @@ def main(argv):
     if not pairs:
         raise UserError(f"--workdir={flags.workdir.path()}: holds no SB and LB run of the same network and trial; "
                         "train both first")
+    problems = []
     for small_batch, large_batch in pairs:
         dataset = data.load(small_batch.configuration.dataset, flags.data.DATA_DIR.value)
-        print(landscape.measure_path(workdir, path, small_batch, large_batch, dataset))
-    problems = make_report(workdir)
+        try:
+            print(landscape.measure_path(workdir, path, small_batch, large_batch, dataset))
+        except UserError as error:
+            problems.append(str(error))
+    problems += make_report(workdir)
     print(workdir.figures)
     entry.report_problems(problems)
 

@@ -2,9 +2,11 @@
 
     python -m replication.reproduce --preset=quick
     python -m replication.reproduce --preset=paper --networks=F1 --trials=1 --data_dir=DIR
+    python -m replication.reproduce --preset=paper --jobs=4 --data_dir=DIR
 """
 
 import flags.data
+import flags.execution
 import flags.reproduction
 import flags.workdir
 from replication import entry, experiments, records
@@ -12,14 +14,27 @@ from replication.report import make_report
 
 
 def main(argv):
-    """Runs what is missing on disk, draws everything, and prints where the page is."""
+    """Says what will run and for how long, runs what is missing on disk, draws everything."""
     chosen = flags.reproduction.chosen_experiments()
-    setup = flags.reproduction.setup(entry.resolve_jit_compile, entry.describe(flags.data.DATA_DIR.value))
-    workdir = records.Workdir.create(flags.workdir.path())
-    needs = experiments.merge(experiment.needs(setup) for experiment in chosen)
-    from replication.execution import execute
+    describe = entry.describe(flags.data.DATA_DIR.value)
+    executor = flags.execution.executor()
+    setup = flags.reproduction.setup(entry.resolve_jit_compile, describe)
+    dry_run, path = flags.reproduction.dry_run(), flags.workdir.path()
+    from replication import execution
+    from replication.training import time_steps
 
-    problems = execute(needs, workdir, data_dir=flags.data.DATA_DIR.value, verbose=entry.progress())
+    if not dry_run:
+        execution.check(executor)
+    workdir = records.Workdir(path) if dry_run else records.Workdir.create(path)
+    tasks = execution.tasks(experiments.merge(experiment.needs(setup) for experiment in chosen))
+    throughput = execution.Throughput(workdir, time_steps)
+    print(execution.overview(execution.estimate(tasks, workdir, describe, throughput)), flush=True)
+    if dry_run:
+        return
+    progress = execution.Progress(tasks, [execution.seconds(task, workdir, describe, throughput) for task in tasks])
+    problems = execution.execute(tasks, workdir, executor=executor, data_dir=flags.data.DATA_DIR.value,
+                                 begin=progress.begin)
+    progress.end()
     problems += make_report(workdir)
     print(f"report: {workdir.page}")
     entry.report_problems(problems)

@@ -12,11 +12,12 @@ from replication import entry, records
 def main(argv):
     """Trains the run that the flags describe and prints where its record is."""
     run = flags.training.run(entry.resolve_jit_compile, entry.describe(flags.data.DATA_DIR.value))
+    keep = flags.training.kept_schedules()
     workdir = records.Workdir.create(flags.workdir.path())
     from replication.training import train
 
     record = train(run, workdir, data_dir=flags.data.DATA_DIR.value, tensorboard=flags.training.tensorboard(),
-                   verbose=entry.progress())
+                   verbose=entry.progress(), keep=keep)
     result = record.result
     figures = result[run.statistics]
     print(f"{record.folder}: {result['epochs']} epochs ({result['stop']}); "

@@ -1,6 +1,6 @@
 """Prints our tables beside the paper's, with a verdict for each entry.
 
-    python -m replication.verify --workdir=work --tables=2,3,4
+    python -m replication.verify --workdir=work --tables=2,3,4,6,7
 
 Exit code: 0 when no verdict is `not replicated`, 2 when one is, 1 on an error.
 """

@@ -1,8 +1,18 @@
-"""The partition of a data set into the batches of evaluation."""
+"""The partition of a data set into the batches of evaluation, and a choice of some examples."""
 
 import numpy as np
 
-from replication.configuration import is_whole, require
+from replication.validation import is_whole, require
+
+
+def choose(size, examples, seed=0):
+    """A fixed random choice of `examples` of `size` examples, as sorted rows, int64 [examples].
+
+    Raises:
+        UserError: more are asked for than there are.
+    """
+    require(examples <= size, "examples", examples, f"at most {size}, the size of the training set")
+    return np.sort(np.random.default_rng(seed).permutation(size)[:examples]).astype(np.int64, copy=False)
 
 
 def partition(size, batch_size, seed=0):

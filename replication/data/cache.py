@@ -9,7 +9,7 @@ import tokenize
 import numpy as np
 from absl import logging
 
-from replication import configuration, files
+from replication import catalog, files, validation
 from replication.data.examples import Data
 from replication.errors import UserError
 
@@ -29,7 +29,7 @@ def describe(folder, name):
         name: The data set's name.
 
     Returns:
-        A `configuration.Dataset` with nothing left open, or None where there is no complete cache.
+        A `catalog.Dataset` with nothing left open, or None where there is no complete cache.
 
     Raises:
         UserError: the description is damaged.
@@ -75,7 +75,7 @@ def writing(folder, name, description, *, details=None):
     Args:
         folder: A `pathlib.Path`; made where it is missing.
         name: The data set's name.
-        description: Its `configuration.Dataset`, with nothing left open.
+        description: Its `catalog.Dataset`, with nothing left open.
         details: As in `Data`.
 
     Raises:
@@ -125,9 +125,9 @@ def _content(data):
 
 
 def _described(path, name, content):
-    known = configuration.DATASETS[name]
+    known = catalog.DATASETS[name]
     found = {field: content.get(field) for field in _OPEN_FIELDS if getattr(known, field) is None}
-    if not all(configuration.is_whole(value, 1) for value in found.values()):
+    if not all(validation.is_whole(value, 1) for value in found.values()):
         raise _damaged(path)
     return dataclasses.replace(known, **found)
 
@@ -141,11 +141,15 @@ def _check_room(folder, shapes):
 
 def _open(path):
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        # Copy-on-write under a read-only view: `data.on_device` can share such memory, with "r" it cannot.
+        array = np.load(path, mmap_mode="c", allow_pickle=False)
     except PermissionError:
         raise
     except _DAMAGE:
         raise _damaged(path) from None
+    array = array.view()
+    array.flags.writeable = False
+    return array
 
 
 def _first_damaged(folder, arrays, description):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from replication.configuration import DATASETS
+from replication.catalog import DATASETS
 
 _SPLIT_SEED = 0
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from replication import configuration
+from replication import catalog, validation
 from replication.errors import UserError
 from replication.files import array_checksum
 
@@ -17,11 +17,11 @@ class Data:
     """A data set in memory, or mapped into it read-only.
 
     Attributes:
-        name: A key of `configuration.DATASETS`.
+        name: A key of `catalog.DATASETS`.
         train_inputs, test_inputs: float32 [N, *input_shape], pixels in [0, 1].
         train_labels, test_labels: int32 [N], values 0 ... classes - 1.
         fingerprint: SHA-256 of the four arrays, in hexadecimal.
-        description: Its `configuration.Dataset`, with nothing left open.
+        description: Its `catalog.Dataset`, with nothing left open.
         details: How it was prepared, as far as that is a choice; goes into records.
     """
 
@@ -31,7 +31,7 @@ class Data:
     test_inputs: np.ndarray
     test_labels: np.ndarray
     fingerprint: str
-    description: configuration.Dataset
+    description: catalog.Dataset
     details: dict
 
     @classmethod
@@ -39,7 +39,7 @@ class Data:
         """The data set of checked arrays.
 
         Args:
-            name: A key of `configuration.DATASETS`.
+            name: A key of `catalog.DATASETS`.
             arrays: train_inputs, train_labels, test_inputs, test_labels.
             fingerprint: That of the arrays where it is known already; None computes it.
             description: Needed where `DATASETS` leaves something open; None takes that of `DATASETS`.
@@ -49,7 +49,7 @@ class Data:
             UserError: sizes or shapes are not those of the data set, or `check_examples` objects.
         """
         train_inputs, train_labels, test_inputs, test_labels = arrays
-        expected = description or configuration.DATASETS[name]
+        expected = description or catalog.DATASETS[name]
         for split, inputs, labels, size in (
             ("training", train_inputs, train_labels, expected.training_size),
             ("test", test_inputs, test_labels, expected.test_size),
@@ -77,7 +77,7 @@ class Data:
             "training_size": len(self.train_labels),
             "test_size": len(self.test_labels),
         }
-        if configuration.DATASETS[self.name].classes is None:
+        if catalog.DATASETS[self.name].classes is None:
             stored["classes"] = self.description.classes
         if self.description.synthetic:
             stored["synthetic"] = True
@@ -85,9 +85,9 @@ class Data:
 
     def check_run(self, run):
         """Raises a UserError unless a `configuration.Run` was resolved for data of this size."""
-        configuration.require_batch_size("batch_size", run.batch_size, self.description)
-        own = configuration.open_classes(self.name, self.description)
-        configuration.require(run.classes == own, "classes", run.classes,
+        catalog.require_batch_size("batch_size", run.batch_size, self.description)
+        own = catalog.open_classes(self.name, self.description)
+        validation.require(run.classes == own, "classes", run.classes,
                               f"{own}, the number of classes of the prepared {self.name}")
 
 

@@ -25,7 +25,7 @@ import numpy as np
 from kaldiio import matio
 from kaldiio.utils import MultiFileDescriptor
 
-from replication import configuration
+from replication import catalog
 from replication.errors import UserError
 
 FEATURE_DIM = 40
@@ -191,7 +191,7 @@ def _read_alignments(folder):
                                 "number for each frame")
             if labels.min() < 0 or labels.max() >= _MOST_CLASSES:
                 raise UserError(f"{where}: pdf ids from {labels.min()} to {labels.max()}, expected "
-                                f"0 to about {configuration.NETWORKS['F2'].classes - 1}")
+                                f"0 to about {catalog.NETWORKS['F2'].classes - 1}")
             alignments[utterance] = labels.astype(np.int32, copy=False)
     return alignments
 

@@ -1,10 +1,15 @@
 """Loading a data set by name."""
 
-from replication import configuration
+import functools
+
+from replication import catalog, validation
 from replication.data import cache, digits, images
 from replication.data.examples import Data
 from replication.errors import MissingDataError
 
+# By name the function that returns train_inputs, train_labels, test_inputs and test_labels of a data set
+# which needs no preparation.
+READERS = {name: functools.partial(digits.read, name) for name in ("digits", "digits32")}
 # What else prepare_data must be told, so that a message can name the whole command.
 PREPARED_SETS = {"timit": ("--kaldi_dir=DIR",), "timit_shaped": ()}
 
@@ -16,15 +21,15 @@ def describe(dataset, data_dir=None):
         dataset, data_dir: As in `load`.
 
     Returns:
-        A `configuration.Dataset` with nothing left open.
+        A `catalog.Dataset` with nothing left open.
 
     Raises:
         UserError: `dataset` is unknown, or its description on disk is damaged.
         MissingDataError: only the prepared data could tell, and they are not there.
     """
-    configuration.require_name("dataset", dataset, configuration.DATASETS)
+    validation.require_name("dataset", dataset, catalog.DATASETS)
     if dataset not in PREPARED_SETS:
-        return configuration.DATASETS[dataset]
+        return catalog.DATASETS[dataset]
     return _found(cache.describe, dataset, data_dir)
 
 
@@ -32,7 +37,7 @@ def load(dataset, data_dir=None):
     """Loads a data set. Never downloads.
 
     Args:
-        dataset: A key of `configuration.DATASETS`.
+        dataset: A key of `catalog.DATASETS`.
         data_dir: Folder of the data sets; None (default) for TFDS's own, `TFDS_DATA_DIR` or
             ~/tensorflow_datasets. Not used by the embedded digits.
 
@@ -48,12 +53,12 @@ def load(dataset, data_dir=None):
     >>> load("digits").train_inputs.shape
     (1437, 8, 8, 1)
     """
-    configuration.require_name("dataset", dataset, configuration.DATASETS)
+    validation.require_name("dataset", dataset, catalog.DATASETS)
     if dataset in images.TFDS_NAMES:
         return images.load(dataset, data_dir)
     if dataset in PREPARED_SETS:
         return _found(cache.read, dataset, data_dir)
-    return Data.from_arrays(dataset, digits.read(dataset))
+    return Data.from_arrays(dataset, READERS[dataset]())
 
 
 def arrays_folder(dataset, data_dir=None):

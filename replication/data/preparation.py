@@ -4,7 +4,7 @@ import pathlib
 import tempfile
 import urllib.parse
 
-from replication import configuration, files
+from replication import catalog, files, validation
 from replication.data import cache, images, loading, network
 from replication.errors import UserError
 
@@ -18,7 +18,7 @@ def prepare(dataset, data_dir=None, *, kaldi_dir=None, normalize_speakers=False,
     "timit_shaped" is generated.
 
     Args:
-        dataset: A key of `configuration.DATASETS`.
+        dataset: A key of `catalog.DATASETS`.
         data_dir: Folder of the data sets; None (default) for TFDS's own.
         kaldi_dir: For "timit" only: the folder described in `replication.data.timit`. None (default)
             keeps what is prepared.
@@ -33,7 +33,7 @@ def prepare(dataset, data_dir=None, *, kaldi_dir=None, normalize_speakers=False,
         UserError: the name is unknown, an option is another data set's, there is no network, the
             download failed, or Kaldi's files are not as they should be; the message says what to do.
     """
-    configuration.require_name("dataset", dataset, configuration.DATASETS)
+    validation.require_name("dataset", dataset, catalog.DATASETS)
     for flag, given, owner in (("--kaldi_dir", kaldi_dir is not None, "timit"),
                                ("--normalize_speakers", normalize_speakers, "timit"),
                                ("--frames", frames is not None, "timit_shaped")):

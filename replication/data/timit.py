@@ -12,7 +12,7 @@ number of classes is the largest pdf id plus one, and sizes the output layer.
 import numpy as np
 from absl import logging
 
-from replication import configuration
+from replication import catalog
 from replication.data import cache
 from replication.data.kaldi import FEATURE_DIM, Split
 from replication.errors import UserError
@@ -37,9 +37,9 @@ def prepare(kaldi_dir, folder, *, normalize_speakers=False):
     if not kaldi_dir.is_dir():
         raise UserError(f"--kaldi_dir={kaldi_dir}: no such folder; BUILD.md tells how Kaldi makes it")
     training, test = (Split(kaldi_dir / name) for name in ("train", "test"))
-    description = configuration.Dataset(
+    description = catalog.Dataset(
         training_size=training.frames, test_size=test.frames,
-        input_shape=configuration.DATASETS["timit"].input_shape, classes=_classes(training, test))
+        input_shape=catalog.DATASETS["timit"].input_shape, classes=_classes(training, test))
     details = {"normalize_speakers": normalize_speakers}
     with cache.writing(folder, "timit", description, details=details) as arrays:
         for split, inputs, labels in ((training, *arrays[:2]), (test, *arrays[2:])):
@@ -97,7 +97,7 @@ def _speaker_statistics(split):
 
 def _classes(*splits):
     classes = 1 + max(int(labels.max()) for split in splits for labels in split.labels.values())
-    expected = configuration.NETWORKS["F2"].classes
+    expected = catalog.NETWORKS["F2"].classes
     if classes != expected:
         logging.warning("%d classes (the largest pdf id plus one), the paper has %d: the output layer gets %d "
                         "units. More may mean transition ids, for want of ali-to-pdf", classes, expected, classes)

@@ -20,7 +20,7 @@ import functools
 import numpy as np
 import scipy.signal
 
-from replication import configuration
+from replication import catalog, validation
 from replication.data import cache
 from replication.data.kaldi import FEATURE_DIM
 from replication.data.timit import CONTEXT, splice
@@ -29,7 +29,7 @@ PAPER_SIZES = {"training": 721_329, "test": 310_621}
 DEFAULT_FRAMES = 50_000
 TEACHER_ACCURACY = 0.647
 
-CLASSES = configuration.DATASETS["timit_shaped"].classes
+CLASSES = catalog.DATASETS["timit_shaped"].classes
 _SEED = 1609
 _SPLITS = {"training": 0, "test": 1}
 _UTTERANCE_FRAMES = (100, 500)
@@ -52,11 +52,11 @@ def prepare(folder, frames=DEFAULT_FRAMES):
         UserError: `frames` is out of range, or the disk has too little room.
     """
     most = sum(PAPER_SIZES.values())
-    configuration.require(configuration.is_whole(frames, 100) and frames <= most, "--frames", frames,
+    validation.require(validation.is_whole(frames, 100) and frames <= most, "--frames", frames,
                           f"a whole number from 100 to {most}, the frames of the paper's TIMIT")
     training_size = round(frames * PAPER_SIZES["training"] / most)
-    known = configuration.DATASETS["timit_shaped"]
-    description = configuration.Dataset(training_size, frames - training_size, known.input_shape, CLASSES, True)
+    known = catalog.DATASETS["timit_shaped"]
+    description = catalog.Dataset(training_size, frames - training_size, known.input_shape, CLASSES, True)
     with cache.writing(folder, "timit_shaped", description) as arrays:
         for split, inputs, labels in (("training", *arrays[:2]), ("test", *arrays[2:])):
             start = 0

@@ -3,19 +3,25 @@
 Each public module of this package is one experiment, found by its file name. It has
 
     TITLE            one line
+    CAPTION          what to look for, and what the paper saw
     needs(setup)     the runs, measurements and paths it is made from, as a `Needs`
 
-and, for a table,
+and, for a table of the paper,
 
-    NUMBER, COLUMNS, CONTRASTS    its number in the paper, its `Column`s and its `Contrast`s
+    NUMBER, COLUMNS, CONTRASTS    its number, its `Column`s and its `Contrast`s
     rows(store)                   a list of `Row`, from the records of a `report.store.Store`
 
 or, for a figure,
 
-    CAPTION          what to look for, and what the paper saw
     axes(store)      a list of `Plot`, from the same records
 
-Modules whose names begin with an underscore are shared by several experiments.
+or, for a table of ours that has no counterpart in the paper,
+
+    listing(store)   the headings, and a list of `ListingLine`
+
+What is neither a table nor a figure of the paper tells the place in PLACE. What `reproduce` does not
+make tells in COMMAND what does, and needs nothing. Modules whose names begin with an underscore
+are shared by several experiments.
 """
 
 import dataclasses
@@ -23,8 +29,26 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 
-from replication import configuration
+from replication import catalog, presets
 from replication.errors import UserError
+from replication.experiments._types import (
+    EPSILON_LABELS,
+    EPSILONS,
+    MAIN,
+    REGIMES,
+    Column,
+    Contrast,
+    ListingLine,
+    Needs,
+    Panel,
+    Plot,
+    Row,
+    Selection,
+    Series,
+)
+
+__all__ = ["EPSILONS", "EPSILON_LABELS", "MAIN", "REGIMES", "Column", "Contrast", "ListingLine", "Needs", "Panel",
+           "Plot", "Row", "Selection", "Series", "Setup", "figures", "get", "listings", "merge", "names", "tables"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,20 +56,34 @@ class Setup:
     """What is to be reproduced.
 
     Attributes:
-        preset: A `configuration.Preset`.
+        preset: A `presets.Preset`.
         networks: Names of networks.
         trials: Trials of each network and regime.
         jit_compile: Function from a network's name to whether XLA compiles its training.
         architecture: As in `configuration.Run`.
-        describe: Function from a data set's name to its `configuration.Dataset` with nothing left open.
+        describe: Function from a data set's name to its `catalog.Dataset` with nothing left open.
+        study_networks: Networks of the experiments that the paper makes with some only (figures 4, 5 and
+            6 and what goes with them); None for those of `networks` that the preset names.
+        batch_sizes: Figure 4's, as in `Preset.grid_batch_sizes`; None for the preset's.
+        warm_start_every: As in `Preset`; None for the preset's.
     """
 
-    preset: configuration.Preset
+    preset: presets.Preset
     networks: tuple
     trials: int
     jit_compile: Callable
     architecture: str | None = None
-    describe: Callable = configuration.DATASETS.__getitem__
+    describe: Callable = catalog.DATASETS.__getitem__
+    study_networks: tuple | None = None
+    batch_sizes: tuple | None = None
+    warm_start_every: int | None = None
+
+    def __post_init__(self):
+        if self.study_networks is None:
+            chosen = tuple(name for name in self.networks if name in self.preset.study_networks)
+            object.__setattr__(self, "study_networks", chosen)
+        if self.warm_start_every is None:
+            object.__setattr__(self, "warm_start_every", self.preset.warm_start_every)
 
     def run(self, network, regime, trial):
         """The `configuration.Run` of one network, regime and trial."""
@@ -53,124 +91,13 @@ class Setup:
                                architecture=self.architecture, describe=self.describe)
 
     def runs(self):
-        """All its runs, SB and LB of a trial one after the other."""
-        return tuple(
-            self.run(network, regime, trial)
-            for network in self.networks for trial in range(self.trials) for regime in configuration.REGIMES
-        )
+        """The runs of tables 2 to 4, SB and LB of a trial one after the other."""
+        return tuple(self.run(network, regime, trial)
+                     for network in self.networks for trial in range(self.trials) for regime in REGIMES)
 
-
-@dataclasses.dataclass(frozen=True)
-class Needs:
-    """What an experiment needs on disk.
-
-    Attributes:
-        runs: `configuration.Run`s.
-        measurements: Pairs of a `Run` and a `configuration.Sharpness`.
-        paths: Triples of the SB `Run`, the LB `Run` and a `configuration.Path`.
-    """
-
-    runs: tuple
-    measurements: tuple = ()
-    paths: tuple = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class Column:
-    """A column of values, one for each trial.
-
-    Attributes:
-        name: Its name in paper_values.json.
-        quantity: What SB and LB are compared in; the two columns of a comparison share it.
-        regime: "SB" or "LB".
-        kind: "accuracy" (in percent) or "sharpness" (Metric 2.1).
-    """
-
-    name: str
-    quantity: str
-    regime: str
-    kind: str
-
-    @property
-    def heading(self):
-        """Its heading."""
-        return f"{self.quantity}, {self.regime}"
-
-
-@dataclasses.dataclass(frozen=True)
-class Contrast:
-    """The difference that a table is about, from the means of two columns.
-
-    Attributes:
-        name: Its name in files.
-        quantity: That of the two columns.
-        kind: "gap" for SB - LB, in points, or "ratio" for LB / SB.
-    """
-
-    name: str
-    quantity: str
-    kind: str
-
-    @property
-    def heading(self):
-        """Its heading."""
-        return f"{self.quantity}, " + ("SB − LB" if self.kind == "gap" else "LB / SB")
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """The values of one network under one configuration.
-
-    Attributes:
-        network, dataset: Their names.
-        label: What tells this row from others of the same network and data set; "" if there is none.
-        values: By the column's name, a float for each trial; a column without values may be absent.
-    """
-
-    network: str
-    dataset: str
-    label: str
-    values: dict
-
-
-@dataclasses.dataclass(frozen=True)
-class Series:
-    """A line of a plot.
-
-    Attributes:
-        label: Its entry in the legend.
-        y: Floats, one for each x of the plot.
-        side: The axis it is read on: "left" or "right".
-        dashed: Whether it is dashed (test) or solid (training).
-    """
-
-    label: str
-    y: tuple
-    side: str
-    dashed: bool
-
-
-@dataclasses.dataclass(frozen=True)
-class Plot:
-    """One plot with a left and a right axis.
-
-    Attributes:
-        name: Stem of its files.
-        title: One line above it.
-        x: Floats.
-        x_label, left_label, right_label: Labels of the axes, with units.
-        series: `Series`.
-        marks: Pairs of an x and the regime whose minimizer lies there.
-    """
-
-    name: str
-    title: str
-    x: tuple
-    x_label: str
-    left_label: str
-    right_label: str
-    series: tuple
-    marks: tuple
+    def description(self, network):
+        """The `catalog.Dataset` of a network's data."""
+        return self.describe(self.preset.dataset(network))
 
 
 def names():
@@ -198,6 +125,11 @@ def tables():
 def figures():
     """The modules of all figures, by the experiment's name."""
     return {name: get(name) for name in names() if hasattr(get(name), "axes")}
+
+
+def listings():
+    """The modules of all listings, by the experiment's name."""
+    return {name: get(name) for name in names() if hasattr(get(name), "listing")}
 
 
 def merge(needs):

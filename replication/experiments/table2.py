@@ -4,6 +4,7 @@ from replication.experiments import Column, Contrast, Needs, Row
 
 NUMBER = 2
 TITLE = "Training and test accuracy (%)"
+CAPTION = "The paper: both fit the training set, and LB’s test accuracy is lower, by 0.2 points (F1) to 5.3 (C4)."
 COLUMNS = (
     Column("train_SB", "training accuracy", "SB", "accuracy"),
     Column("train_LB", "training accuracy", "LB", "accuracy"),
@@ -24,6 +25,6 @@ def rows(store):
         Row(comparison.network, comparison.dataset, comparison.label, {
             f"{split}_{regime}": tuple(100 * run.figures[f"{split}_accuracy"] for run in minimizers)
             for regime, minimizers in comparison.sides() for split in ("train", "test")
-        })
+        }, comparison.runs())
         for comparison in store.comparisons()
     ]

@@ -4,6 +4,9 @@ from replication.experiments import _sharpness
 
 NUMBER = 3
 TITLE = "Sharpness (Metric 2.1) in the full space"
+CAPTION = (
+    "The paper: LB’s minimizers are 9 to 220 times as sharp as SB’s."
+)
 COLUMNS = _sharpness.COLUMNS
 CONTRASTS = _sharpness.CONTRASTS
 SUBSPACE_DIM = 0

@@ -1,4 +1,4 @@
-"""f and accuracy along the paths between two minimizers: figure 3."""
+"""f and accuracy along the paths between two minimizers: figures 3 and 7."""
 
 import time
 
@@ -16,7 +16,15 @@ def linear(alpha, x_small, x_large):
     return alpha * x_large + (1 - alpha) * x_small
 
 
-def measure_path(workdir, path, small_batch, large_batch, dataset):
+def curved(alpha, x_small, x_large):
+    """sin(alpha pi / 2) x_l* + cos(alpha pi / 2) x_s*: the path of figure 7, for x float64 [n]."""
+    return np.sin(alpha * np.pi / 2) * x_large + np.cos(alpha * np.pi / 2) * x_small
+
+
+_POINT = {"linear": linear, "curved": curved}
+
+
+def measure_path(workdir, path, small_batch, large_batch, dataset, *, wait=False):
     """Evaluates f and accuracy, train and test, along a path and leaves them in the workdir.
 
     A path that is on disk is not evaluated again.
@@ -26,16 +34,27 @@ def measure_path(workdir, path, small_batch, large_batch, dataset):
         path: A `configuration.Path`.
         small_batch, large_batch: The `records.RunRecord` of the minimizers x_s* and x_l*.
         dataset: Their `data.Data`.
+        wait: Whether to wait for another process that works on the small-batch run, or to raise.
 
     Returns:
         The file of the result.
 
     Raises:
+        BusyError: another process works on the small-batch run and `wait` is false.
         UserError: a file of the records is damaged, or `dataset` is not theirs.
     """
     file = workdir.path_record(path, small_batch, large_batch)
     if file.exists():
         return file
+    with small_batch.lock(wait=wait):
+        # Another process may have been at it.
+        files.remove_partial(file.parent, file.name)
+        if not file.exists():
+            _measure_path(file, path, small_batch, large_batch, dataset)
+    return file
+
+
+def _measure_path(file, path, small_batch, large_batch, dataset):
     for record in (small_batch, large_batch):
         record.check_data(dataset.to_json())
     began = time.perf_counter()
@@ -44,14 +63,13 @@ def measure_path(workdir, path, small_batch, large_batch, dataset):
     model = load_minimizer(small_batch)
     x_small = flatten_weights(model)
     alpha = np.linspace(path.start, path.stop, path.points)
-    values = evaluate(model, (linear(a, x_small, x_large) for a in alpha), path, dataset)
+    values = evaluate(model, (_POINT[path.kind](a, x_small, x_large) for a in alpha), path, dataset)
     run = small_batch.configuration
     files.write_json(file, {
         "configuration": path.to_json(), "network": run.network, "trial": run.trial, "dataset": run.dataset,
         "small_batch": small_batch.name, "large_batch": large_batch.name, "alpha": alpha.tolist(), **values,
         "versions": versions.versions(), "seconds": time.perf_counter() - began,
     })
-    return file
 
 
 def evaluate(model, points, path, dataset):
@@ -84,11 +102,16 @@ def evaluate(model, points, path, dataset):
 
 
 def pairs(records):
-    """The SB and LB runs that share network, architecture, data set and trial, as pairs of `RunRecord`."""
-    def shared(run):
-        return run.network, run.architecture, run.dataset, run.trial, run.statistics
+    """The SB and LB runs that are trained alike from one x_0, as pairs of `RunRecord`.
 
-    runs = [(record, record.configuration) for record in records]
+    They share network, architecture, data set, trial, statistics, optimizer, remedy and precision. Runs that
+    start at an iterate of another are in no pair.
+    """
+    def shared(run):
+        return (run.network, run.architecture, run.dataset, run.trial, run.statistics, run.optimizer, run.remedy,
+                run.precision)
+
+    runs = [(record, record.configuration) for record in records if record.configuration.start is None]
     return [
         (small, large) for small, s in runs for large, l in runs
         if (s.regime, l.regime) == ("SB", "LB") and shared(s) == shared(l)

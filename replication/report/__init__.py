@@ -1,4 +1,4 @@
-"""Tables, figures, verdicts and the page, drawn from a workdir's records alone; needs no TensorFlow."""
+"""Tables, figures, listings, verdicts and the page, drawn from a workdir's records alone; needs no TensorFlow."""
 
 from replication import experiments, files
 from replication.report import figures, page, paper, tables, verdicts
@@ -8,8 +8,8 @@ from replication.report.store import Store
 def make_report(workdir):
     """Writes a workdir's tables, figures and report/index.html anew.
 
-    The same records give the same bytes. Figures of earlier drawings that no record supports any
-    longer are removed.
+    The same records give the same bytes. Figures and listings of earlier drawings that no record
+    supports any longer are removed.
 
     Args:
         workdir: A `records.Workdir`.
@@ -22,9 +22,12 @@ def make_report(workdir):
     for module, entries in judged:
         for extension, text in tables.files(module.TITLE, entries).items():
             files.write_text(workdir.tables / f"table{module.NUMBER}.{extension}", text)
-    drawn = [(module, module.axes(store)) for _, module in sorted(experiments.figures().items())]
-    _write_figures(workdir.figures, [plot for _, plots in drawn for plot in plots])
-    files.write_text(workdir.page, page.render(store, judged, drawn))
+    listed = {name: (module, *module.listing(store)) for name, module in sorted(experiments.listings().items())}
+    for name, (module, headings, lines) in listed.items():
+        _write_listing(workdir.tables, name, module.TITLE, headings, lines)
+    drawn = {name: (module, module.axes(store)) for name, module in sorted(experiments.figures().items())}
+    _write_figures(workdir.figures, [plot for _, plots in drawn.values() for plot in plots])
+    files.write_text(workdir.page, page.render(store, judged, drawn, listed))
     return store.problems
 
 
@@ -45,6 +48,15 @@ def verify(workdir, numbers):
 
 def _judged(module, store):
     return verdicts.judge(module, module.rows(store), paper.table(module.NUMBER))
+
+
+def _write_listing(folder, name, title, headings, lines):
+    for extension, text in tables.listing_files(name, title, headings, lines).items():
+        path = folder / f"{name}.{extension}"
+        if lines:
+            files.write_text(path, text)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _write_figures(folder, plots):

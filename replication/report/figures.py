@@ -6,6 +6,7 @@ import pathlib
 
 import matplotlib
 import matplotlib.style
+from matplotlib import ticker
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -22,10 +23,13 @@ _METADATA = {
 # Embedding a font in a PDF is a page of log lines otherwise.
 logging.getLogger("fontTools").setLevel(logging.WARNING)
 
-_ROLES = ("left", "right", "SB", "LB")
+# Places in the style's cycle of colours.
+_ROLES = {"ink": 0, "left": 0, "right": 1, "SB": 2, "LB": 3}
 _MARKERS = {"SB": "o", "LB": "s"}
-# A loss that spans more than this factor is read better on a logarithmic axis.
+# A quantity that spans more than this factor is read better on a logarithmic axis.
 _LOGARITHMIC_FROM = 50
+# Inches that each panel below the first adds to a figure's height.
+_PANEL_HEIGHT = 2.6
 
 
 def render(plot, extension, *, style=LIGHT):
@@ -43,33 +47,89 @@ def render(plot, extension, *, style=LIGHT):
     return file.getvalue()
 
 
+def size(plot):
+    """Width and height of a plot in pixels, at 100 to the inch."""
+    with matplotlib.style.context(["default", *LIGHT]):
+        return tuple(round(100 * inches) for inches in _inches(plot))
+
+
+def _inches(plot):
+    width, height = matplotlib.rcParams["figure.figsize"]
+    return width, height + _PANEL_HEIGHT * (len(plot.panels) - 1)
+
+
 def _draw(plot):
-    colours = dict(zip(_ROLES, matplotlib.rcParams["axes.prop_cycle"].by_key()["color"]))
-    figure = Figure()
+    cycle = matplotlib.rcParams["axes.prop_cycle"].by_key()["color"]
+    colours = {role: cycle[place] for role, place in _ROLES.items()}
+    figure = Figure(figsize=_inches(plot))
     FigureCanvasAgg(figure)
-    left = figure.add_subplot()
-    right = left.twinx()
-    axes = {"left": left, "right": right}
-    right.grid(visible=False)
-    lines = [
-        axes[series.side].plot(plot.x, series.y, color=colours[series.side],
-                               linestyle="--" if series.dashed else "-", label=series.label)[0]
-        for series in plot.series
-    ]
-    losses = [y for series in plot.series if series.side == "left" for y in series.y]
-    if min(losses) > 0 and max(losses) > _LOGARITHMIC_FROM * min(losses):
-        left.set_yscale("log")
-    for x, regime in plot.marks:
-        _mark(left, x, regime, colours[regime])
-    left.set_xlim(plot.x[0], plot.x[-1])
-    left.set_xlabel(plot.x_label)
-    left.set_ylabel(plot.left_label)
-    right.set_ylabel(plot.right_label, color=colours["right"])
-    right.tick_params(axis="y", colors=colours["right"])
-    figure.suptitle(plot.title, x=0.01, horizontalalignment="left",
+    above, lines = None, {}
+    for number, panel in enumerate(plot.panels):
+        shared = above if above and plot.panels[number - 1].x_label == panel.x_label else None
+        axes = figure.add_subplot(len(plot.panels), 1, number + 1, sharex=shared)
+        if shared:
+            above.tick_params(labelbottom=False)
+            above.set_xlabel("")
+        for line in _draw_panel(axes, panel, colours):
+            # Panels that show the same things share an entry of the legend.
+            lines.setdefault((line.get_label(), line.get_color(), line.get_linestyle()), line)
+        above = axes
+    # A title holds text from records, in which a dollar sign is no formula.
+    figure.suptitle(plot.title, x=0.01, horizontalalignment="left", parse_math=False,
                     fontsize=matplotlib.rcParams["axes.titlesize"])
-    figure.legend(handles=lines, loc="outside lower center", ncols=2)
+    figure.legend(handles=list(lines.values()), loc="outside lower center", ncols=2)
     return figure
+
+
+def _draw_panel(left, panel, colours):
+    """Draws a panel on its left axes and returns the lines."""
+    axes = {"left": left}
+    if panel.right_label:
+        axes["right"] = right = left.twinx()
+        right.grid(visible=False)
+        right.set_ylabel(panel.right_label, color=colours["right"])
+        right.tick_params(axis="y", which="both", colors=colours["right"])
+    lines = [
+        axes[series.side].plot(series.x, series.y, color=colours[series.role], marker=series.marker, markersize=5,
+                               linestyle=_line_style(series), label=series.label)[0]
+        for series in panel.series
+    ]
+    for side, wanted in (("left", panel.log_left), ("right", panel.log_right)):
+        y = [value for series in panel.series if series.side == side for value in series.y]
+        if _is_logarithmic(wanted, y):
+            axes[side].set_yscale("log")
+            _label_decades(axes[side].yaxis, y)
+    x = [value for series in panel.series for value in series.x]
+    if _is_logarithmic(panel.log_x, x):
+        left.set_xscale("log")
+        _label_decades(left.xaxis, x)
+    if min(x) < max(x) and not any(series.marker for series in panel.series):
+        left.set_xlim(min(x), max(x))
+    for x, regime in panel.marks:
+        _mark(left, x, regime, colours[regime])
+    left.set_xlabel(panel.x_label)
+    left.set_ylabel(panel.left_label)
+    return lines
+
+
+def _line_style(series):
+    if not series.joined:
+        return "none"
+    return "--" if series.dashed else "-"
+
+
+def _is_logarithmic(wanted, values):
+    if not values or min(values) <= 0:
+        return False
+    return max(values) > _LOGARITHMIC_FROM * min(values) if wanted is None else wanted
+
+
+def _label_decades(axis, values):
+    """Numbers at the powers of ten of a logarithmic axis, and in a short one at 1, 2 and 5 times these."""
+    if max(values) < 100 * min(values):
+        axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(ticker.NullFormatter())
 
 
 def _mark(axes, x, regime, colour):

@@ -56,6 +56,11 @@ def probability(value):
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
+def cell(value):
+    """A cell of a listing: a text as it is, a number as `number` gives it, None as a dash."""
+    return value if isinstance(value, str) else number(value)
+
+
 def percent(share):
     """A share as a percentage."""
     return f"{100 * share:.2f}"

@@ -1,25 +1,24 @@
 """The page report/index.html: self-contained, without scripts, the same bytes for the same records."""
 
 import base64
-import collections
-import dataclasses
 import pathlib
 
 import jinja2
 
-from replication import configuration
-from replication.report import figures, formatting, paper, tables, verdicts
+from replication import catalog
+from replication.report import figures, formatting, overview, paper, tables, verdicts
 
 _TEMPLATES = pathlib.Path(__file__).parent / "templates"
 
 
-def render(store, judged, drawn):
+def render(store, judged, drawn, listed):
     """The page as HTML.
 
     Args:
         store: The `Store`.
         judged: Pairs of a table's module and its `verdicts.Entry`s.
-        drawn: Pairs of a figure's module and its `experiments.Plot`s.
+        drawn: By a figure's name, its module and its `experiments.Plot`s.
+        listed: By a listing's name, its module, headings and `experiments.ListingLine`s.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined,
@@ -27,70 +26,42 @@ def render(store, judged, drawn):
     environment.filters |= {
         "number": formatting.number, "percent": formatting.percent, "significant": formatting.significant,
         "duration": formatting.duration, "ours": formatting.ours, "papers": formatting.papers,
-        "difference": formatting.difference, "probability": formatting.probability,
-        "setting": _setting, "dataset": configuration.dataset_label,
+        "difference": formatting.difference, "probability": formatting.probability, "cell": formatting.cell,
+        "setting": _setting, "peculiarities": _peculiarities, "dataset": catalog.dataset_label,
         "thousands": "{:,}".format, "slug": lambda text: text.replace(" ", "-"),
     }
     return environment.get_template("index.html.j2").render(
-        paper=paper, margins=verdicts, store=store, **_summary(store, judged),
+        paper=paper, margins=verdicts, store=store, runs={item.name: item.run for item in store.minimizers},
+        **overview.facts(store, judged), overview=overview.contrasts(judged),
         tables=[_table(module, entries) for module, entries in judged],
-        figures=[(_name(module), module, [_pictures(plot) for plot in plots]) for module, plots in drawn],
-        distances=[comparison for comparison in store.comparisons() if comparison.distances()],
+        figures=[{**_heading(name, module), "pictures": [_pictures(plot) for plot in plots]}
+                 for name, (module, plots) in drawn.items() if _belongs(module, plots)],
+        listings=[{**_heading(name, module), "headings": headings, "lines": lines}
+                  for name, (module, headings, lines) in listed.items() if _belongs(module, lines)],
     )
 
 
-def _name(module):
-    """A module's name as the paper writes it: "Figure 3" for figure3."""
-    return module.__name__.rpartition(".")[2].capitalize().replace("Figure", "Figure ")
+def _belongs(module, content):
+    """Whether an experiment has a section: always, but for those that another command makes, where it has not."""
+    return bool(content) or not hasattr(module, "COMMAND")
 
 
-def _summary(store, judged):
-    entries = [entry for _, found in judged for entry in found]
-    runs = [minimizer.run for minimizer in store.minimizers]
-    counts = verdicts.count(entries)
-    return {
-        "counts": counts,
-        "decided": sum(counts[verdict] for verdict in verdicts.VERDICTS[:3]),
-        "absent_entries": sum(not entry.dataset for entry in entries),
-        "networks": sorted({run.network for run in runs}),
-        "absent": [network for network in dict.fromkeys(entry.network for entry in entries)
-                   if network not in {run.network for run in runs}],
-        "datasets": [
-            {"name": name, "sizes": sorted({minimizer.training_size for minimizer in store.minimizers
-                                            if minimizer.run.dataset == name}),
-             "papers": sorted({run.network for run in runs if run.dataset == name
-                               and configuration.NETWORKS[run.network].dataset == name}),
-             "others": sorted({run.network for run in runs if run.dataset == name
-                               and configuration.NETWORKS[run.network].dataset != name})}
-            for name in sorted({run.dataset for run in runs})
-        ],
-        "presets": collections.Counter(map(_preset, store.minimizers)),
-        "trials": len({run.trial for run in runs}),
-        "measurements": sum(len(minimizer.all_measurements) for minimizer in store.minimizers),
-    }
-
-
-def _preset(minimizer):
-    """The preset that a run belongs to, or "" if it differs from all of them."""
-    run = minimizer.run
-    known = configuration.DATASETS[run.dataset]
-    description = dataclasses.replace(known, training_size=known.training_size or minimizer.training_size,
-                                      classes=known.classes or run.classes)
-    for name, preset in configuration.PRESETS.items():
-        if run.dataset == preset.dataset(run.network) and run == preset.run(
-                run.network, run.regime, run.trial, jit_compile=run.jit_compile, architecture=run.architecture,
-                describe=lambda _: description):
-            return name
-    return ""
+def _heading(name, module):
+    """What stands above a figure or listing; the paper's figures are called as there: "Figure 3" for figure3."""
+    place = getattr(module, "PLACE", None)
+    short = name.capitalize() if place else name.replace("figure", "Figure ")
+    return {"id": name, "short": short, "place": place or short, "title": module.TITLE, "caption": module.CAPTION,
+            "command": getattr(module, "COMMAND", f"--experiments={name}")}
 
 
 def _table(module, entries):
     rows = tables.by_row(entries)
     found = [row for row in rows if row[0].dataset]
     return {
-        "number": module.NUMBER, "title": module.TITLE, "headings": [entry.heading for entry in rows[0]],
+        "id": f"table{module.NUMBER}", "number": module.NUMBER, "title": module.TITLE, "caption": module.CAPTION,
+        "headings": [entry.heading for entry in rows[0]],
         "rows": found, "absent": [row for row in rows if not row[0].dataset],
-        "by_direction": sorted({f"{row[0].network} on {configuration.dataset_label(row[0].dataset)}" for row in found
+        "by_direction": sorted({f"{row[0].network} on {catalog.dataset_label(row[0].dataset)}" for row in found
                                 if verdicts.judged_by_direction(row[0])}),
         "tests": [entry for row in found for entry in row if entry.p_value is not None],
     }
@@ -101,7 +72,16 @@ def _pictures(plot):
         "data:image/svg+xml;base64," + base64.b64encode(figures.render(plot, "svg", style=style)).decode()
         for style in (figures.LIGHT, figures.DARK)
     )
-    return {"plot": plot, "light": light, "dark": dark}
+    return {"plot": plot, "light": light, "dark": dark, "size": figures.size(plot)}
+
+
+def _peculiarities(run):
+    """What a run has that the runs of tables 2 to 4 do not, as text."""
+    start = run.start and f"from epoch {run.start.epoch} of {run.start.run}"
+    return ", ".join(filter(None, (
+        run.remedy and run.remedy.label, run.optimizer if run.optimizer != "adam" else None,
+        run.precision if run.precision != "float32" else None,
+        None if run.epochs is None else f"exactly {run.epochs} epochs", start)))
 
 
 def _setting(value, name=""):

@@ -8,7 +8,6 @@ from replication.report.summary import Summary
 
 TRIALS = 5
 URL = "https://arxiv.org/abs/1609.04836"
-DISTANCE_RATIO = (3, 10)
 _FILE = pathlib.Path(__file__).parents[1] / "paper_values.json"
 
 

@@ -2,11 +2,11 @@
 
 import dataclasses
 
-from replication import configuration
+from replication import catalog, configuration
 from replication.errors import UserError
-from replication.report import grouping
-
-_FIGURES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+from replication.experiments import MAIN, REGIMES
+from replication.report import contents, families, grouping
+from replication.validation import is_whole
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,20 +24,89 @@ class Measurement:
 
 
 @dataclasses.dataclass(frozen=True)
+class Steepness:
+    """A measurement of how many directions are steep: its choices and the whole content of its file."""
+
+    choices: configuration.Steepness
+    content: dict
+
+
+@dataclasses.dataclass(frozen=True)
+class Search:
+    """A search for hyperparameters: its choices and the whole content of its file."""
+
+    choices: configuration.Search
+    content: dict
+
+    @property
+    def label(self):
+        """What its plots and lines call it, such as "F1 on digits, random, val_accuracy within a sharpness of 20 %"."""
+        choices = self.choices
+        bound = "" if choices.max_sharpness is None else f" within a sharpness of {choices.max_sharpness:g} %"
+        space = "" if choices.space == "standard" else f", space {choices.space}"
+        return (f"{choices.network} on {catalog.dataset_label(choices.dataset)}, {choices.tuner}, "
+                f"{choices.objective}{bound}, {choices.epochs} epochs{space}")
+
+    @property
+    def finished(self):
+        """Its finished trials, the best first."""
+        trials = [trial for trial in self.content["trials"] if trial["status"] == "finished"]
+        return sorted(trials, key=lambda trial: trial["score"], reverse=self.choices.direction == "max")
+
+
+@dataclasses.dataclass(frozen=True)
+class Iterate:
+    """A kept iterate of a run that was measured.
+
+    Attributes:
+        epoch: After how many epochs.
+        run: The `configuration.Run`.
+        all_measurements: Its `Measurement`s.
+    """
+
+    epoch: int
+    run: configuration.Run
+    all_measurements: tuple
+
+    @property
+    def measurements(self):
+        """Those that are made like the tables'."""
+        return _of_the_tables(self.run, self.all_measurements)
+
+
+@dataclasses.dataclass(frozen=True)
 class Minimizer:
-    """A finished run: its configuration, config.json and result.json, and its measurements."""
+    """A finished run.
+
+    Attributes:
+        name, run: The name of its folder, and its `configuration.Run`.
+        config, result: The contents of config.json and result.json.
+        history: The rows of history.csv, empty where there is none.
+        all_measurements: Its `Measurement`s.
+        iterates: Its measured `Iterate`s, by epoch.
+        steepness: Its `Steepness`es.
+    """
 
     name: str
     run: configuration.Run
     config: dict
     result: dict
+    history: tuple
     all_measurements: tuple
+    iterates: tuple
+    steepness: tuple
 
     @property
     def training_size(self):
         """Number of training examples, 0 where the record does not tell."""
         size = self.config["data"].get("training_size")
-        return size if configuration.is_whole(size, 1) else 0
+        return size if is_whole(size, 1) else 0
+
+    @property
+    def gradients(self):
+        """Gradient evaluations over single examples, or None where the record does not tell."""
+        number = self.result.get("gradients")
+        return number if is_whole(number, 1) else None
 
     @property
     def figures(self):
@@ -46,8 +115,8 @@ class Minimizer:
 
     @property
     def measurements(self):
-        """The measurements of the tables: those whose seed is the trial, so that trials differ in A."""
-        return [item for item in self.all_measurements if item.choices.seed == self.run.trial]
+        """The measurements of the tables: over the whole training set, and with the trial as the seed."""
+        return _of_the_tables(self.run, self.all_measurements)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,6 +151,7 @@ class Store:
         minimizers: The finished and sound `Minimizer`s, sorted by name.
         lines: The `Line`s whose two minimizers are among them.
         failures: The reasons of the failed runs, by name.
+        searches: The `Search`es.
         problems: One line for each damaged record; it is not used.
     """
 
@@ -89,24 +159,39 @@ class Store:
         records, problems = workdir.runs()
         self.problems = list(problems)
         self.minimizers = self._sound(self._minimizer, records)
-        contents, problems = workdir.paths()
+        found, problems = workdir.paths()
         self.problems += problems
-        self.lines = [line for line in self._sound(self._line, contents) if line.small and line.large]
+        self.lines = [line for line in self._sound(self._line, found) if line.small and line.large]
         self.failures, problems = workdir.failures()
         self.problems += problems
-        self._comparisons = grouping.comparisons(self.minimizers)
+        found, problems = workdir.searches()
+        self.problems += problems
+        self.searches = self._sound(self._search, found)
 
-    def comparisons(self):
-        """The `grouping.Comparison`s of SB and LB minimizers."""
-        return self._comparisons
+    def comparisons(self, selection=MAIN):
+        """The `grouping.Comparison`s of those SB and LB minimizers that an `experiments.Selection` has."""
+        return grouping.comparisons(self.minimizers, selection)
 
-    def measured_comparisons(self, subspace_dim):
-        """Each comparison with each way its minimizers were measured in a space, and a label."""
-        return grouping.measured(self._comparisons, subspace_dim)
+    def measured_comparisons(self, subspace_dim, selection=MAIN, regimes=REGIMES):
+        """Each comparison with each way its minimizers of `regimes` were measured in a space, and a label."""
+        return grouping.measured(self.comparisons(selection), subspace_dim, regimes)
 
-    def first_lines(self, kind, stem):
-        """The lowest trial's `Line` of each pair of configurations and choices, with a name for its files."""
-        return grouping.first_lines([line for line in self.lines if line.choices.kind == kind], stem)
+    def first_lines(self, kind):
+        """The lowest trial's `Line` of each pair of configurations and choices, between runs of the main selection."""
+        return grouping.first_lines([line for line in self.lines if line.choices.kind == kind
+                                     and line.small.run in MAIN and line.large.run in MAIN])
+
+    def grids(self):
+        """The `families.Family`s of figure 4."""
+        return families.grids(self.minimizers)
+
+    def warm_starts(self):
+        """The `families.Family`s of figure 5."""
+        return families.warm_starts(self.minimizers)
+
+    def variants(self, comparison, *without):
+        """Groups of LB minimizers that differ from those of a comparison in the fields `without` alone."""
+        return families.variants(self.minimizers, comparison, *without)
 
     def _sound(self, read, sources):
         """What `read` makes of each source; a UserError is a problem and leaves the source out."""
@@ -119,67 +204,42 @@ class Store:
         return results
 
     def _minimizer(self, record):
-        result, config = _checked_result(record), record.config
-        for name in ("data", "versions", "machine"):
-            _require(isinstance(config.get(name), dict), record.folder / "config.json", name)
-        contents, problems = record.measurements()
-        self.problems += problems
+        result, config = contents.result(record), contents.config(record)
+        history = contents.history(record)
+        run = record.configuration
         weights = result.get("checksums", {}).get(record.final_weights.name)
-        measurements = self._sound(
-            lambda content: _measurement(content, record.folder / "sharpness", weights), contents)
-        return Minimizer(record.name, record.configuration, config, result, tuple(measurements))
+        return Minimizer(
+            record.name, run, config, result, tuple(history), self._measurements(record, weights),
+            tuple(self._sound(lambda iterate: self._iterate(run, iterate), record.iterates())),
+            self._steepnesses(record, weights))
+
+    def _iterate(self, run, record):
+        record.check()
+        return Iterate(record.epoch, run, self._measurements(record, record.checksum))
+
+    def _measurements(self, record, weights):
+        found, problems = record.measurements()
+        self.problems += problems
+        folder = record.folder / "sharpness"
+        return tuple(Measurement(*pair) for pair in self._sound(
+            lambda content: contents.measurement(content, folder, weights), found))
+
+    def _steepnesses(self, record, weights):
+        found, problems = record.steepnesses()
+        self.problems += problems
+        folder = record.folder / "steepness"
+        return tuple(Steepness(*pair) for pair in self._sound(
+            lambda content: contents.steepness(content, folder, weights), found))
+
+    def _search(self, content):
+        return Search(*contents.search(content))
 
     def _line(self, content):
-        where = f"paths/: the path from {content.get('small_batch')} to {content.get('large_batch')}"
-        choices = _choices(configuration.Path, content, where)
-        for name in ("alpha", *_FIGURES):
-            values = content.get(name)
-            _require(isinstance(values, list) and len(values) == choices.points
-                     and all(map(configuration.is_finite, values)), where, name)
+        choices = contents.path(content)
         by_name = {minimizer.name: minimizer for minimizer in self.minimizers}
         small, large = by_name.get(content.get("small_batch")), by_name.get(content.get("large_batch"))
         return Line(small, large, choices, content)
 
 
-def _checked_result(record):
-    result, where = record.result, record.folder / "result.json"
-    for statistics in configuration.STATISTICS:
-        for name in _FIGURES:
-            _require(_has_number(result.get(statistics), name), where, f"{statistics}.{name}")
-    for name in ("epochs", "distance_from_start", "parameters", "seconds"):
-        _require(_has_number(result, name), where, name)
-    _require(isinstance(result.get("stop"), str), where, "stop")
-    return result
-
-
-def _measurement(content, folder, weights):
-    choices = _choices(configuration.Sharpness, content, folder)
-    where = folder / f"{choices.name}.json"
-    for name in ("sharpness", "loss", "max_loss", "evaluations", "at_bound"):
-        _require(_has_number(content, name), where, name)
-    for name in ("scale", "start_max_losses"):
-        _require(isinstance(content.get(name), list), where, name)
-    _require(isinstance(content.get("status"), str), where, "status")
-    _require(isinstance(content.get("seconds"), dict), where, "seconds")
-    if content.get("weights_checksum") != weights:
-        raise UserError(f"{where}: was measured on other weights than the run's; remove it to measure again")
-    return Measurement(choices, content)
-
-
-def _choices(kind, content, where):
-    fields = content.get("configuration")
-    _require(isinstance(fields, dict), where, "configuration")
-    try:
-        return kind.from_json(fields)
-    except UserError as error:
-        raise UserError(f"{where}: {error}") from None
-
-
-def _has_number(content, name):
-    return isinstance(content, dict) and configuration.is_finite(content.get(name))
-
-
-def _require(condition, where, name):
-    if not condition:
-        raise UserError(f"{where}: damaged or not written by this package ({name!r} is missing or of the "
-                        "wrong kind); remove it to make it again")
+def _of_the_tables(run, measurements):
+    return [item for item in measurements if item.choices.seed == run.trial and item.choices.examples is None]

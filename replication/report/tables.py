@@ -1,4 +1,4 @@
-"""The judged entries of a table as CSV, JSON, Markdown and LaTeX."""
+"""The judged entries of a table, and the lines of a listing, as CSV, JSON, Markdown and LaTeX."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ import math
 
 import tabulate
 
-from replication.configuration import dataset_label
+from replication.catalog import dataset_label
 from replication.report import formatting
 
 FIELDS = (
@@ -16,7 +16,8 @@ FIELDS = (
     "paper", "paper_deviation", "paper_trials", "difference", "welch_p", "verdict", "note",
 )
 NOTE = "Mean ± sample standard deviation (number of trials)."
-_LATEX = {"±": r"$\pm$", "ε": r"$\varepsilon$", "−": "$-$", "–": "--", "∞": r"$\infty$"}
+_LATEX = {"±": r"$\pm$", "ε": r"$\varepsilon$", "−": "$-$", "–": "--", "∞": r"$\infty$", "×": r"$\times$",
+          "₀": "$_0$", "’": "'"}
 
 
 def files(title, entries):
@@ -34,10 +35,29 @@ def files(title, entries):
     number = entries[0].table
     header, lines = layout(entries)
     return {
-        "csv": _csv(flat),
+        "csv": _csv(FIELDS, flat),
         "json": json.dumps({"table": number, "title": title, "entries": flat}, indent=1) + "\n",
         "md": f"Table {number}. {title}. {NOTE}\n\n{_text(header, lines, 'pipe')}\n",
-        "tex": _latex(number, title, header, lines),
+        "tex": _latex(f"table{number}", f"{title}. {NOTE}", header, lines),
+    }
+
+
+def listing_files(name, title, headings, lines):
+    """The content of a listing's files, like `files`; numbers are unrounded in "csv" and "json".
+
+    Args:
+        name: Name of the experiment.
+        title: Its title.
+        headings: Headings of the columns.
+        lines: `experiments.ListingLine`s.
+    """
+    flat = [dict(zip(headings, line.cells)) | {"runs": " ".join(line.runs)} for line in lines]
+    text = [[formatting.cell(cell) for cell in line.cells] for line in lines]
+    return {
+        "csv": _csv((*headings, "runs"), flat),
+        "json": json.dumps({"listing": name, "title": title, "lines": flat}, indent=1) + "\n",
+        "md": f"{title}.\n\n{_text(headings, text, 'pipe')}\n",
+        "tex": _latex(name, f"{title}.", headings, text),
     }
 
 
@@ -99,19 +119,19 @@ def comparison(entries):
     return _text(["network", "entry", "ours", "paper", "difference", "Welch p", "verdict"], lines, "simple")
 
 
-def _csv(flat):
+def _csv(fields, flat):
     text = io.StringIO()
-    writer = csv.DictWriter(text, FIELDS, lineterminator="\n")
+    writer = csv.DictWriter(text, fields, lineterminator="\n")
     writer.writeheader()
     writer.writerows(flat)
     return text.getvalue()
 
 
-def _latex(number, title, header, lines):
-    caption = f"{title}. {NOTE}".replace("%", r"\%")
+def _latex(name, caption, header, lines):
+    caption = caption.replace("%", r"\%")
     text = "\n".join([
         "% needs \\usepackage{booktabs}", r"\begin{table}", r"\centering", rf"\caption{{{caption}}}",
-        rf"\label{{tab:table{number}}}", _text(header, lines, "latex_booktabs"), r"\end{table}", ""])
+        rf"\label{{tab:{name}}}", _text(header, lines, "latex_booktabs"), r"\end{table}", ""])
     return text.translate(str.maketrans(_LATEX))
 
 

@@ -4,7 +4,8 @@ The margins are fixed, the same for every network, and do not depend on our own 
 
 - A value is `replicated` if it lies within a fixed margin of the paper's mean (0.5 points of accuracy,
   a factor of 2 in sharpness), or within two of the paper's own standard deviations. Failing that it is
-  `same direction` if SB and LB differ in the direction in which the paper's do, else `not replicated`.
+  `same direction` if SB and LB differ in the direction in which the paper's do, else `not replicated`. A
+  column that only LB has (the sharpness of tables 6 and 7) has no direction.
 - A contrast, the gap SB - LB or the ratio LB / SB of the means, is `replicated` if it lies between half
   and twice the paper's. Failing that it is `same direction` if its sign (a gap above 0, a ratio above 1)
   is the paper's, else `not replicated`.
@@ -20,7 +21,7 @@ import collections
 import dataclasses
 import math
 
-from replication import configuration
+from replication import catalog
 from replication.report.summary import Summary, summarize, welch
 
 REPLICATED = "replicated"
@@ -51,6 +52,7 @@ class Entry:
         p_value: Of Welch's t-test, or None.
         verdict: One of VERDICTS.
         note: Why an entry is not judged; "" otherwise.
+        runs: Names of the runs behind ours; of a contrast SB's and LB's.
     """
 
     table: int
@@ -66,6 +68,7 @@ class Entry:
     p_value: float | None
     verdict: str
     note: str = ""
+    runs: tuple = ()
 
 
 def judge(table, rows, paper):
@@ -82,10 +85,10 @@ def judge(table, rows, paper):
     """
     entries = []
     for network, expected in paper.items():
-        found = [(row.dataset, row.label, {name: summarize(values) for name, values in row.values.items()})
+        found = [(row.dataset, row.label, {name: summarize(values) for name, values in row.values.items()}, row.runs)
                  for row in rows if row.network == network]
-        for dataset, label, ours in found or [("", "", {})]:
-            entries += _row(table, (table.NUMBER, network, dataset, label), ours, expected)
+        for dataset, label, ours, runs in found or [("", "", {}, {})]:
+            entries += _row(table, (table.NUMBER, network, dataset, label), ours, expected, runs)
     return entries
 
 
@@ -141,23 +144,24 @@ def contrast(kind, small, large):
     return large / small
 
 
-def _row(table, key, ours, paper):
+def _row(table, key, ours, paper, runs):
     _, network, dataset, _ = key
-    own, label = _papers_dataset(network, dataset), configuration.dataset_label(dataset)
+    own, label = _papers_dataset(network, dataset), catalog.dataset_label(dataset)
     papers_data = dataset == own
     pairs = _pairs(table.COLUMNS)
     entries = []
     for column in table.COLUMNS:
         value, expected = ours.get(column.name), paper[column.name]
         frame = (*key, column.name, column.heading, column.kind, value, expected)
+        behind = runs.get(column.regime, ())
         if value is None:
             entries.append(Entry(*frame, None, None, MISSING))
         elif not papers_data:
-            entries.append(Entry(*frame, None, None, NOT_JUDGED, f"{label}, not {own.upper()}"))
+            entries.append(Entry(*frame, None, None, NOT_JUDGED, f"{label}, not {own.upper()}", behind))
         else:
             verdict = value_verdict(column.kind, value, expected,
                                     same_direction=_same_direction(pairs.get(column.quantity), ours, paper))
-            entries.append(Entry(*frame, value.mean - expected.mean, welch(value, expected), verdict))
+            entries.append(Entry(*frame, value.mean - expected.mean, welch(value, expected), verdict, runs=behind))
     for item in table.CONTRASTS:
         small, large = pairs[item.quantity]
         expected = contrast(item.kind, paper[small].mean, paper[large].mean)
@@ -171,12 +175,13 @@ def _row(table, key, ours, paper):
             *frame, Summary(value, None, min(ours[small].trials, ours[large].trials)), published,
             value - expected if papers_data else None, None,
             contrast_verdict(item.kind, value, expected, papers_data=papers_data),
-            "" if papers_data else f"direction only: {label}, not {own.upper()}"))
+            "" if papers_data else f"direction only: {label}, not {own.upper()}",
+            runs=(*runs.get("SB", ()), *runs.get("LB", ()))))
     return entries
 
 
 def _papers_dataset(network, default):
-    return configuration.NETWORKS[network].dataset if network in configuration.NETWORKS else default
+    return catalog.NETWORKS[network].dataset if network in catalog.NETWORKS else default
 
 
 def _pairs(columns):

@@ -24,6 +24,10 @@ class Box:
         """A uniformly distributed point of the box, float64 [p], drawn from a NumPy `Generator`."""
         return generator.uniform(-self.half_widths, self.half_widths)
 
+    def random_corner(self, generator):
+        """A corner of the box with equally probable signs, float64 [p], drawn from a NumPy `Generator`."""
+        return self.half_widths * (2 * generator.integers(2, size=len(self.half_widths), dtype=np.int8) - 1)
+
     def corner(self, direction):
         """The corner that a linear function with gradient `direction` [p] is largest at.
 

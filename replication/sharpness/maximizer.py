@@ -202,7 +202,8 @@ class _Search:
                 y, value = self._last[0], here
             return -scale * here, -scale * slope
 
-        bounds = list(zip((-self._box.half_widths).tolist(), self._box.half_widths.tolist()))
+        # An array, not a list of pairs, which would stay in memory as two objects a variable.
+        bounds = np.stack([-self._box.half_widths, self._box.half_widths], axis=1)
         try:
             # Unlike `minimize`, this front end hands the bounds to the solver without converting
             # them to another form and back, which takes seconds for a million variables.

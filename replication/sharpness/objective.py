@@ -1,11 +1,14 @@
 """f, the mean cross-entropy of a model over a whole data set, and its gradient, as functions of x."""
 
+import contextlib
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from models.weights import flatten_weights
-from replication.data import check_examples, partition
+from replication import memory
+from replication.data import check_examples, on_device, partition
 from replication.errors import UserError
 from replication.sharpness.normalization import normalization_statistics
 
@@ -28,7 +31,7 @@ class Objective:
         seed: Of the partition, default 0.
 
     Attributes:
-        x: The model's weights when the objective was made, float64 [n].
+        x: The model's weights when the objective was made, or `reread` last, float64 [n].
         size: M.
         passes: How many passes over the data have been made.
 
@@ -51,12 +54,18 @@ class Objective:
         order, bounds = partition(self.size, batch_size, seed)
         self._order = tf.constant(order)
         self._bounds = tf.constant(bounds)
-        self._inputs = tf.convert_to_tensor(inputs)
-        self._labels = tf.convert_to_tensor(labels)
+        self._largest_batch = int(bounds[1])
+        self._fits = False
+        self._inputs = on_device(inputs)
+        self._labels = on_device(labels)
         self.x = flatten_weights(model)
         vector = [tf.TensorSpec([len(self.x)], tf.float64)]
         self._value_and_gradient = tf.function(self._sum_loss_and_gradient, input_signature=vector)
         self._value_and_accuracy = tf.function(self._sum_loss_and_hits, input_signature=vector)
+
+    def reread(self):
+        """Takes `x` from the model anew, which has been given other weights."""
+        self.x = flatten_weights(self._model)
 
     @property
     def dtype(self):
@@ -64,9 +73,16 @@ class Objective:
         return min((np.dtype(v.dtype) for v in self._variables), key=lambda d: d.itemsize)
 
     def value_and_gradient(self, x):
-        """f(x) as a float and its gradient, float64 [n]."""
+        """f(x) as a float and its gradient, float64 [n].
+
+        Raises:
+            UserError: the activations of a batch do not fit into memory.
+        """
         self.passes += 1
-        loss, gradient = self._value_and_gradient(x)
+        # Once a pass has fitted the next will; memory that TensorFlow keeps would look taken.
+        with contextlib.nullcontext() if self._fits else memory.fitting(self._model, self._largest_batch):
+            loss, gradient = self._value_and_gradient(x)
+        self._fits = True
         return float(loss), gradient.numpy()
 
     def value(self, x):
@@ -166,6 +182,10 @@ def check_model(model):
         raise UserError(f"model: expected a keras.Model of Keras 3, received {type(model).__name__}")
     if not model.built:
         raise UserError(f"model {model.name!r}: not built; call it once on a batch of inputs")
+    half = [layer for layer in model._flatten_layers() if layer.compute_dtype in ("float16", "bfloat16")]
+    if half:
+        raise UserError(f"model {model.name!r}: layer {half[0].name!r} computes in {half[0].compute_dtype}; sharpness "
+                        "needs float32 at least, rounding would drown the rise that it seeks")
     if not model.trainable_variables:
         raise UserError(f"model {model.name!r}: has no trainable weights; there is nothing to perturb")
 

@@ -1,11 +1,12 @@
-"""Measures the minimizers of finished runs and leaves the results in their records."""
+"""Measures the minimizers and the kept iterates of finished runs and leaves the results in their records."""
 
 import itertools
 
 from absl import logging
 
-from replication import files
-from replication.minimizers import load_minimizer
+from replication import data, files, schedules
+from replication.errors import UserError
+from replication.minimizers import build_network, load_weights
 from replication.sharpness.metric import measure
 from replication.sharpness.objective import Objective
 
@@ -23,25 +24,73 @@ def measure_run(record, choices, dataset, *, wait=False):
 
     Raises:
         BusyError: another process works on this run and `wait` is false.
-        UserError: a file of the record is damaged, `dataset` is not the run's, or a measurement fails its checks.
+        UserError: a file of the record is damaged, `dataset` is not the run's, the run was trained in
+            mixed precision, or a measurement fails its checks.
     """
     with record.lock(wait=wait):
-        open_choices = [choice for choice in choices if not record.measurement(choice).exists()]
-        if not open_choices:
-            return
-        record.check_data(dataset.to_json())
-        model = load_minimizer(record)
+        _measure(record, [record.minimizer], choices, dataset)
 
-        def evaluation(choice):
-            return choice.statistics, choice.batch_size
 
-        for (statistics, batch_size), group in itertools.groupby(sorted(open_choices, key=evaluation), evaluation):
-            objective = Objective(model, dataset.train_inputs, dataset.train_labels,
-                                  statistics=statistics, batch_size=batch_size)
-            for choice in group:
-                result = measure(objective, choice)
-                logging.info("%s: sharpness %.4g (epsilon %g, %s)", record.name, result.sharpness, choice.epsilon,
-                             f"subspace of {choice.subspace_dim}" if choice.subspace_dim else "full space")
-                files.write_json(record.measurement(choice), {
-                    **result.to_json(), "weights_checksum": record.result["checksums"][record.final_weights.name],
-                })
+def measure_iterates(record, schedule, choices, dataset, *, wait=False):
+    """Measures the sharpness of a run's kept iterates, once for each iterate and choice, as `measure_run` does.
+
+    Args:
+        record, choices, dataset, wait: As in `measure_run`.
+        schedule: Which of its iterates, as in `replication.schedules`.
+
+    Raises:
+        BusyError, UserError: As in `measure_run`; or an iterate was not kept.
+    """
+    schedules.require_schedule("schedule", schedule)
+    with record.lock(wait=wait):
+        epochs = schedules.epochs([schedule], record.epochs)
+        _measure(record, [record.kept_iterate(epoch) for epoch in epochs], choices, dataset)
+
+
+def check_measurable(record, dataset):
+    """Raises a UserError unless a run was trained on this `data.Data`, and in float32."""
+    precision = record.configuration.precision
+    if precision != "float32":
+        raise UserError(f"{record.folder}: trained with precision={precision}; sharpness is measured of runs "
+                        "in float32 only")
+    record.check_data(dataset.to_json())
+
+
+def _measure(record, points, choices, dataset):
+    """Measures weights of one run: `points` are `records.WeightsRecord`s."""
+    pending = {choice: missing for choice in choices
+               if (missing := [point for point in points if not point.measurement(choice).exists()])}
+    if not pending:
+        return
+    check_measurable(record, dataset)
+    network = build_network(record.configuration)
+
+    def evaluation(choice):
+        return choice.statistics, choice.batch_size, choice.examples or len(dataset.train_labels)
+
+    for (statistics, batch_size, examples), group in itertools.groupby(sorted(pending, key=evaluation), evaluation):
+        group = list(group)
+        objective = Objective(network, *training_examples(dataset, examples), statistics=statistics,
+                              batch_size=batch_size)
+        for point in points:
+            if open_choices := [choice for choice in group if point in pending[choice]]:
+                load_weights(network, point)
+                objective.reread()
+                for choice in open_choices:
+                    _measure_point(record, point, objective, choice)
+
+
+def _measure_point(record, point, objective, choice):
+    result = measure(objective, choice)
+    logging.info("%s, epoch %d: sharpness %.4g (epsilon %g, %s)", record.name, point.epoch, result.sharpness,
+                 choice.epsilon, f"subspace of {choice.subspace_dim}" if choice.subspace_dim else "full space")
+    files.write_json(point.measurement(choice), {**result.to_json(), "weights_checksum": point.checksum})
+
+
+def training_examples(dataset, examples=None):
+    """Inputs and labels of the training set, or of a fixed choice of so many `examples` of it."""
+    inputs, labels = dataset.train_inputs, dataset.train_labels
+    if examples in (None, len(labels)):
+        return inputs, labels
+    rows = data.choose(len(labels), examples)
+    return inputs[rows], labels[rows]

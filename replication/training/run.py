@@ -10,33 +10,37 @@ import tensorflow as tf
 from absl import logging
 
 from models.weights import flatten_weights
-from replication import configuration, data, files, versions
+from replication import configuration, data, memory, schedules, validation, versions
 from replication.errors import TrainingFailedError
-from replication.minimizers import build_network
-from replication.training import state
+from replication.minimizers import build_network, load_weights, save_weights
+from replication.remedies import DynamicSampling
+from replication.training import dynamic_sampling, iterates, state
 from replication.training.batches import evaluation_batches, training_batches
 from replication.training.determinism import make_deterministic
+from replication.training.model import Examples
+from replication.training.remedied import compiled
 from replication.training.stopping import StopWhenLossCeases
 
-_OPTIMIZERS = {
-    "adam": keras.optimizers.Adam,
-    "sgd": keras.optimizers.SGD,
-    "adagrad": keras.optimizers.Adagrad,
-}
 
+def train(run, workdir, *, data_dir=None, dataset=None, network=None, wait=False, verbose=1, tensorboard=False,
+          keep=()):
+    """Trains one network from its starting point to a minimizer x*, and leaves a record.
 
-def train(run, workdir, *, data_dir=None, wait=False, verbose=1, tensorboard=False):
-    """Trains one network from its starting point x_0 to a minimizer x*, and leaves a record.
-
-    A finished run is not repeated; an interrupted one goes on from its last epoch.
+    The starting point is x_0, or an iterate of another run; either way the optimizer starts afresh. A finished
+    run is not repeated; an interrupted one goes on from its last epoch. Iterates that a finished run has not kept
+    are made by training it once more, up to the last one missing; nothing else of its record is touched.
 
     Args:
         run: A `configuration.Run`.
         workdir: A `records.Workdir`.
         data_dir: TFDS's folder; None for its default.
+        dataset: A `data.Data` to train on in place of the run's whole data set, such as a part of it; None for that.
+        network: The run's network at x_0, as `minimizers.build_network` makes it; None builds it.
         wait: Whether to wait for another process that works on the same run, or to raise.
         verbose: Keras's progress display: 0 none, 1 a bar, 2 a line an epoch.
         tensorboard: Whether to write TensorBoard's event files to the run's folder `logs`.
+        keep: Iterable of schedules, each a whole number: k >= 1 keeps the iterate of every k-th epoch, 0 those
+            of the powers of two and of the last epoch.
 
     Returns:
         The finished `records.RunRecord`.
@@ -45,48 +49,91 @@ def train(run, workdir, *, data_dir=None, wait=False, verbose=1, tensorboard=Fal
         MissingDataError: the data set is not prepared.
         BusyError: another process works on this run and `wait` is false.
         TrainingFailedError: the loss became NaN or infinite; failure.json tells the epoch.
-        UserError: the record on disk is damaged or was started on other data.
+        UserError: the record on disk is damaged or was started on other data, or the iterate to start at was
+            not kept; the message names the command that keeps it.
     """
-    record = workdir.run(run)
+    record, keep = workdir.run(run), tuple(keep)
+    for schedule in keep:
+        schedules.require_schedule("keep", schedule)
     with record.lock(wait=wait):
         if record.is_finished:
             record.check_configuration()
             record.check()
+            # Where the process was killed between the two.
+            record.drop_backup()
             logging.info("%s: finished already", record.folder)
-            return record
-        if run.deterministic:
-            make_deterministic()
-        dataset = data.load(run.dataset, data_dir)
-        dataset.check_run(run)
-        record.start({"configuration": run.to_json(), "data": dataset.to_json(),
-                      "versions": versions.versions(), "machine": {**versions.machine(), **_threads()}})
-        _Training(run, record, dataset).finish(verbose=verbose, tensorboard=tensorboard)
+        else:
+            dataset = _prepare_data(run, data_dir, dataset)
+            start = _starting_point(run, workdir, dataset)
+            record.start({"configuration": run.to_json(), "data": dataset.to_json(),
+                          "versions": versions.versions(), "machine": {**versions.machine(), **_threads()}})
+            _Training(run, record, dataset, start, network).finish(verbose=verbose, tensorboard=tensorboard, keep=keep)
+        iterates.keep_minimizer(record, keep)
+        if missing := iterates.missing_epochs(record, keep):
+            dataset = _prepare_data(run, data_dir, dataset)
+            record.check_data(dataset.to_json())
+            _Training(run, record, dataset, record.iterate(0)).replay(missing, verbose=verbose)
     return record
 
 
-class _Training:
-    """A run in progress: its model, its data on the device and its history."""
+def _prepare_data(run, data_dir, dataset):
+    if run.deterministic:
+        make_deterministic()
+    if dataset is None:
+        dataset = data.load(run.dataset, data_dir)
+    dataset.check_run(run)
+    return dataset
 
-    def __init__(self, run, record, dataset):
+
+def _starting_point(run, workdir, dataset):
+    """The iterate of another run that a run starts at, a `records.WeightsRecord`; None for x_0."""
+    if run.start is None:
+        return None
+    other = workdir.run_named(run.start.run)
+    start = other.kept_iterate(run.start.epoch)
+    validation.require(other.configuration.architecture == run.architecture, "start.run", run.start.run,
+                       f"a run of the architecture {run.architecture}")
+    other.check_data(dataset.to_json())
+    return start
+
+
+class _Training:
+    """A run in progress: its model, its data on the device and its history.
+
+    Args:
+        run: A `configuration.Run`.
+        record: Its `records.RunRecord`.
+        dataset: Its `data.Data`.
+        start: Where it starts, a `records.WeightsRecord`; None for the x_0 of its trial.
+        network: As in `train`.
+    """
+
+    def __init__(self, run, record, dataset, start=None, network=None):
         self._run = run
         self._record = record
-        self._train = [tf.convert_to_tensor(a) for a in (dataset.train_inputs, dataset.train_labels)]
-        self._test = [tf.convert_to_tensor(a) for a in (dataset.test_inputs, dataset.test_labels)]
-        self._network = build_network(run)
-        self._model = self._compiled(self._network)
+        self._examples = Examples(dataset)
+        self._network = build_network(run) if network is None else network
+        if start is not None:
+            load_weights(self._network, start)
+        # A second model of the same layers: a compiled one would save its optimizer with its weights.
+        self._model = compiled(self._network, run, self._examples)
+        self._model.optimizer.build(self._model.trainable_variables)
         self._initial = flatten_weights(self._network)
 
-    def finish(self, *, verbose, tensorboard):
-        """Trains to the end and writes the minimizer and the result."""
+    def finish(self, *, verbose, tensorboard, keep):
+        """Trains to the end and writes the minimizer and the result, and on the way the iterates to keep."""
         record, run = self._record, self._run
-        if not record.initial_weights.exists():
-            save_weights(self._network, record.initial_weights)
-        self._model.optimizer.build(self._model.trainable_variables)
+        # Of a run that goes on as well: nothing but result.json tells whether the file is still as it was.
+        save_weights(self._network, record.initial_weights)
         history = state.restore(record.state, self._model)
         stopping = StopWhenLossCeases([row["loss"] for row in history], patience=run.patience,
                                       min_improvement=run.min_improvement)
         if len(history) < self._last_epoch and not (run.epochs is None and stopping.ceased):
-            self._fit(history, stopping, verbose=verbose, tensorboard=tensorboard)
+            callbacks = [stopping] if run.epochs is None else []
+            callbacks += [iterates.KeepIterates(record, self._network, keep), state.SaveState(record.state, history)]
+            if tensorboard:
+                callbacks.append(keras.callbacks.TensorBoard(log_dir=str(record.logs)))
+            self._fit(history, callbacks, epochs=self._last_epoch, verbose=verbose)
         record.write_history(history)
         save_weights(self._network, record.final_weights)
         record.finish({
@@ -95,6 +142,7 @@ class _Training:
             **{mode: self._evaluate(mode) for mode in configuration.STATISTICS},
             "distance_from_start": float(np.linalg.norm(flatten_weights(self._network) - self._initial)),
             "parameters": len(self._initial),
+            "gradients": self._gradients(history),
             "seconds": sum(row["seconds"] for row in history),
         })
 
@@ -102,24 +150,46 @@ class _Training:
     def _last_epoch(self):
         return self._run.max_epochs if self._run.epochs is None else self._run.epochs
 
-    def _fit(self, history, stopping, *, verbose, tensorboard):
+    def replay(self, missing, *, verbose):
+        """Trains a finished run once more and writes the iterates of the epochs in `missing`, nothing else."""
+        callbacks = [iterates.ReplayIterates(self._record, self._network, missing)]
+        self._fit([], callbacks, epochs=missing[-1], verbose=verbose)
+
+    def _fit(self, history, callbacks, *, epochs, verbose):
         run = self._run
         watch = _Watch(history)
-        callbacks = [watch] + ([stopping] if run.epochs is None else [])
-        callbacks.append(state.SaveState(self._record.state, history))
-        if tensorboard:
-            callbacks.append(keras.callbacks.TensorBoard(log_dir=str(self._record.logs)))
-        batches = training_batches(*self._train, batch_size=run.batch_size, seed=run.trial,
-                                   first_epoch=len(history))
-        self._model.fit(
-            batches, steps_per_epoch=math.ceil(len(self._train[1]) / run.batch_size),
-            initial_epoch=len(history), epochs=self._last_epoch, callbacks=callbacks, verbose=verbose, shuffle=False,
-            validation_data=self._evaluation(self._test),
-        )
+        size = self._examples.size("train")
+        with memory.fitting(self._network, run.batch_size):
+            for batch_size, last in self._stages(history, watch, epochs):
+                batches = training_batches(size, batch_size=batch_size, seed=run.trial, first_epoch=len(history))
+                self._model.fit(
+                    batches, steps_per_epoch=math.ceil(size / batch_size), initial_epoch=len(history), epochs=last,
+                    callbacks=[watch, *callbacks], verbose=verbose, shuffle=False,
+                    validation_data=self._evaluation("test"),
+                )
         if watch.failure:
-            self._record.fail(watch.failure)
-            self._record.drop_backup()
+            # A replay that fails where the run did not leaves the run as it is.
+            if not self._record.is_finished:
+                self._record.fail(watch.failure)
+                self._record.drop_backup()
             raise TrainingFailedError(f"{self._record.folder}: {watch.failure}; a smaller --learning_rate may help")
+
+    def _stages(self, history, watch, epochs):
+        """The parts of the run, up to so many epochs, with one batch size each: the size, and the last epoch."""
+        if not isinstance(self._run.remedy, DynamicSampling):
+            yield self._run.batch_size, epochs
+            return
+        while len(history) < epochs and not self._model.stop_training:
+            watch.batch_size = dynamic_sampling.batch_size(self._run, history, self._model, self._examples)
+            yield watch.batch_size, len(history) + 1
+
+    def _gradients(self, history):
+        """Gradients of single examples that training has taken, those of dynamic sampling's tests among them."""
+        run, size = self._run, self._examples.size("train")
+        total = len(history) * size * (1 if run.remedy is None else run.remedy.gradients)
+        if isinstance(run.remedy, DynamicSampling):
+            total += dynamic_sampling.gradients_of_tests(run, history, size)
+        return total
 
     def _reason(self, epochs, stopping):
         run = self._run
@@ -135,33 +205,30 @@ class _Training:
         if statistics != self._run.statistics:
             network = build_network(dataclasses.replace(self._run, statistics=statistics))
             network.set_weights(self._network.get_weights())
-            model = self._compiled(network)
+            model = compiled(network, self._run, self._examples)
         figures = {}
-        for split, examples in (("train", self._train), ("test", self._test)):
-            loss, accuracy = model.evaluate(self._evaluation(examples), verbose=0)
+        for split in ("train", "test"):
+            loss, accuracy = model.evaluate(self._evaluation(split), verbose=0)
             figures |= {f"{split}_loss": loss, f"{split}_accuracy": accuracy}
         return figures
 
-    def _evaluation(self, examples):
-        size = len(examples[1])
-        return evaluation_batches(*examples, *data.partition(size, self._run.evaluation_batch_size))
-
-    def _compiled(self, network):
-        # A second model of the same layers: a compiled one would save its optimizer with its weights.
-        model = keras.Model(network.inputs, network.outputs)
-        optimizer = _OPTIMIZERS[self._run.optimizer](learning_rate=self._run.learning_rate)
-        model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"],
-                      jit_compile=self._run.jit_compile)
-        return model
+    def _evaluation(self, split):
+        return evaluation_batches(
+            split, *data.partition(self._examples.size(split), self._run.evaluation_batch_size))
 
 
 class _Watch(keras.callbacks.TerminateOnNaN):
-    """Keeps the history, and stops a run whose loss is no longer finite with the reason in `failure`."""
+    """Keeps the history, and stops a run whose loss is no longer finite with the reason in `failure`.
+
+    Attributes:
+        batch_size: Of the present epoch where batches grow, for the history; None where they do not.
+    """
 
     def __init__(self, history):
         super().__init__()
         self._history = history
         self.failure = None
+        self.batch_size = None
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
@@ -174,13 +241,10 @@ class _Watch(keras.callbacks.TerminateOnNaN):
 
     def on_epoch_end(self, epoch, logs=None):
         row = {name: float(logs[name]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
-        self._history.append({"epoch": epoch + 1, **row, "seconds": time.perf_counter() - self._began})
-
-
-def save_weights(model, path):
-    """Writes a model's weights in Keras's format, atomically."""
-    with files.replacing(path) as temporary:
-        model.save_weights(temporary)
+        row |= {"seconds": time.perf_counter() - self._began}
+        if self.batch_size is not None:
+            row |= {"batch_size": self.batch_size}
+        self._history.append({"epoch": epoch + 1, **row})
 
 
 def _threads():

@@ -1,0 +1,33 @@
+"""How many processes the memory holds."""
+
+import dataclasses
+import functools
+
+from replication import memory
+from replication.minimizers import build_network
+
+# Of a process beside its data and activations: TensorFlow itself.
+_BYTES_OF_A_PROCESS = 1_000_000_000
+
+
+def fitting_processes(jobs, tasks, datasets):
+    """How many of `jobs` processes the memory holds, at least 1, where any may get the largest of the tasks.
+
+    Args:
+        jobs: Number of processes asked for.
+        tasks: Of `execution.tasks`.
+        datasets: Their `data.Data`, by name.
+    """
+    largest = max((_bytes(task, datasets[task.run.dataset]) for task in tasks), default=1)
+    return max(1, min(jobs, int(memory.available() // largest)))
+
+
+def _bytes(task, dataset):
+    batch = min(task.largest_batch(), len(dataset.train_labels))
+    activations = batch * _activation_bytes(dataclasses.replace(task.run, trial=0, remedy=None, start=None))
+    return _BYTES_OF_A_PROCESS + sum(array.nbytes for array in dataset.arrays) + activations
+
+
+@functools.cache
+def _activation_bytes(run):
+    return memory.activation_bytes(build_network(run))

@@ -1,0 +1,137 @@
+"""Carries out tasks on a Ray cluster. The only module that imports Ray.
+
+The workdir and the data sets lie on a file system that all nodes see under the same path: results are not sent back.
+"""
+
+import contextlib
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+
+from replication.errors import UserError
+from replication.execution.attempt import attempt, use_threads
+from replication.execution.local import load_all
+from replication.execution.scheduling import Schedule
+
+# How often Ray tries a task again whose process or node is lost.
+RETRIES = 2
+_SECONDS_TO_ANSWER = 10
+_PACKAGES = tuple(str(pathlib.Path(__file__).parents[2] / name) for name in ("models", "replication"))
+
+
+def execute(tasks, workdir, executor, *, data_dir=None, begin=None):
+    """Makes what is not on disk yet, as many tasks at a time as the cluster has room for.
+
+    A task that fails does not stop the others, except for want of its data. One whose process or node is lost is
+    tried again, twice at most; it goes on from what is on disk.
+
+    Args:
+        tasks, workdir, data_dir, begin: As in `local.execute`.
+        executor: An `executors.Ray`.
+
+    Returns:
+        One line for each task that failed, in order.
+
+    Raises:
+        MissingDataError: a data set is not prepared; nothing has been started then.
+        UserError: Ray is not installed, or there is no cluster at the address.
+    """
+    load_all(tasks, data_dir)
+    with _connected(executor) as ray:
+        remote = ray.remote(
+            num_cpus=executor.cpus, num_gpus=executor.gpus, max_retries=RETRIES,
+            memory=None if executor.memory is None else int(executor.memory * 1e9))(_attempt)
+        return _share_out(ray, remote, tasks, workdir.path.absolute(), data_dir, executor.cpus, begin)
+
+
+def _share_out(ray, remote, tasks, workdir, data_dir, cpus, begin):
+    schedule, running = Schedule(tasks), {}
+    try:
+        while True:
+            while (number := schedule.begin()) is not None:
+                if begin is not None:
+                    begin(number)
+                running[remote.remote(tasks[number], workdir, data_dir, schedule.waits(number), cpus)] = number
+            if not running:
+                return schedule.failures()
+            (reference,), _ = ray.wait(list(running))
+            number = running.pop(reference)
+            schedule.settle(number, _outcome(ray, reference, tasks[number], workdir))
+    finally:
+        for reference in running:
+            ray.cancel(reference)
+
+
+def _outcome(ray, reference, task, workdir):
+    from replication import records
+
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayTaskError:
+        # An error of ours, with its traceback.
+        raise
+    except ray.exceptions.RayError as error:
+        # What is on disk counts: the last word of a lost process may have got lost alone.
+        if task.is_done(records.Workdir(workdir)):
+            return None
+        reason = str(error).strip().splitlines()[0]
+        return UserError(f"{task.title}: its process or node was lost {1 + RETRIES} times ({reason})")
+
+
+def _attempt(task, workdir, data_dir, wait, threads):
+    """What a process of the cluster does."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    use_threads(threads)
+    return attempt(task, workdir, data_dir=data_dir, wait=wait)
+
+
+def check(executor):
+    """Raises a UserError, within seconds, unless Ray is installed and a cluster answers at the executor's address."""
+    try:
+        import ray  # noqa: F401
+    except ImportError:
+        raise UserError("--executor=ray: Ray is not installed; run `python -m pip install -r "
+                        "requirements-ray.txt`") from None
+    if executor.address != "auto":
+        _check_answer(executor.address)
+
+
+def _check_answer(address):
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=_SECONDS_TO_ANSWER).close()
+        # Ray itself waits for minutes, and then ends the process, where what answers is no cluster.
+        subprocess.run([sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address], check=True,
+                       capture_output=True, timeout=_SECONDS_TO_ANSWER)
+    except subprocess.SubprocessError:
+        raise _no_cluster(address, "what answers is no Ray") from None
+    except (OSError, OverflowError) as error:
+        raise _no_cluster(address, getattr(error, "strerror", None) or error) from None
+
+
+@contextlib.contextmanager
+def _connected(executor):
+    check(executor)
+    import ray
+
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        ray.init(address=executor.address, log_to_driver=False, logging_level="error",
+                 runtime_env={"py_modules": list(_PACKAGES), "excludes": ["__pycache__"]})
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise _no_cluster(executor.address, str(error).strip().splitlines()[0]) from None
+    # Ray has taken the signal's handler for its own.
+    signal.signal(signal.SIGTERM, handler)
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _no_cluster(address, reason):
+    return UserError(f"--ray_address={address}: no Ray cluster answers ({reason}); start one with `ray start --head` "
+                     "and give the address that it prints")

@@ -1,0 +1,42 @@
+"""The performance model of appendix C: how many iterations LB may take and still be faster than SB."""
+
+from replication.experiments import Needs, Panel, Plot, Series
+from replication.experiments._plots import titled
+from replication.performance import iterations, largest_iteration_ratio
+
+PLACE = "Appendix C"
+TITLE = "When large batches are faster"
+CAPTION = (
+    "With parallel efficiency f_s(P) of SB on P processors, and LB’s taken as 1, LB is faster below the "
+    "curve: I_l / I_s < B_s / (f_s(P) B_l). The paper’s example: with f_s(P) = 0.2 and a tenth of the batch, LB may "
+    "take at most half as many iterations. The dashed line is the ratio of our own runs: LB pays off at the "
+    "efficiencies to the left of where it meets the curve."
+)
+_EFFICIENCIES = tuple(number / 100 for number in range(2, 101))
+
+
+def needs(setup):
+    """SB and LB of trial 0 of each network."""
+    return Needs(runs=tuple(setup.run(network, regime, 0) for network in setup.networks for regime in ("SB", "LB")))
+
+
+def axes(store):
+    """A `Plot` for each comparison of the store, of its lowest trial."""
+    found = []
+    for comparison in store.comparisons():
+        sides = comparison.lowest_trial(lambda minimizer: minimizer.training_size and minimizer.result["epochs"])
+        if len(sides) == 2:
+            found.append((sides["SB"].run, comparison.label, sides))
+    return [Plot(name, title, (_panel(**sides),)) for name, title, sides in titled("performance", found)]
+
+
+def _panel(SB, LB):
+    batches = SB.run.batch_size, LB.run.batch_size
+    small, large = (iterations(side.result["epochs"], side.training_size, side.run.batch_size) for side in (SB, LB))
+    ours = large / small
+    bounds = tuple(largest_iteration_ratio(efficiency, *batches) for efficiency in _EFFICIENCIES)
+    series = [Series("largest ratio at which LB is faster", _EFFICIENCIES, bounds, "ink"),
+              Series(f"our runs: {large:,} / {small:,} = {ours:.3g}",
+                     (_EFFICIENCIES[0], 1.0), (ours, ours), "LB", dashed=True)]
+    return Panel(x_label="parallel efficiency of SB, f_s(P)", left_label="iterations, I_l / I_s",
+                 series=tuple(series), log_left=True)

@@ -1,0 +1,7 @@
+"""Searches for hyperparameters with keras-tuner, over runs as `training` trains them."""
+
+from replication.tuning.search import tune
+from replication.tuning.space import SearchSpace
+from replication.tuning.split import hold_out
+
+__all__ = ["SearchSpace", "hold_out", "tune"]
