@@ -4,9 +4,10 @@ import dataclasses
 
 import pytest
 
-from replication import configuration, landscape
-from replication.configuration import PRESETS, Run
+from replication import catalog, landscape
+from replication.configuration import Run
 from replication.errors import UserError
+from replication.presets import PRESETS
 
 
 def run(network, regime="SB", **choices):
@@ -51,7 +52,7 @@ def test_a_wrong_architecture_is_named(network, choices, message):
 
 
 def test_convolutions_need_images(monkeypatch):
-    monkeypatch.setitem(configuration.DATASETS, "frames", configuration.Dataset(100, 50, (360,), 10))
+    monkeypatch.setitem(catalog.DATASETS, "frames", catalog.Dataset(100, 50, (360,), 10))
     with pytest.raises(UserError, match=r"input_shape=\(360,\): expected height, width .*, which C1 convolves"):
         dataclasses.replace(run("C1"), dataset="frames")
 
@@ -62,7 +63,7 @@ def test_presets_pass_the_architecture_on():
         assert described.architecture == "text"
 
 
-@pytest.mark.parametrize("network, dataset", [("F1", "digits"), ("C1", "digits32"), ("C4", "digits32")])
+@pytest.mark.parametrize("network, dataset", [("F1", "digits"), ("C1", "digits"), ("C4", "digits32")])
 def test_quick_gives_each_network_digits_of_its_size(network, dataset):
     assert PRESETS["quick"].run(network, "SB", 0, jit_compile=False).dataset == dataset
 

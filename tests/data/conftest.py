@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from replication import configuration
+from replication import catalog
 from replication.data import images
 
 TRAINING_SIZE, TEST_SIZE = 40, 20
@@ -14,7 +14,7 @@ TRAINING_SIZE, TEST_SIZE = 40, 20
 
 def pixels(dataset, i):
     """Image i: every pixel of channel c is i + c."""
-    shape = configuration.DATASETS[dataset].input_shape
+    shape = catalog.DATASETS[dataset].input_shape
     return np.broadcast_to(np.arange(i, i + shape[-1]), shape).astype(np.uint8)
 
 
@@ -26,8 +26,8 @@ def _build(dataset, folder):
     def info(self):
         return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict({
             "coarse_label": tfds.features.ClassLabel(num_classes=2),
-            "image": tfds.features.Image(shape=configuration.DATASETS[dataset].input_shape),
-            "label": tfds.features.ClassLabel(num_classes=configuration.DATASETS[dataset].classes),
+            "image": tfds.features.Image(shape=catalog.DATASETS[dataset].input_shape),
+            "label": tfds.features.ClassLabel(num_classes=catalog.DATASETS[dataset].classes),
         }))
 
     def split_generators(self, dl_manager):
@@ -55,9 +55,9 @@ def tiny_tfds(tmp_path_factory):
 
 @pytest.fixture
 def data_dir(tiny_tfds, tmp_path, monkeypatch):
-    """A private copy of the tiny data sets, with `configuration.DATASETS` to match."""
+    """A private copy of the tiny data sets, with `catalog.DATASETS` to match."""
     for dataset in images.TFDS_NAMES:
         shutil.copytree(tiny_tfds / dataset, tmp_path / dataset)
-        monkeypatch.setitem(configuration.DATASETS, dataset, dataclasses.replace(
-            configuration.DATASETS[dataset], training_size=TRAINING_SIZE, test_size=TEST_SIZE))
+        monkeypatch.setitem(catalog.DATASETS, dataset, dataclasses.replace(
+            catalog.DATASETS[dataset], training_size=TRAINING_SIZE, test_size=TEST_SIZE))
     return tmp_path

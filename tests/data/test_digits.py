@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from replication import configuration, data
+from replication import catalog, data
 from replication.errors import UserError
 
 FINGERPRINT = "958cace333265b35ad30bb2d6736143c38189c4dcdbcdd9536e4b4a81489381b"
@@ -58,7 +58,7 @@ def test_unknown_data_set_is_named():
 
 
 def test_other_sizes_are_refused(digits, monkeypatch):
-    smaller = dataclasses.replace(configuration.DATASETS["digits"], training_size=1436)
-    monkeypatch.setitem(configuration.DATASETS, "digits", smaller)
+    smaller = dataclasses.replace(catalog.DATASETS["digits"], training_size=1436)
+    monkeypatch.setitem(catalog.DATASETS, "digits", smaller)
     with pytest.raises(UserError, match=r"^digits, training set: inputs .* expected \(1436, 8, 8, 1\)"):
         data.Data.from_arrays("digits", digits.arrays)

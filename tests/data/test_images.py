@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from replication import configuration, data, files
+from replication import catalog, data, files
 from replication.data import cache, images
 from replication.errors import MissingDataError, UserError
 
@@ -58,8 +58,8 @@ def test_second_load_imports_neither_tensorflow_nor_tfds(data_dir):
     data.load("mnist", data_dir)
     script = """
 import sys
-from replication import configuration, data
-configuration.DATASETS["mnist"] = configuration.Dataset(40, 20, (28, 28, 1), 10)
+from replication import catalog, data
+catalog.DATASETS["mnist"] = catalog.Dataset(40, 20, (28, 28, 1), 10)
 print(data.load("mnist", sys.argv[1]).fingerprint)
 assert not {"tensorflow", "tensorflow_datasets", "keras"} & set(sys.modules)
 """
@@ -196,7 +196,7 @@ def load_real(dataset):
 def test_cifar_itself(dataset, training_set, mean):
     loaded = load_real(dataset)
     assert files.array_checksum(loaded.train_inputs, loaded.train_labels) == training_set
-    classes = configuration.DATASETS[dataset].classes
+    classes = catalog.DATASETS[dataset].classes
     assert np.bincount(loaded.train_labels).tolist() == classes * [50_000 // classes]
     assert np.bincount(loaded.test_labels).tolist() == classes * [10_000 // classes]
     assert loaded.train_inputs.min() == 0 and loaded.train_inputs.max() == 1

@@ -15,7 +15,7 @@ import types
 import numpy as np
 import pytest
 
-from replication import configuration, data
+from replication import catalog, data
 from replication.data import network, preparation
 from replication.errors import UserError
 
@@ -133,8 +133,8 @@ def manual_cifar(request, tmp_path, monkeypatch):
 
     dataset = request.param
     monkeypatch.setattr(network, "why_unreachable", lambda url: pytest.fail("asked for a network"))
-    monkeypatch.setitem(configuration.DATASETS, dataset, dataclasses.replace(
-        configuration.DATASETS[dataset], training_size=40, test_size=20))
+    monkeypatch.setitem(catalog.DATASETS, dataset, dataclasses.replace(
+        catalog.DATASETS[dataset], training_size=40, test_size=20))
     path = tmp_path / "downloads/manual" / CIFAR[dataset][0]
     path.parent.mkdir(parents=True)
     cifar_archive(path, dataset)

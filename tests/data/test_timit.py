@@ -14,7 +14,7 @@ import kaldiio
 import numpy as np
 import pytest
 
-from replication import configuration, data, records
+from replication import catalog, configuration, data, records
 from replication.data import cache, timit
 from replication.errors import MissingDataError, UserError
 
@@ -110,10 +110,10 @@ def test_arrays_are_mapped_not_read(prepared):
 def test_description_is_known_without_the_arrays(prepared):
     description = data.describe("timit", prepared / "data")
     loaded = data.load("timit", prepared / "data")
-    assert description == loaded.description == configuration.Dataset(
+    assert description == loaded.description == catalog.Dataset(
         len(loaded.train_labels), len(loaded.test_labels), (360,), kaldi_fixture.CLASSES)
     assert loaded.to_json()["classes"] == kaldi_fixture.CLASSES
-    assert data.describe("digits") is configuration.DATASETS["digits"]
+    assert data.describe("digits") is catalog.DATASETS["digits"]
 
 
 def test_other_numbers_of_classes_are_a_warning(prepared, tmp_path, caplog):

@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from replication import configuration, data
+from replication import catalog, data
 from replication.data import timit_shaped
 from replication.errors import UserError
 
@@ -32,8 +32,8 @@ def test_sizes_and_shapes(data_dir):
 
 def test_records_say_that_it_is_synthetic(data_dir):
     assert data.load("timit_shaped", data_dir).to_json()["synthetic"] is True
-    assert configuration.dataset_label("timit_shaped") == "timit_shaped (synthetic)"
-    assert configuration.dataset_label("timit") == "timit"
+    assert catalog.dataset_label("timit_shaped") == "timit_shaped (synthetic)"
+    assert catalog.dataset_label("timit") == "timit"
     assert data.prepare("timit_shaped", data_dir).startswith("timit_shaped (synthetic): already prepared")
 
 

@@ -1,13 +1,17 @@
 """The path between two minimizers."""
 
 import dataclasses
+import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from models.weights import assign_weights
-from replication import configuration, data, files, landscape, records, training
-from replication.landscape.paths import linear
+from replication import configuration, data, files, landscape, records, remedies, training
+from replication.errors import UserError
+from replication.landscape.paths import curved, linear
 from replication.landscape.statistics import reestimate_moving_averages
 from replication.minimizers import load_minimizer
 from replication.sharpness import Objective
@@ -25,9 +29,9 @@ def workdir(tmp_path_factory):
     return workdir
 
 
-@pytest.mark.parametrize("statistics", ["batch", "moving"])
-def test_ends_are_the_minimizers(workdir, statistics):
-    path = configuration.Path(points=4, statistics=statistics)
+@pytest.mark.parametrize("kind, statistics", [("linear", "batch"), ("linear", "moving"), ("curved", "batch")])
+def test_ends_are_the_minimizers(workdir, kind, statistics):
+    path = configuration.Path(kind=kind, points=4, statistics=statistics)
     dataset = data.load("digits")
     (pair,) = landscape.pairs(workdir.runs()[0])
     content = files.read_json(landscape.measure_path(workdir, path, *pair, dataset))
@@ -56,6 +60,49 @@ def test_linear_path():
     assert linear(0, small, large) == pytest.approx(small)
     assert linear(1, small, large) == pytest.approx(large)
     assert linear(-1, small, large) == pytest.approx([-1, 6])
+
+
+def test_curved_path():
+    small, large = np.array([1.0, 2.0]), np.array([3.0, -2.0])
+    assert curved(0, small, large) == pytest.approx(small)
+    assert curved(1, small, large) == pytest.approx(large)
+    assert curved(-1, small, large) == pytest.approx(-large)
+    assert curved(0.5, small, large) == pytest.approx((small + large) / np.sqrt(2))
+    assert curved(2, small, large) == pytest.approx(-small)
+
+
+def test_pairs_are_trained_alike_from_one_starting_point():
+    class Record:
+        def __init__(self, run):
+            self.configuration = run
+
+    start = configuration.Start(SMALL.name, 1)
+    conservative = remedies.Conservative()
+    runs = [SMALL, LARGE, dataclasses.replace(LARGE, start=start), dataclasses.replace(LARGE, regime="grid"),
+            dataclasses.replace(LARGE, remedy=conservative), dataclasses.replace(LARGE, optimizer="sgd"),
+            dataclasses.replace(SMALL, optimizer="sgd"), dataclasses.replace(LARGE, precision="mixed_bfloat16")]
+    joined = [(small.configuration, large.configuration) for small, large in landscape.pairs(map(Record, runs))]
+    assert joined == [(SMALL, LARGE), (runs[6], runs[5])]
+
+
+def test_a_flipped_bit_is_found_where_the_path_uses_it(workdir, tmp_path):
+    copied = records.Workdir(shutil.copytree(workdir.path, tmp_path / "work"))
+    weights = copied.run(LARGE).final_weights
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    weights.write_bytes(content)
+    (pair,) = landscape.pairs(copied.runs(checksums=False)[0])
+    with pytest.raises(UserError, match=f"{weights}: damaged"):
+        landscape.measure_path(copied, configuration.Path(points=3), *pair, data.load("digits"))
+
+
+def test_script_evaluates_the_curved_path(workdir, tmp_path):
+    copied = records.Workdir(shutil.copytree(workdir.path, tmp_path / "work"))
+    process = subprocess.run([sys.executable, "-m", "replication.plot_parametric", f"--workdir={copied.path}",
+                              "--path=curved", "--points=2"], capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    file = process.stdout.splitlines()[0]
+    assert files.read_json(file)["configuration"] == configuration.Path(kind="curved", points=2).to_json()
 
 
 def test_reestimated_averages_are_those_of_the_set(workdir):

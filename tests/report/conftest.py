@@ -19,6 +19,20 @@ def paper_workdir(_paper_template, tmp_path):
     return records.Workdir(shutil.copytree(_paper_template.path, tmp_path / "work"))
 
 
+@pytest.fixture(scope="session")
+def _whole_template(tmp_path_factory):
+    workdir = records.Workdir.create(tmp_path_factory.mktemp("whole") / "work")
+    fixtures.write_needs(workdir, fixtures.quick_needs())
+    fixtures.write_search(workdir)
+    return workdir
+
+
+@pytest.fixture
+def whole_workdir(_whole_template, tmp_path):
+    """What every experiment needs in the quick set-up."""
+    return records.Workdir(shutil.copytree(_whole_template.path, tmp_path / "whole"))
+
+
 @pytest.fixture
 def quick_workdir(tmp_path):
     """Two trials of the quick set-up, everything measured."""

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from replication import configuration, files, records
-from replication.configuration import Path, Sharpness
+from replication import catalog, experiments, files, presets, records
+from replication.configuration import Path, Search, Sharpness, Steepness
 
 # Per regime: training accuracy, test accuracy (shares), f, distance from x_0, and sharpness by (p, epsilon).
 LEVELS = {
@@ -14,17 +14,71 @@ LEVELS = {
     "LB": (0.9999, 0.9782, 1e-3, 11.0,
            {(0, 1e-3): 323.0, (0, 5e-4): 61.0, (100, 1e-3): 2.26, (100, 5e-4): 0.54}),
 }
+# Between the two: figure 4's batch sizes, LB after a warm start.
+LEVELS["grid"] = (0.998, 0.979, 3e-3, 25.0,
+                  {(0, 1e-3): 30.0, (0, 5e-4): 7.0, (100, 1e-3): 0.6, (100, 5e-4): 0.2})
+EPOCHS = 12
 VERSIONS = {"python": "3.12.1", "tensorflow": "2.21.0", "keras": "3.15.0"}
 
 
 def paper_run(regime, trial, *, network="F1"):
     """A run of the paper's set-up."""
-    return configuration.PRESETS["paper"].run(network, regime, trial, jit_compile=False)
+    return presets.PRESETS["paper"].run(network, regime, trial, jit_compile=False)
 
 
-def quick_run(regime, trial):
+def quick_run(regime, trial, *, network="F1"):
     """A run of the quick set-up, on digits."""
-    return configuration.PRESETS["quick"].run("F1", regime, trial, jit_compile=False)
+    return presets.PRESETS["quick"].run(network, regime, trial, jit_compile=False)
+
+
+def quick_needs(*names):
+    """What experiments, by default all, need in the quick set-up."""
+    preset = presets.PRESETS["quick"]
+    setup = experiments.Setup(preset=preset, networks=preset.networks, trials=preset.trials,
+                              jit_compile=lambda network: False)
+    return experiments.merge(experiments.get(name).needs(setup) for name in names or experiments.names())
+
+
+def write_needs(workdir, needs):
+    """Writes everything that `needs` asks for, as if it had been run."""
+    for run in needs.runs:
+        write_run(workdir, run)
+    for run, choices in needs.measurements:
+        write_measurement(workdir.run(run), choices, level(run, choices))
+    for small, large, path in needs.paths:
+        write_path(workdir, workdir.run(small), workdir.run(large), path=path)
+    for run, _ in needs.iterates:
+        for epoch in (1, 2, 4, 8):
+            write_iterate(workdir.run(run), epoch)
+    for run, _, choices in needs.iterate_measurements:
+        for iterate in workdir.run(run).iterates():
+            write_measurement(iterate, choices, level(run, choices) / (4 - iterate.epoch / 4),
+                              loss=1 / iterate.epoch**2,
+                              weights_checksum=iterate.checksum)
+    for run, choices in needs.steepness:
+        write_steepness(workdir.run(run), choices)
+
+
+def write_search(workdir, *, trials=4, **choices):
+    """Writes a search whose trials are the flatter the less accurate; its last one has failed. Returns its choices."""
+    search = Search(**{"network": "F1", "dataset": "digits", "max_sharpness": 20.0, "max_trials": trials, **choices})
+    finished = [{"trial": str(number), "status": "finished",
+                 "hyperparameters": {"optimizer": "adam", "learning_rate": 0.1},
+                 "run": f"F1-grid-trial0-{number:08x}", "score": search.score(0.9 + number / 100, 8.0 * (number + 1)),
+                 "val_accuracy": 0.9 + number / 100, "val_loss": 0.5, "sharpness": 8.0 * (number + 1), "epochs": 20,
+                 "gradients": 100, "seconds": 1.0, "admissible": search.is_admissible(8.0 * (number + 1))}
+                for number in range(trials - 1)]
+    failed = {"trial": str(trials - 1), "status": "failed", "hyperparameters": {"optimizer": "sgd"}, "reason": "nan"}
+    workdir.search(search).write({
+        "configuration": search.to_json(), "measurement": search.measurement.to_json(), "data": {"name": "digits"},
+        "versions": VERSIONS, "machine": {}, "space": [], "trials": [*finished, failed], "best": "1"}, None)
+    return search
+
+
+def level(run, choices):
+    """A plausible sharpness."""
+    value = LEVELS[run.regime][4][choices.subspace_dim, choices.epsilon] * (1 + 0.1 * run.trial)
+    return value / (1 + run.start.epoch) if run.start else value
 
 
 def write_run(workdir, run, *, fingerprint="f00d", **changes):
@@ -32,9 +86,11 @@ def write_run(workdir, run, *, fingerprint="f00d", **changes):
     record = workdir.run(run)
     train, test, loss, distance, _ = LEVELS[run.regime]
     noise = 3e-4 * (run.trial - 1)
+    if run.start:
+        test += 2e-4 * run.start.epoch
     figures = {"train_loss": loss, "train_accuracy": train, "test_loss": 0.1, "test_accuracy": test + noise}
     moving = {**figures, "test_accuracy": test - 0.001}
-    data = configuration.DATASETS[run.dataset]
+    data = catalog.DATASETS[run.dataset]
     record.start({
         "configuration": run.to_json(),
         "data": {"name": run.dataset, "fingerprint": fingerprint, "training_size": data.training_size or 34_950,
@@ -42,19 +98,44 @@ def write_run(workdir, run, *, fingerprint="f00d", **changes):
         "versions": VERSIONS, "machine": {"system": "Linux", "processors": 2, "devices": ["CPU"]},
     })
     record.write_history([
-        {"epoch": epoch, "loss": 1 / epoch, "accuracy": 0.9, "val_loss": 0.2, "val_accuracy": 0.9,
-         "seconds": 1.5}
-        for epoch in (1, 2)])
+        {"epoch": epoch, "loss": 1 / epoch, "accuracy": train - 0.2 / epoch**2, "val_loss": 0.2,
+         "val_accuracy": test - 0.1 / epoch**2, "seconds": 1.5}
+        for epoch in range(1, EPOCHS + 1)])
     record.initial_weights.write_bytes(b"x0")
     record.final_weights.write_bytes(run.name.encode())
     record.finish({
-        "epochs": 2, "stop": "the training loss ceased to improve", "batch": figures, "moving": moving,
-        "distance_from_start": distance + run.trial, "parameters": 1462794, "seconds": 3.0, **changes})
+        "epochs": EPOCHS, "stop": "the training loss ceased to improve", "batch": figures, "moving": moving,
+        "distance_from_start": distance + run.trial, "parameters": 1462794, "seconds": 3.0,
+        "gradients": EPOCHS * (data.training_size or 34_950) * (3 if run.remedy else 1), **changes})
     return record
 
 
+def write_iterate(record, epoch):
+    """Writes a kept iterate of a run. Returns the `IterateRecord`."""
+    iterate = record.iterate(epoch)
+    iterate.folder.mkdir(parents=True)
+    iterate.weights.write_bytes(f"{record.name} {epoch}".encode())
+    files.write_json(iterate.folder / "iterate.json", {
+        "epoch": epoch, "checksum": files.file_checksum(iterate.weights)})
+    return iterate
+
+
+def write_steepness(record, choices=None, **changes):
+    """Writes the steepness at a minimizer; `changes` replace fields of its file."""
+    choices = choices or Steepness(seed=record.configuration.trial)
+    sharpness = LEVELS[record.configuration.regime][4][0, 1e-3]
+    numbers = np.random.default_rng(0)
+    shares = numbers.dirichlet(np.full(choices.blocks, 0.3))
+    files.write_json(record.steepness(choices), {
+        "configuration": choices.to_json(), "loss": 1e-3,
+        "random": (numbers.normal(1, 0.2, choices.directions) * sharpness / 1000).tolist(),
+        "blocks": (shares * sharpness).tolist(), "block_gradient_shares": shares.tolist(),
+        "ranked_gradient_shares": sorted(shares.tolist(), reverse=True), "versions": VERSIONS,
+        "seconds": 9.0, "weights_checksum": record.result["checksums"]["final.weights.h5"], **changes})
+
+
 def write_measurement(record, choices, sharpness, **changes):
-    """Writes a measurement of a run; `changes` replace fields of its file."""
+    """Writes a measurement of a run or iterate; `changes` replace fields of its file."""
     starts = choices.starts
     content = {
         "sharpness": sharpness, "loss": 1e-3, "max_loss": 1e-3 + sharpness / 100, "evaluations": 13 * starts,
@@ -62,23 +143,23 @@ def write_measurement(record, choices, sharpness, **changes):
         "parameters": 1462794, "at_bound": 0.84, "start_max_losses": [1e-3 + sharpness / 100] * starts,
         "scale": [125000.0] * starts, "check": {"directional": 1.0, "difference": 1.0},
         "seconds": {"total": 31.2, "objective": 26.0, "solver": 4.9, "setup": 0.3}, "versions": VERSIONS,
-        "weights_checksum": record.result["checksums"]["final.weights.h5"],
     }
+    if "weights_checksum" not in changes:
+        content["weights_checksum"] = record.result["checksums"]["final.weights.h5"]
     files.write_json(record.measurement(choices), {**content, **changes})
 
 
 def write_measurements(record, **choices):
     """Writes the four measurements of tables 3 and 4."""
     run = record.configuration
-    for (dimension, epsilon), level in LEVELS[run.regime][4].items():
-        write_measurement(
-            record, Sharpness(epsilon=epsilon, subspace_dim=dimension, seed=run.trial, **choices),
-            level * (1 + 0.1 * run.trial))
+    for dimension, epsilon in LEVELS[run.regime][4]:
+        each = Sharpness(epsilon=epsilon, subspace_dim=dimension, seed=run.trial, **choices)
+        write_measurement(record, each, level(run, each))
 
 
-def write_path(workdir, small, large, **changes):
-    """Writes a linear path between two runs; the valley at alpha = 1 is narrower than that at 0."""
-    path = Path()
+def write_path(workdir, small, large, *, path=None, **changes):
+    """Writes a path between two runs; the valley at alpha = 1 is narrower than that at 0."""
+    path = path or Path()
     run = small.configuration
     alpha = np.linspace(path.start, path.stop, path.points)
     loss = 1e-3 + 3 * (1 - np.exp(-alpha**2)) * (1 - np.exp(-9 * (alpha - 1)**2))

@@ -44,12 +44,12 @@ def test_another_batch_size_is_a_row_of_its_own(paper_workdir):
 def test_only_matching_configurations_are_compared(paper_workdir):
     write_run(paper_workdir, other(paper_run("SB", 0), epochs=1))
     write_run(paper_workdir, other(paper_run("LB", 0), epochs=1))
-    write_run(paper_workdir, other(paper_run("SB", 0), optimizer="sgd", learning_rate=0.01))
+    write_run(paper_workdir, other(paper_run("SB", 0), learning_rate=0.01))
     found = rows(paper_workdir)
     assert {label: (len(values["test_SB"]), len(values["test_LB"])) for label, values in found.items()} == {
-        "optimizer adam, learning rate 0.001, epochs by the stopping rule": (3, 3),
-        "optimizer adam, learning rate 0.001, epochs 1": (1, 1),
-        "optimizer sgd, learning rate 0.01, epochs by the stopping rule": (1, 0)}
+        "learning rate 0.001, epochs by the stopping rule": (3, 3),
+        "learning rate 0.001, epochs 1": (1, 1),
+        "learning rate 0.01, epochs by the stopping rule": (1, 0)}
 
 
 def test_the_only_two_configurations_are_compared_whatever_differs(workdir):
@@ -102,9 +102,11 @@ def test_paths_of_different_configurations_are_different_plots(paper_workdir):
         "F1 on mnist, trial 0 (SB batch size 128)", "F1 on mnist, trial 0 (SB batch size 256)"}
 
 
-def test_distances(paper_workdir):
+def test_trials_are_paired(paper_workdir):
+    write_run(paper_workdir, paper_run("SB", 7))
     (comparison,) = Store(paper_workdir).comparisons()
-    assert comparison.distances()[0] == (0, 48.0, 11.0, pytest.approx(48 / 11))
+    assert [(small.run.trial, large.run.trial) for small, large in comparison.pairs()] == [(0, 0), (1, 1), (2, 2)]
+    assert len(comparison.small) == 4
 
 
 def test_labels_name_what_differs():

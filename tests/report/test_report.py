@@ -10,10 +10,11 @@ import sys
 
 import pytest
 
-from replication import configuration, files, records
+from replication import configuration, experiments, files, records
 from replication.report import make_report, verify
+from replication.report.store import Store
 from tests.report import fixtures
-from tests.report.fixtures import other, paper_run, write_run
+from tests.report.fixtures import other, paper_run, quick_run, write_run
 
 HOSTILE = '<script>alert("x")</script> & <b>'
 
@@ -27,36 +28,52 @@ def contents(workdir):
 def test_everything_is_drawn(paper_workdir):
     assert make_report(paper_workdir) == []
     assert {path.name for path in contents(paper_workdir)} == {
-        *(f"table{number}.{extension}" for number in (2, 3, 4) for extension in ("csv", "json", "md", "tex")),
-        "figure3-F1.png", "figure3-F1.pdf", "figure3-F1.svg", "index.html"}
+        *(f"{name}.{extension}" for name in ("table2", "table3", "table4", "table6", "table7", "distances")
+          for extension in ("csv", "json", "md", "tex")),
+        *(f"{name}-F1.{extension}" for name in ("figure2", "figure3", "performance")
+          for extension in ("png", "pdf", "svg")),
+        "index.html"}
 
 
-def test_redrawing_gives_the_same_bytes(paper_workdir):
-    make_report(paper_workdir)
-    first = contents(paper_workdir)
-    for folder in (paper_workdir.tables, paper_workdir.figures, paper_workdir.page.parent):
+def test_the_quick_set_up_shows_every_table_figure_and_listing(whole_workdir):
+    assert make_report(whole_workdir) == []
+    page = whole_workdir.page.read_text()
+    assert "Nothing to show" not in page
+    assert_well_formed(page)
+    for name in experiments.figures():
+        assert list(whole_workdir.figures.glob(f"{name}-*.pdf")), name
+    for name in experiments.listings():
+        assert len(json.loads((whole_workdir.tables / f"{name}.json").read_text())["lines"]) >= 2, name
+    entries, _ = verify(whole_workdir, sorted(experiments.tables()))
+    present = {(entry.table, entry.network) for entry in entries if entry.ours}
+    assert present == {(number, network) for number in (2, 3, 4) for network in ("F1", "C1")} | {(6, "C1"), (7, "C1")}
+    assert not [entry for entry in entries if (entry.table, entry.network) in present and not entry.ours]
+    assert "21 runs are the set-up of the preset <i>quick</i>" in " ".join(page.split())
+
+
+def test_redrawing_gives_the_same_bytes_and_needs_neither_tensorflow_nor_pyplot(whole_workdir):
+    make_report(whole_workdir)
+    first = contents(whole_workdir)
+    for folder in (whole_workdir.tables, whole_workdir.figures, whole_workdir.page.parent):
         shutil.rmtree(folder)
-    subprocess.run([sys.executable, "-m", "replication.make_report", f"--workdir={paper_workdir.path}"],
-                   check=True, capture_output=True)
-    assert contents(paper_workdir) == first
-
-
-def test_drawing_needs_neither_tensorflow_nor_pyplot(paper_workdir):
     code = ("import sys; from replication import records, report; "
-            f"workdir = records.Workdir.open({str(paper_workdir.path)!r}); "
-            "report.make_report(workdir); report.verify(workdir, [2, 3, 4]); "
+            f"workdir = records.Workdir.open({str(whole_workdir.path)!r}); "
+            "report.make_report(workdir); report.verify(workdir, [2, 3, 4, 6, 7]); "
             "print({'tensorflow', 'keras', 'models', 'matplotlib.pyplot'} & set(sys.modules))")
     result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert result.stdout == "set()\n"
+    assert contents(whole_workdir) == first
 
 
-def test_figures_that_no_record_supports_are_removed(paper_workdir):
+def test_what_no_record_supports_is_removed(paper_workdir):
     make_report(paper_workdir)
     (paper_workdir.figures / "mine.png").write_bytes(b"mine")
-    for path in (paper_workdir.path / "paths").iterdir():
-        path.unlink()
+    for run in (paper_run("LB", trial) for trial in range(3)):
+        shutil.rmtree(paper_workdir.run(run).folder)
     make_report(paper_workdir)
-    assert [path.name for path in paper_workdir.figures.iterdir()] == ["mine.png"]
+    assert {path.name for path in paper_workdir.figures.iterdir()} == {
+        "mine.png", "figure2-F1.png", "figure2-F1.pdf", "figure2-F1.svg"}
+    assert not list(paper_workdir.tables.glob("distances.*"))
 
 
 def test_without_a_finished_run_there_is_a_page(tmp_path):
@@ -97,16 +114,22 @@ class Links(html.parser.HTMLParser):
         assert self.open.pop() == tag
 
 
+def assert_well_formed(page):
+    """Every element is closed, and every link within the page has its target. Returns the `Links`."""
+    links = Links(page)
+    assert not links.open
+    assert {link[1:] for link in links.links if link.startswith("#")} <= set(links.ids)
+    assert len(links.ids) == len(set(links.ids))
+    return links
+
+
 def test_page_is_self_contained_and_well_formed(paper_workdir):
     make_report(paper_workdir)
     page = paper_workdir.page.read_text()
-    links = Links(page)
-    assert not links.open
-    assert len(links.loaded) == 2
+    links = assert_well_formed(page)
+    assert len(links.loaded) == 6
     assert all(link.startswith("data:image/svg+xml;base64,") for link in links.loaded)
     assert {link for link in links.links if not link.startswith("#")} == {"https://arxiv.org/abs/1609.04836"}
-    assert {link[1:] for link in links.links if link.startswith("#")} <= set(links.ids)
-    assert len(links.ids) == len(set(links.ids))
     assert "url(" not in page and "@import" not in page and "<script" not in page
 
 
@@ -162,7 +185,46 @@ def test_damaged_measurements_and_paths_are_reported(paper_workdir):
     files.write_json(path, json.loads(path.read_text()) | {"alpha": [0.0]})
     problems = make_report(paper_workdir)
     assert len(problems) == 4 and all("\n" not in problem for problem in problems)
-    assert not list(paper_workdir.figures.glob("*"))
+    assert not list(paper_workdir.figures.glob("figure3*"))
+
+
+def damage_history(record):
+    (record.folder / "history.csv").write_text("epoch,accuracy\n1,high\n")
+    checksums = {**record.result["checksums"], "history.csv": files.file_checksum(record.folder / "history.csv")}
+    files.write_json(record.folder / "result.json", {**record.result, "checksums": checksums})
+
+
+def damage_iterate(record):
+    record.iterate(1).weights.write_bytes(b"broken")
+
+
+def damage_description_of_iterate(record):
+    (record.iterate(1).folder / "iterate.json").write_text("{")
+
+
+def damage_measurement_of_iterate(record):
+    (path,) = (record.iterate(1).folder / "sharpness").iterdir()
+    files.write_json(path, files.read_json(path) | {"weights_checksum": "of other weights"})
+
+
+def damage_steepness(record):
+    (path,) = (record.folder / "steepness").iterdir()
+    files.write_json(path, files.read_json(path) | {"random": [None]})
+
+
+def damage_choices_of_steepness(record):
+    (path,) = (record.folder / "steepness").iterdir()
+    files.write_json(path, files.read_json(path) | {"configuration": {"blocks": 0}})
+
+
+@pytest.mark.parametrize("damage", [
+    damage_history, damage_iterate, damage_description_of_iterate, damage_measurement_of_iterate, damage_steepness,
+    damage_choices_of_steepness])
+def test_each_damaged_record_of_a_run_is_one_line(whole_workdir, damage):
+    record = whole_workdir.run(quick_run("LB", 0, network="C1"))
+    damage(record)
+    (problem,) = Store(whole_workdir).problems
+    assert record.name in problem and "\n" not in problem
 
 
 def test_a_failed_run_without_a_reason_that_can_be_read(paper_workdir):
@@ -197,6 +259,7 @@ def test_figure_files_carry_no_date(paper_workdir):
 def test_fixture_is_quick(quick_workdir):
     make_report(quick_workdir)
     page = quick_workdir.page.read_text()
+    assert "C2 and C4 stay out of it: they pool five times" in page
     assert "preset <i>quick</i>" in page and "not the paper’s data" in page
     assert fixtures.quick_run("SB", 1).name in page
 

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from replication.experiments import Row, table2, table3
+from replication.experiments import Row, table2, table3, table6, table7
 from replication.report import paper, verdicts
 from replication.report.summary import Summary
 
@@ -97,3 +97,31 @@ def test_missing_is_listed_and_not_judged():
 
 def test_without_the_other_regime_there_is_no_direction():
     assert judge(table2, "mnist", {"test_LB": (90.0,)})["test_LB"].verdict == N
+
+
+def test_a_column_that_only_lb_has_is_judged_by_the_margin_alone():
+    values = {"test_baseline_SB": (98.0,), "test_conservative_LB": (97.0,)}
+    for sharpness, expected in ((232.25 * 2, R), (232.25 * 2.1, N)):  # a factor of 2 reaches beyond two deviations
+        entries = judge(table7, "mnist", {**values, "conservative_LB_eps1e-3": (sharpness,)})
+        assert entries["conservative_LB_eps1e-3"].verdict == expected
+    assert entries["conservative_LB_eps5e-4"].verdict == verdicts.MISSING
+    assert {name: entries[name].verdict for name in ("test_baseline_SB", "test_conservative_LB")} == {
+        "test_baseline_SB": R, "test_conservative_LB": N}
+    assert entries["conservative_gap"].verdict == N  # LB is ahead in the paper
+
+
+def test_with_augmentation_lb_must_be_ahead_where_the_papers_is():
+    values = {"test_augmented_SB": (89.0,), "test_augmented_LB": (89.3,)}
+    for network, expected in (("C2", R), ("C4", D), ("C1", N)):
+        dataset = "cifar100" if network == "C4" else "cifar10"
+        entries = verdicts.judge(table6, [Row(network, dataset, "", values)], paper.table(6))
+        (gap,) = (entry for entry in entries if (entry.network, entry.kind) == (network, "gap"))
+        assert gap.verdict == expected
+
+
+def test_entries_know_their_runs():
+    row = Row("F1", "mnist", "", {"test_SB": (98.0,), "test_LB": (97.0,)}, {"SB": ("one",), "LB": ("two",)})
+    entries = {entry.name: entry.runs for entry in verdicts.judge(table2, [row], paper.table(2))
+               if entry.network == "F1"}
+    assert entries == {"train_SB": (), "train_LB": (), "test_SB": ("one",), "test_LB": ("two",),
+                       "test_gap": ("one", "two")}

@@ -36,6 +36,6 @@ def test_tensorboard_writes_its_files(tmp_path):
 
 
 def test_regime_and_data_set_decide_the_default_batch_size(tmp_path):
-    record = _train(tmp_path, "--regime=LB", "--dataset=digits", "--epochs=0")
+    record = _train(tmp_path, "--regime=LB", "--dataset=digits", "--epochs=0", "--jit_compile=off")
     assert record.configuration == configuration.Run(
         network="F1", regime="LB", trial=0, dataset="digits", batch_size=144, epochs=0)

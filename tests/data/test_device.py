@@ -1,0 +1,49 @@
+"""Examples on the device: the same values, in the same memory where that can be."""
+
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from replication import data
+
+_STATUS = pathlib.Path("/proc/self/status")
+
+
+def _cached(tmp_path):
+    path = tmp_path / "array.npy"
+    np.save(path, np.arange(1 << 25, dtype=np.float32).reshape(-1, 64))
+    array = np.load(path, mmap_mode="c").view()
+    array.flags.writeable = False
+    return array
+
+
+def test_a_memory_map_is_not_copied(tmp_path):
+    if not _STATUS.exists():
+        pytest.skip("the system keeps no /proc")
+    array = _cached(tmp_path)
+    before = _anonymous()
+    tensor = data.on_device(array)
+    assert float(tensor[-1, -1]) == array[-1, -1]
+    assert _anonymous() - before < array.nbytes / 4
+
+
+@pytest.mark.parametrize("offset", [0, 1])
+def test_any_array_arrives(offset):
+    array = np.arange(offset, 4096 + offset, dtype=np.float32)[offset:]
+    np.testing.assert_array_equal(tf.reduce_sum(data.on_device(array)), array.sum())
+    np.testing.assert_array_equal(data.on_device(array[::2]), array[::2])
+
+
+def test_the_array_stays_read_only(tmp_path):
+    array = _cached(tmp_path)
+    data.on_device(array)
+    assert not array.flags.writeable
+
+
+def _anonymous():
+    for line in _STATUS.read_text().splitlines():
+        if line.startswith("RssAnon"):
+            return int(line.split()[1]) * 1024
+    return 0

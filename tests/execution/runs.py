@@ -1,0 +1,54 @@
+"""Small replications and what must be the same however they were made."""
+
+import dataclasses
+
+from replication import configuration, execution, files
+from replication.configuration import Path, Sharpness, Steepness
+from replication.execution.worker import Worker
+from replication.experiments import Needs
+
+SMALL = configuration.Run(network="F1", regime="SB", trial=0, dataset="digits", batch_size=359, epochs=2)
+LARGE = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=719, epochs=1)
+WARM = dataclasses.replace(LARGE, start=configuration.Start(SMALL.name, 2))
+SHARPNESS = Sharpness(starts=1, iterations=1)
+PATH = Path(points=2)
+STEEPNESS = Steepness(directions=1, blocks=1)
+NEEDS = Needs(runs=(WARM, SMALL, LARGE), iterates=((SMALL, 2),), paths=((SMALL, LARGE, PATH),),
+              measurements=((SMALL, SHARPNESS), (LARGE, SHARPNESS)),
+              steepness=((SMALL, STEEPNESS),))
+
+
+def replicate(workdir, needs=NEEDS, *, threads):
+    """The reference: one task after the other, in a single process with so many threads."""
+    worker = Worker(workdir.path, None, threads=threads)
+    try:
+        for task in execution.tasks(needs):
+            worker.begin(task, wait=True)
+            assert worker.outcome() is None
+    finally:
+        worker.terminate()
+        worker.join()
+
+
+def contents(workdir):
+    """All files of a workdir's runs and paths, by name: JSON and histories without times, others as checksums."""
+    found = {}
+    for path in sorted(workdir.path.rglob("*")):
+        if path.is_file() and path.name != ".lock":
+            found[str(path.relative_to(workdir.path))] = _content(path)
+    return found
+
+
+def _content(path):
+    if path.name == "history.csv":
+        return [line.rpartition(",")[0] for line in path.read_text().splitlines()]
+    if path.suffix == ".json":
+        return _without_times(files.read_json(path))
+    return files.file_checksum(path)
+
+
+def _without_times(content):
+    if isinstance(content, dict):
+        # The checksum of a history covers its seconds.
+        return {key: _without_times(value) for key, value in content.items() if key not in ("seconds", "history.csv")}
+    return content

@@ -1,0 +1,87 @@
+"""Tasks in several processes."""
+
+import dataclasses
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from replication import execution, records
+from replication.execution import attempt, footprint, processes, tasks, worker
+from replication.executors import Local
+from replication.experiments import Needs
+from tests.execution import runs
+
+
+def test_the_records_are_those_of_one_process(tmp_path):
+    together, alone = (records.Workdir.create(tmp_path / name) for name in ("together", "alone"))
+    begun = []
+    assert execution.execute(tasks(runs.NEEDS), together, executor=Local(2), begin=begun.append) == []
+    assert sorted(begun) == list(range(len(tasks(runs.NEEDS))))
+    runs.replicate(alone, threads=max(1, attempt.processors() // 2))
+    assert runs.contents(together) == runs.contents(alone)
+    threads = max(1, attempt.processors() // 2)
+    assert together.run(runs.SMALL).config["machine"]["intra_op_threads"] == threads
+
+
+def test_failures_are_those_of_one_process(tmp_path):
+    diverging = dataclasses.replace(runs.SMALL, optimizer="sgd", learning_rate=1e30)
+    needs = Needs(runs=(diverging, runs.LARGE), measurements=((diverging, runs.SHARPNESS),))
+    workdir = records.Workdir.create(tmp_path)
+    first, second = execution.execute(tasks(needs), workdir, executor=Local(2))
+    assert "became" in first and second.endswith("not finished, so there is no minimizer to measure")
+    assert workdir.run(runs.LARGE).is_finished
+
+
+@pytest.mark.parametrize("kills", [1, 3])
+def test_a_task_whose_process_is_killed_is_tried_again_at_most_twice(tmp_path, kills, monkeypatch):
+    victims, original = [], worker.Worker._start
+
+    def start(self):
+        original(self)
+        if len(victims) < kills:
+            victims.append(self._process.pid)
+            threading.Timer(0.1, os.kill, (self._process.pid, signal.SIGKILL)).start()
+
+    monkeypatch.setattr(worker.Worker, "_start", start)
+    workdir = records.Workdir.create(tmp_path)
+    needs = Needs(runs=(dataclasses.replace(runs.LARGE, epochs=0),))
+    problems = processes.execute(tasks(needs), workdir, jobs=1)
+    assert len(victims) == kills
+    if kills == 1:
+        assert not problems and workdir.run(needs.runs[0]).is_finished
+    else:
+        assert len(problems) == 1 and "its process died (SIGKILL), 3 times" in problems[0]
+
+
+def test_an_error_of_ours_shows_its_traceback(tmp_path):
+    workdir = records.Workdir.create(tmp_path)
+    task, = tasks(Needs(runs=(runs.LARGE,)))
+    broken = dataclasses.replace(task, keep=None)
+    with pytest.raises(RuntimeError, match="(?s)train F1-LB.*Traceback.*TypeError"):
+        processes.execute([broken], workdir, jobs=1)
+
+
+def test_a_worker_ends_with_its_task_within_a_step(tmp_path):
+    endless = dataclasses.replace(runs.SMALL, epochs=100_000)
+    workdir = records.Workdir.create(tmp_path)
+    busy = worker.Worker(workdir.path, None, threads=1)
+    busy.begin(tasks(Needs(runs=(endless,)))[0], wait=True)
+    while not workdir.run(endless).state.exists():
+        time.sleep(0.05)
+    began = time.monotonic()
+    busy.terminate()
+    busy.join()
+    assert time.monotonic() - began < 10
+    assert not list(tmp_path.rglob(".partial-*"))
+
+
+@pytest.mark.parametrize("free, number", [(1e9, 1), (2.5e9, 2), (1e12, 8)])
+def test_no_more_processes_than_the_memory_holds(free, number, monkeypatch):
+    from replication import data, memory
+
+    monkeypatch.setattr(memory, "available", lambda: free)
+    listed = tasks(Needs(runs=(runs.SMALL,)))
+    assert footprint.fitting_processes(8, listed, {"digits": data.load("digits")}) == number

@@ -1,0 +1,142 @@
+"""Tasks on a Ray cluster of two nodes on this machine, one of which is killed."""
+
+import dataclasses
+import pathlib
+import socket
+import sys
+import threading
+import time
+
+import pytest
+
+from replication import execution, records
+from replication.errors import UserError
+from replication.execution.tasks import Task
+from replication.executors import Ray
+from replication.experiments import Needs
+from replication.report import make_report
+from tests.execution import runs
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+LONG = dataclasses.replace(runs.SMALL, epochs=30)
+
+
+@dataclasses.dataclass(frozen=True)
+class Logged(Task):
+    """A task that leaves a line in a file when it begins and when it ends."""
+
+    task: Task
+    log: pathlib.Path
+
+    run = property(lambda self: self.task.run)
+    kind = property(lambda self: self.task.kind)
+    title = property(lambda self: self.task.title)
+    after = property(lambda self: self.task.after)
+
+    def is_done(self, workdir):
+        return self.task.is_done(workdir)
+
+    def execute(self, workdir, dataset, **options):
+        import ray
+
+        self._write("begin", ray.get_runtime_context().get_node_id())
+        self.task.execute(workdir, dataset, **options)
+        self._write("end", "")
+
+    def _write(self, what, node):
+        with open(self.log, "a", encoding="utf-8") as file:
+            file.write(f"{what}|{self.title}|{node}\n")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A Ray cluster of two nodes with one processor each; this process is on the first."""
+    pytest.importorskip("ray", reason="Ray is not installed (requirements-ray.txt)")
+    from ray.cluster_utils import Cluster
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        # For this module, which Ray's processes import.
+        patch.setenv("PYTHONPATH", str(ROOT))
+        node = {"num_cpus": 1, "object_store_memory": 80_000_000}
+        started = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+        started.add_node(**node)
+        yield started
+        started.shutdown()
+
+
+def _lines(log):
+    return [line.split("|") for line in log.read_text().splitlines()] if log.exists() else []
+
+
+def _kill_once_it_works(cluster, node, workdir, log, killed):
+    """Kills a node in the middle of the training of LONG, whichever node that is on, or of what it does then."""
+    while not any(line[0] == "begin" and line[2] == node.node_id for line in _lines(log)):
+        time.sleep(0.05)
+    while not workdir.run(LONG).state.exists():
+        time.sleep(0.05)
+    killed.append([line[1] for line in _lines(log) if line[0] == "begin" and line[2] == node.node_id
+                   and not any(other[:2] == ["end", line[1]] for other in _lines(log))])
+    cluster.remove_node(node)
+
+
+def test_a_lost_node_loses_nothing_and_repeats_nothing(cluster, tmp_path):
+    node, = cluster.worker_nodes
+    workdir, alone, log = records.Workdir.create(tmp_path / "ray"), records.Workdir.create(tmp_path / "alone"), \
+        tmp_path / "log"
+    needs = Needs(runs=(LONG, dataclasses.replace(LONG, trial=1), runs.LARGE), paths=((LONG, runs.LARGE, runs.PATH),),
+                  measurements=((LONG, runs.SHARPNESS), (runs.LARGE, runs.SHARPNESS)))
+    listed = [Logged(task, log) for task in execution.tasks(needs)]
+    killed = []
+    killer = threading.Thread(target=_kill_once_it_works, args=(cluster, node, workdir, log, killed))
+    killer.start()
+    assert execution.execute(listed, workdir, executor=Ray(cluster.address)) == []
+    killer.join()
+    (lost,) = killed
+    ends = [title for what, title, _ in _lines(log) if what == "end"]
+    begins = [title for what, title, _ in _lines(log) if what == "begin"]
+    assert sorted(ends) == sorted(task.title for task in listed)
+    assert len(lost) == 1
+    assert sorted(begins) == sorted([*ends, *lost])
+    runs.replicate(alone, needs, threads=1)
+    assert runs.contents(workdir) == runs.contents(alone)
+    for made in (workdir, alone):
+        make_report(made)
+    assert {path.name: path.read_bytes() for path in workdir.tables.iterdir()} == {
+        path.name: path.read_bytes() for path in alone.tables.iterdir()}
+
+
+def test_failures_are_one_line_each_and_errors_of_ours_are_not(cluster, tmp_path):
+    diverging = dataclasses.replace(runs.SMALL, optimizer="sgd", learning_rate=1e30)
+    workdir = records.Workdir.create(tmp_path)
+    tasks = execution.tasks(Needs(runs=(diverging, runs.LARGE), measurements=((diverging, runs.SHARPNESS),)))
+    first, second = execution.execute(tasks, workdir, executor=Ray(cluster.address))
+    assert "became" in first and "\n" not in first and second.endswith("no minimizer to measure")
+    assert workdir.run(runs.LARGE).is_finished
+
+
+def test_without_ray_the_line_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(UserError, match="not installed.*requirements-ray.txt"):
+        execution.check(Ray())
+
+
+@pytest.mark.parametrize("listening", [False, True])
+def test_an_address_that_answers_nothing(listening):
+    pytest.importorskip("ray", reason="Ray is not installed (requirements-ray.txt)")
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        if listening:
+            server.listen()
+        began = time.monotonic()
+        with pytest.raises(UserError, match="--ray_address=127.0.0.1:.*no Ray cluster answers"):
+            execution.check(Ray(f"127.0.0.1:{server.getsockname()[1]}"))
+        assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize("choices, words", [
+    ({"address": "head"}, "ray_address='head'"), ({"cpus": 0}, "ray_cpus=0"), ({"gpus": -1.0}, "ray_gpus=-1.0"),
+    ({"memory": 0.0}, "ray_memory=0.0")])
+def test_choices_out_of_range(choices, words):
+    with pytest.raises(UserError, match=words):
+        Ray(**choices)

@@ -1,0 +1,152 @@
+"""Processes that do what a user's do and meet with a fault.
+
+They are forked from a server that has imported TensorFlow and computed nothing: a start takes no time.
+"""
+
+import contextlib
+import itertools
+import multiprocessing
+import os
+import random
+import resource
+import shutil
+import signal
+import time
+
+from replication import data, execution, landscape, records, training
+from replication.report import make_report
+from replication.sharpness import runs as sharpness_runs
+from tests.execution import runs
+
+_OPERATIONS = ((os, "replace"), (os, "fsync"), (os, "unlink"), (os, "chmod"), (shutil, "rmtree"))
+
+
+def context():
+    """The `multiprocessing` context of such children."""
+    found = multiprocessing.get_context("forkserver")
+    found.set_forkserver_preload(["tests.faults.children"])
+    return found
+
+
+def start(function, *arguments, fault=None):
+    """Starts `function(*arguments)`, a function of this module, in a child; its exit code is 0 where it returned None.
+
+    Args:
+        function, arguments: As above.
+        fault: None, or a function of this module with its arguments, called first in the child.
+    """
+    child = context().Process(target=_run, args=(function, arguments, fault))
+    child.start()
+    return child
+
+
+def undisturbed(function, *arguments):
+    """Runs it to its end, which must be good."""
+    child = start(function, *arguments)
+    child.join()
+    assert child.exitcode == 0
+
+
+def _run(function, arguments, fault):
+    # What libraries say of their end is not ours to show.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    if fault is not None:
+        fault[0](*fault[1:])
+    os._exit(0 if function(*arguments) is None else 1)
+
+
+def replicate(path, log=None, needs=runs.NEEDS):
+    """Runs a replication in one process; what is computed leaves a line in the file `log`."""
+    if log is not None:
+        _log_calls(log, training.run._Training, "finish")
+        _log_calls(log, sharpness_runs, "measure")
+        _log_calls(log, landscape.paths, "evaluate")
+        _log_calls(log, landscape.steepness, "steepness")
+    return "\n".join(execution.execute(execution.tasks(needs), records.Workdir.create(path))) or None
+
+
+def report(path):
+    """Draws the report."""
+    make_report(records.Workdir.open(path))
+
+
+def prepare(folder, frames):
+    """Prepares a data set."""
+    data.prepare("timit_shaped", folder, frames=frames)
+
+
+def refused(function, arguments, answer):
+    """Leaves in the file `answer` what another function of this module returns or raises."""
+    try:
+        text = str(function(*arguments))
+    except ValueError as error:
+        text = str(error)
+    with open(answer, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def kill_at_operation(number, before):
+    """The process is killed at so many-th operation on the file system, before it or after it."""
+    counter = itertools.count(1)
+    for module, name in _OPERATIONS:
+        setattr(module, name, _deadly(getattr(module, name), counter, number, before))
+
+
+def kill_in_write(size):
+    """The process is killed where a file would grow beyond so many bytes: in the middle of a write."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    refuse_writes(size)
+
+
+def refuse_writes(size):
+    """The system refuses to let a file grow beyond so many bytes."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+def run_clock_backwards():
+    """Every look at the clock finds it an hour earlier."""
+    hours = itertools.count()
+    time.time = lambda: 2e9 - 3600 * next(hours)
+
+
+def kill_after(child, seconds):
+    """Kills a child from outside after so many seconds."""
+    child.join(seconds)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(child.pid, signal.SIGKILL)
+    child.join()
+
+
+def random_fault(generator: random.Random):
+    """One of the ways above to be killed, for `start`, and seconds for `kill_after`, one of them None."""
+    kind = generator.randrange(4)
+    if kind == 0:
+        return (kill_in_write, generator.choice([400, 2_000_000, 8_000_000])), None
+    if kind == 1:
+        return None, generator.uniform(0.5, 6)
+    return (kill_at_operation, generator.randint(2, 12), generator.random() < 0.5), None
+
+
+def _log_calls(log, owner, name):
+    original = getattr(owner, name)
+
+    def logged(*arguments, **options):
+        with open(log, "a", encoding="utf-8") as file:
+            file.write(f"{name}\n")
+        return original(*arguments, **options)
+
+    setattr(owner, name, logged)
+
+
+def _deadly(operation, counter, number, before):
+    def deadly(*arguments, **options):
+        reached = next(counter) == number
+        if reached and before:
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = operation(*arguments, **options)
+        if reached:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    return deadly

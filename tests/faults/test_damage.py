@@ -1,0 +1,163 @@
+"""Truncated files and flipped bits, in every kind of file that is written: named, never used, made again on request."""
+
+import json
+import random
+import shutil
+
+import numpy as np
+import pytest
+
+from replication import configuration, files, records
+from replication.data import cache, digits
+from replication.data.examples import Data
+from replication.errors import UserError
+from replication.minimizers import load_minimizer
+from replication.training import state
+from tests.execution import runs
+
+children = pytest.importorskip("tests.faults.children", reason="this system has no limits of resources")
+
+_FLIPS = 6
+
+
+@pytest.fixture
+def workdir(reference, tmp_path):
+    shutil.copytree(reference.path, tmp_path / "work")
+    return records.Workdir(tmp_path / "work")
+
+
+def damaged(path):
+    """The file with each of several kinds of damage in turn, and at last as it was."""
+    whole = path.read_bytes()
+    generator = random.Random(path.name)
+    for length in (0, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        yield f"truncated to {length}"
+    for _ in range(_FLIPS):
+        position, bit = generator.randrange(len(whole)), generator.randrange(8)
+        flipped = bytearray(whole)
+        flipped[position] ^= 1 << bit
+        path.write_bytes(flipped)
+        yield f"bit {bit} of byte {position}"
+    path.write_bytes(whole)
+
+
+def assert_named(path, read, survived):
+    """`read` returns what is wrong, or raises it; damage that leaves the meaning alone is no damage."""
+    sound = _meaning(path)
+    for damage in damaged(path):
+        problems = []
+        try:
+            problems = read()
+        except UserError as error:
+            problems = [str(error)]
+        if _meaning(path) == sound:
+            continue
+        assert any(str(path) in problem for problem in problems), damage
+        survived["damaged files"] += 1
+
+
+def _meaning(path):
+    """The bytes of a file; of JSON what it says."""
+    if path.suffix != ".json":
+        return path.read_bytes()
+    try:
+        content = json.loads(path.read_text())
+    except ValueError:
+        return None
+    # Where a flipped bit hits the name of the checksum, the rest is as it was.
+    return {key: value for key, value in content.items() if len(key) != len("sha256")}
+
+
+@pytest.mark.parametrize("name", ["config.json", "result.json", "history.csv", "initial.weights.h5",
+                                  "final.weights.h5"])
+def test_files_of_a_run(workdir, name, survived):
+    record = workdir.run(runs.SMALL)
+
+    def scan():
+        sound, problems = workdir.runs()
+        assert len(sound) + len(problems) == len(runs.NEEDS.runs)
+        return problems
+
+    assert_named(record.folder / name, scan, survived)
+    if name == "final.weights.h5":
+        assert_named(record.final_weights, lambda: load_minimizer(record), survived)
+
+
+def test_measurements_paths_and_failures(workdir, survived):
+    record = workdir.run(runs.SMALL)
+    assert_named(record.measurement(runs.SHARPNESS), lambda: record.measurements()[1], survived)
+    assert_named(record.steepness(runs.STEEPNESS), lambda: record.steepnesses()[1], survived)
+    path = workdir.path_record(runs.PATH, record, workdir.run(runs.LARGE))
+    assert_named(path, lambda: workdir.paths()[1], survived)
+    record.fail("the training loss became nan in epoch 2, batch 1")
+    assert_named(record.folder / "failure.json", lambda: workdir.failures()[1], survived)
+
+
+def test_iterates(workdir, survived):
+    iterate = workdir.run(runs.SMALL).iterate(2)
+    assert_named(iterate.weights, iterate.check, survived)
+    assert_named(iterate.folder / "iterate.json", iterate.check, survived)
+
+
+def test_state_to_resume_from(tmp_path, survived):
+    import keras
+
+    model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(2)])
+    model.compile("adam", loss="mse")
+    model.optimizer.build(model.trainable_variables)
+    path = tmp_path / "state.npz"
+    saving = state.SaveState(path, [{"epoch": 1, "loss": 0.5}])
+    saving.set_model(model)
+    saving.on_epoch_end(0)
+    weights = [variable.numpy() for variable in model.variables]
+    for damage in damaged(path):
+        try:
+            history = state.restore(path, model)
+        except UserError as error:
+            assert str(path) in str(error)
+            survived["damaged files"] += 1
+        else:
+            # Such as the date in the archive.
+            assert history == [{"epoch": 1, "loss": 0.5}], damage
+        for variable, value in zip(model.variables, weights):
+            assert np.array_equal(variable.numpy(), value), damage
+
+
+def test_cached_arrays(tmp_path, survived):
+    folder = tmp_path / "cache"
+    cache.write(folder, Data.from_arrays("digits", digits.read("digits")))
+    for path in sorted(folder.iterdir()):
+        assert_named(path, lambda: [] if cache.read(folder, "digits") else ["not there"], survived)
+
+
+def test_what_was_removed_is_made_again(workdir, reference, survived):
+    """A measurement and a whole run."""
+    record = workdir.run(runs.SMALL)
+    measurement = record.measurement(runs.SHARPNESS)
+    measurement.write_bytes(measurement.read_bytes()[:-20])
+    large = workdir.run(runs.LARGE)
+    large.final_weights.write_bytes(b"broken")
+    children.undisturbed(children.refused, children.replicate, (workdir.path,), workdir.path / "answer")
+    assert str(large.final_weights) in (workdir.path / "answer").read_text()
+    (workdir.path / "answer").unlink()
+    measurement.unlink()
+    shutil.rmtree(large.folder)
+    children.undisturbed(children.replicate, workdir.path)
+    assert runs.contents(workdir)["runs/" + runs.LARGE.name + "/final.weights.h5"] == files.file_checksum(
+        reference.run(runs.LARGE).final_weights)
+    assert {k: v for k, v in runs.contents(workdir).items() if k.startswith("runs")} == {
+        k: v for k, v in runs.contents(reference).items() if k.startswith("runs")}
+    survived["damaged files"] += 2
+
+
+def test_changed_json_is_refused_unless_its_checksum_goes_too(tmp_path):
+    path = tmp_path / "config.json"
+    files.write_json(path, {"configuration": runs.SMALL.to_json()})
+    path.write_text(path.read_text().replace('"trial": 0', '"trial": 1'))
+    with pytest.raises(UserError, match="config.json: damaged.*remove that field"):
+        records.read_configuration(path)
+    content = json.loads(path.read_text())
+    del content["sha256"]
+    path.write_text(json.dumps(content))
+    assert records.read_configuration(path) == configuration.Run.from_json({**runs.SMALL.to_json(), "trial": 1})

@@ -1,0 +1,99 @@
+"""kill -9 at any moment: the same command goes on, and ends with the records of an undisturbed run."""
+
+import random
+import shutil
+
+import pytest
+
+from replication import data, records
+from replication.data import cache, loading
+from tests.execution import runs
+
+children = pytest.importorskip("tests.faults.children", reason="this system has no limits of resources")
+
+_KILLS = 20
+
+
+def test_replication_killed_at_random(tmp_path, reference, survived):
+    generator = random.Random(0)
+    expected = _records(reference)
+    kills = replications = 0
+    while kills < _KILLS:
+        workdir = records.Workdir(tmp_path / str(replications))
+        faults = []
+        while True:
+            # The last attempts are left alone, or bad luck might never end.
+            fault, seconds = children.random_fault(generator) if len(faults) < _KILLS else (None, None)
+            faults.append((fault, seconds))
+            child = children.start(children.replicate, workdir.path, fault=fault)
+            if seconds is not None:
+                children.kill_after(child, seconds)
+            child.join()
+            if child.exitcode == 0:
+                break
+            assert child.exitcode < 0, (child.exitcode, faults)
+            kills += 1
+            survived["kills"] += 1
+        assert _records(workdir) == expected, faults
+        replications += 1
+
+
+@pytest.mark.parametrize("number, before", [(3, True), (10, False), (25, True)])
+def test_report_killed(tmp_path, reference, number, before, survived):
+    workdir = _copy(reference, tmp_path / "work")
+    child = children.start(children.report, workdir.path, fault=(children.kill_at_operation, number, before))
+    child.join()
+    assert child.exitcode < 0
+    children.undisturbed(children.report, workdir.path)
+    for folder in ("tables", "report"):
+        names = {path.name for path in (reference.path / folder).iterdir()}
+        assert names <= {path.name for path in (workdir.path / folder).iterdir()}
+    for path in reference.tables.iterdir():
+        assert (workdir.tables / path.name).read_bytes() == path.read_bytes()
+    assert _records(workdir) == _records(reference)
+    survived["kills"] += 1
+
+
+def test_preparation_killed(tmp_path, survived):
+    """Until its description is there, a data set counts as not prepared; preparing it again works."""
+    children.undisturbed(children.prepare, tmp_path / "whole", 300)
+    expected = data.load("timit_shaped", tmp_path / "whole").fingerprint
+    folder = tmp_path / "data"
+    arrays = loading.arrays_folder("timit_shaped", folder)
+    children.undisturbed(children.prepare, folder, 200)
+    before = data.load("timit_shaped", folder).fingerprint
+    states = set()
+    # The old description goes, four arrays come, and the new description.
+    for number, when in ((1, True), (1, False), (2, True), (5, False), (8, True), (13, False), (16, True), (16, False)):
+        children.undisturbed(children.prepare, folder, 200)
+        child = children.start(children.prepare, folder, 300, fault=(children.kill_at_operation, number, when))
+        child.join()
+        assert child.exitcode < 0, (number, when)
+        found = cache.read(arrays, "timit_shaped")
+        states.add(None if found is None else found.fingerprint)
+        survived["kills"] += 1
+    assert states == {before, None, expected}
+    children.undisturbed(children.prepare, folder, 300)
+    assert data.load("timit_shaped", folder).fingerprint == expected
+
+
+def test_two_replications_at_once(tmp_path, reference, survived):
+    workdir, log = records.Workdir(tmp_path / "work"), tmp_path / "log"
+    both = [children.start(children.replicate, workdir.path, log) for _ in range(2)]
+    for child in both:
+        child.join()
+        assert child.exitcode == 0
+    assert sorted(log.read_text().split()) == sorted(
+        ["finish"] * len(runs.NEEDS.runs) + ["measure"] * len(runs.NEEDS.measurements)
+        + ["evaluate"] * len(runs.NEEDS.paths) + ["steepness"] * len(runs.NEEDS.steepness))
+    assert _records(workdir) == _records(reference)
+    survived["races"] += 1
+
+
+def _records(workdir):
+    return {name: content for name, content in runs.contents(workdir).items() if name.startswith(("runs", "paths"))}
+
+
+def _copy(workdir, path):
+    shutil.copytree(workdir.path, path)
+    return records.Workdir(path)

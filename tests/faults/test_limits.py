@@ -1,0 +1,91 @@
+"""Full disks, folders that are read-only, losses that are not finite, and clocks that jump."""
+
+import dataclasses
+import shutil
+import subprocess
+
+import pytest
+
+from replication import records
+from replication.experiments import Needs
+from tests.execution import runs
+
+children = pytest.importorskip("tests.faults.children", reason="this system has no limits of resources")
+
+FEW = Needs(runs=(runs.LARGE,), measurements=((runs.LARGE, runs.SHARPNESS),))
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 2 MB of its own, less than the weights take."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = shutil.which("mount") and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], capture_output=True)
+    if not mounted or mounted.returncode:
+        pytest.skip("no file system can be mounted here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def _answer(tmp_path, *arguments, fault=None):
+    child = children.start(children.refused, children.replicate, arguments, tmp_path / "answer", fault=fault)
+    child.join()
+    assert child.exitcode == 0
+    return (tmp_path / "answer").read_text().splitlines()
+
+
+@pytest.mark.parametrize("size", [400, 2_000_000, 8_000_000])
+def test_no_room_for_a_file(tmp_path, reference, size, survived):
+    workdir = records.Workdir(tmp_path / "work")
+    first, second = _answer(tmp_path, workdir.path, None, FEW, fault=(children.refuse_writes, size))
+    assert first.startswith(str(workdir.run(runs.LARGE).folder)) and first.endswith("File too large")
+    assert "no minimizer to measure" in second
+    assert not list(tmp_path.rglob(".partial-*"))
+    children.undisturbed(children.replicate, workdir.path, None, FEW)
+    assert runs.contents(workdir) == _records(reference)
+    survived["full disks"] += 1
+
+
+def test_full_disk(tmp_path, small_disk, survived):
+    lines = _answer(tmp_path, small_disk / "work", None, Needs(runs=(runs.SMALL,)))
+    assert len(lines) == 1 and lines[0].startswith(str(small_disk)) and "No space left on device" in lines[0]
+    assert not list(small_disk.rglob(".partial-*"))
+    survived["full disks"] += 1
+
+
+def test_read_only_file_system(tmp_path, small_disk, survived):
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    line, = _answer(tmp_path, small_disk / "work", None, Needs(runs=(runs.SMALL,)))
+    assert line.startswith(f"--workdir={small_disk / 'work'}: cannot be made (Read-only file system)")
+    survived["read-only folders"] += 1
+
+
+def test_loss_that_is_not_finite(tmp_path, survived):
+    diverging = dataclasses.replace(runs.SMALL, optimizer="sgd", learning_rate=1e30)
+    needs = Needs(runs=(diverging, runs.LARGE), measurements=((diverging, runs.SHARPNESS),))
+    workdir = records.Workdir(tmp_path / "work")
+    for _ in range(2):
+        first, second = _answer(tmp_path, workdir.path, None, needs)
+        assert "the training loss became" in first and "no minimizer to measure" in second
+        record = workdir.run(diverging)
+        assert set(workdir.failures()[0]) == {diverging.name}
+        assert not record.is_finished and not record.final_weights.exists() and not record.state.exists()
+        assert workdir.run(runs.LARGE).is_finished
+    survived["losses that became NaN"] += 1
+
+
+def test_clock_that_jumps_back(tmp_path, reference, survived):
+    workdir = records.Workdir(tmp_path / "work")
+    child = children.start(children.replicate, workdir.path, None, FEW, fault=(children.run_clock_backwards,))
+    child.join()
+    assert child.exitcode == 0
+    assert runs.contents(workdir) == _records(reference)
+    assert all(row["seconds"] > 0 for row in workdir.run(runs.LARGE).history)
+    survived["clocks that jumped"] += 1
+
+
+def _records(workdir):
+    """Of the run that the tests here make."""
+    return {name: content for name, content in runs.contents(workdir).items() if runs.LARGE.name in name
+            and name.startswith("runs")}

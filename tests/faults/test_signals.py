@@ -1,0 +1,99 @@
+"""SIGINT and SIGTERM end a script within a step; the same command goes on."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from replication import files, records
+from tests.execution import runs
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+ENDLESS = dataclasses.replace(runs.SMALL, epochs=100_000)
+OTHER = dataclasses.replace(ENDLESS, trial=1)
+
+# The script's own frame around a replication that is small or endless.
+_SCRIPT = """
+import sys
+from replication import entry, records
+def main(argv):
+    from replication import execution
+    from replication.executors import Local
+    from replication.experiments import Needs
+    from tests.execution import runs
+    from tests.faults.test_signals import ENDLESS, OTHER
+    needs = Needs(runs=(ENDLESS, OTHER))
+    execution.execute(execution.tasks(needs), records.Workdir.create({path!r}), executor=Local({jobs}))
+sys.argv = ["reproduce"]
+if __name__ == "__main__":
+    entry.run(main)
+"""
+
+
+def _interrupt(process, ready, number, *, group=False):
+    while not ready():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    began = time.monotonic()
+    (os.killpg if group else os.kill)(process.pid, number)
+    _, errors = process.communicate(timeout=60)
+    return time.monotonic() - began, errors
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_training_ends_within_a_step_and_keeps_its_last_epoch(tmp_path, number, code, survived):
+    workdir = records.Workdir.create(tmp_path / "work")
+    config = tmp_path / "config.json"
+    files.write_json(config, {"configuration": ENDLESS.to_json()})
+    command = [sys.executable, "-m", "replication.train", f"--config={config}", f"--workdir={workdir.path}"]
+    process = subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    seconds, errors = _interrupt(process, workdir.run(ENDLESS).state.exists, number)
+    assert process.returncode == code and seconds < 20
+    assert [line for line in errors.splitlines() if line.startswith("error: ")] == [
+        "error: interrupted; the same command goes on from what is on disk"]
+    assert "Traceback" not in errors
+    assert not list(tmp_path.rglob(".partial-*"))
+    assert _restored_epochs(workdir) >= 1
+    survived["interrupts"] += 1
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_replication_ends_with_its_processes(tmp_path, jobs, survived):
+    workdir = records.Workdir.create(tmp_path / "work")
+    script = tmp_path / "script.py"
+    script.write_text(_SCRIPT.format(path=str(workdir.path), jobs=jobs))
+    process = subprocess.Popen([sys.executable, str(script)], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
+                               text=True, stderr=subprocess.PIPE, start_new_session=True)
+    # As Ctrl-C at a terminal: the whole process group hears it.
+    seconds, errors = _interrupt(process, workdir.run(ENDLESS).state.exists, signal.SIGINT, group=True)
+    assert process.returncode == 130 and seconds < 20
+    assert "Traceback" not in errors
+    assert [line for line in errors.splitlines() if line.startswith("error: ")] == [
+        "error: interrupted; the same command goes on from what is on disk"]
+    _wait_for_the_end_of_group(process.pid)
+    with workdir.run(ENDLESS).lock(wait=False):
+        assert not list(tmp_path.rglob(".partial-*"))
+    survived["interrupts"] += 1
+
+
+def _wait_for_the_end_of_group(leader):
+    # Python's own tracker of resources ends a moment after the process that started it.
+    for _ in range(100):
+        try:
+            os.killpg(leader, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    pytest.fail("a process of the group lives on")
+
+
+def _restored_epochs(workdir):
+    with np.load(workdir.run(ENDLESS).state) as state:
+        return len(json.loads(str(state["history"])))

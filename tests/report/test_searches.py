@@ -1,0 +1,68 @@
+"""Searches in the report: the listing of their trials, and accuracy against sharpness."""
+
+import pytest
+
+from replication import files
+from replication.experiments import searches, tradeoff
+from replication.report import make_report
+from replication.report.store import Store
+from tests.report import fixtures
+
+
+def test_the_best_admissible_trial_comes_first_and_failed_ones_last(paper_workdir):
+    fixtures.write_search(paper_workdir)
+    headings, lines = searches.listing(Store(paper_workdir))
+    assert [line.cells[1:3] for line in lines] == [
+        ("1", "finished"), ("0", "finished"), ("2", "beyond the bound"), ("3", "failed")]
+    assert lines[0].cells[3:7] == (pytest.approx(91), 0.5, 16.0, "20")
+    assert lines[3].cells[3:7] == (None, None, None, "–")
+    assert lines[0].cells[7] == "optimizer adam, learning rate 0.1"
+    assert "sharpness of 20 %" in lines[0].cells[0] and len(headings) == len(lines[0].cells)
+
+
+def test_a_search_for_flat_minimizers_has_the_flattest_first(paper_workdir):
+    fixtures.write_search(paper_workdir, objective="sharpness", max_sharpness=None)
+    _, lines = searches.listing(Store(paper_workdir))
+    assert [line.cells[5] for line in lines[:3]] == [8, 16, 24]
+
+
+def test_the_line_joins_the_trials_that_none_beats_in_both(paper_workdir):
+    search = fixtures.write_search(paper_workdir)
+    record = paper_workdir.search(search)
+    content = record.content
+    content["trials"][1]["val_accuracy"] = 0.85
+    record.write(content, None)
+    (plot,) = tradeoff.axes(Store(paper_workdir))
+    points, best = plot.panels[0].series
+    assert plot.name == f"tradeoff-{search.name}"
+    assert points.x == (8, 16, 24) and not points.joined
+    assert best.x == (8, 24) and best.y == pytest.approx((90, 92))
+
+
+def test_no_finished_trial_no_plot(paper_workdir):
+    fixtures.write_search(paper_workdir, trials=1)
+    assert tradeoff.axes(Store(paper_workdir)) == []
+
+
+@pytest.mark.parametrize("change", [
+    lambda content: content.pop("trials"),
+    lambda content: content["configuration"].pop("network"),
+    lambda content: content["trials"][0].pop("hyperparameters"),
+    lambda content: content["trials"][0].update(sharpness="flat"),
+])
+def test_a_damaged_search_is_a_problem_and_leaves_the_others(change, paper_workdir):
+    fixtures.write_search(paper_workdir, seed=1)
+    record = paper_workdir.search(fixtures.write_search(paper_workdir))
+    content = record.content
+    change(content)
+    files.write_json(record.folder / "search.json", content)
+    (problem,) = make_report(paper_workdir)
+    assert "tuning" in problem
+    assert len(Store(paper_workdir).searches) == 1
+
+
+def test_a_page_without_searches_has_no_section_of_them(paper_workdir):
+    make_report(paper_workdir)
+    page = paper_workdir.page.read_text()
+    assert 'id="searches"' not in page and 'id="tradeoff"' not in page
+    assert "<code>--experiments=table6</code> makes them" in page

@@ -1,0 +1,44 @@
+"""What enters the paper's tables 2, 3, 4 and figure 3, and what must not."""
+
+import pytest
+
+from replication import remedies
+from replication.configuration import Start
+from replication.report import make_report
+from tests.report import fixtures
+from tests.report.fixtures import other, paper_run, write_run
+
+SB, LB = paper_run("SB", 0), paper_run("LB", 0)
+OTHERS = {
+    "optimizer": other(LB, optimizer="sgd", learning_rate=0.01),
+    "remedy": other(LB, remedy=remedies.Conservative()),
+    "remedied SB": other(SB, remedy=remedies.SharpnessAware()),
+    "start": other(LB, start=Start(SB.name, 3)),
+    "precision": other(LB, precision="mixed_bfloat16"),
+    "grid": other(SB, regime="grid", batch_size=1024),
+    "grid with SB's batch": other(SB, regime="grid", epochs=100),
+}
+
+
+def papers_files(workdir):
+    """The bytes of tables 2, 3 and 4 and of figure 3, by name."""
+    files = [*workdir.tables.glob("table[234].*"), *workdir.figures.glob("figure3-*")]
+    return {path.name: path.read_bytes() for path in files}
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    workdir = fixtures.write_replication(tmp_path_factory.mktemp("alone") / "work")
+    make_report(workdir)
+    return papers_files(workdir)
+
+
+@pytest.mark.parametrize("run", OTHERS.values(), ids=OTHERS)
+def test_other_runs_change_no_byte_of_the_papers_tables(paper_workdir, alone, run):
+    record = write_run(paper_workdir, run)
+    fixtures.write_measurements(record)
+    if run.regime == "LB":
+        fixtures.write_path(paper_workdir, paper_workdir.run(SB), record)
+    assert make_report(paper_workdir) == []
+    assert len(alone) == 15 and papers_files(paper_workdir) == alone
+    assert run.name in paper_workdir.page.read_text()

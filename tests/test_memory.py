@@ -1,0 +1,58 @@
+"""A batch that does not fit into memory ends in one line that says what would."""
+
+import keras
+import numpy as np
+import psutil
+import pytest
+import tensorflow as tf
+
+import models
+from replication import configuration, memory, records, training
+from replication.errors import UserError
+from replication.sharpness import measure_sharpness
+
+
+def test_the_outputs_of_all_layers_are_counted():
+    inputs = keras.Input((4,))
+    hidden = keras.layers.Dense(3, dtype="mixed_bfloat16")(inputs)
+    model = keras.Model(inputs, [keras.layers.Dense(2)(hidden), hidden])
+    assert memory.activation_bytes(model) == 4 * 4 + 2 * 3 + 4 * 2
+    sequential = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), keras.layers.ReLU()])
+    assert memory.activation_bytes(sequential) == 4 * (3 + 3), "a Sequential keeps its input apart"
+    assert memory.activation_bytes(keras.Sequential([keras.Input((4,)), sequential])) == 4 * (3 + 3)
+
+
+def test_c2_takes_some_megabytes_an_example():
+    assert 3.3e6 < memory.activation_bytes(models.build("C2")) < 5e6
+
+
+def test_nothing_is_known_of_a_model_that_is_no_graph():
+    class Custom(keras.Model):
+        def call(self, inputs):
+            return inputs
+
+    assert memory.activation_bytes(Custom()) == 0
+
+
+def test_available_memory_is_that_of_the_machine_at_most():
+    assert 0 < memory.available() <= psutil.virtual_memory().total
+
+
+def test_training_says_what_would_fit(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda: 20_000_000)
+    run = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=1437, epochs=1)
+    with pytest.raises(UserError, match=r"batch_size=1437: the activations of F1 .* about \d{3} would fit"):
+        training.train(run, records.Workdir.create(tmp_path / "work"), verbose=0)
+
+
+def test_a_measurement_says_so_before_its_first_pass(monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda: 1000)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
+    with pytest.raises(UserError, match=r"batch_size=300: .* about \d+ would fit"):
+        measure_sharpness(model, np.zeros((300, 4), np.float32), np.zeros(300, int))
+
+
+def test_exhaustion_on_the_device_is_told_in_the_same_words():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    with pytest.raises(UserError, match="batch_size=5: the activations .* do not fit"), memory.fitting(model, 5):
+        raise tf.errors.ResourceExhaustedError(None, None, "out of memory")

@@ -1,0 +1,23 @@
+"""The tutorial's program runs as printed."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+
+def test_the_blocks_run_in_order(tmp_path):
+    page = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 7 and page.count("```") == 2 * len(blocks)
+    program = tmp_path / "tutorial.py"
+    program.write_text("\n\n".join(blocks), encoding="utf-8")
+    finished = subprocess.run([sys.executable, program], cwd=tmp_path, capture_output=True, text=True, timeout=600,
+                              env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert finished.returncode == 0, finished.stderr
+    assert len(list(tmp_path.glob("tutorial/tuning/*/best.json"))) == 1
+    assert "sharpness" in finished.stdout and "label smoothing" in finished.stdout
+    assert (tmp_path / "tutorial" / "report" / "index.html").exists()

@@ -1,0 +1,65 @@
+"""The sizes of growing batches: the schedule, and the test of the variance against NumPy."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from replication import remedies
+from replication.training import dynamic_sampling
+from replication.training.model import TrainingModel
+
+SCHEDULE = remedies.DynamicSampling(first_batch_size=256, growth=1.5)
+
+
+def test_scheduled_sizes_grow_by_the_factor_up_to_the_limit():
+    sizes = [dynamic_sampling.scheduled_size(SCHEDULE, epoch, limit=1000) for epoch in range(6)]
+    assert sizes == [256, 384, 576, 864, 1000, 1000]
+    assert dynamic_sampling.scheduled_size(SCHEDULE, 10**6, limit=1000) == 1000, "no overflow"
+    constant = remedies.DynamicSampling(first_batch_size=256, growth=1.0)
+    assert dynamic_sampling.scheduled_size(constant, 10**6, limit=1000) == 256
+
+
+@pytest.mark.parametrize("variance, expected", [(0.0, 10), (5.0, 10), (5.1, 11), (30.0, 60), (60.0, 100)])
+def test_sufficient_size_is_the_smallest_that_passes(variance, expected):
+    """theta^2 ||g||^2 = 0.25 * 2: |B| must be at least 2 ||V||_1."""
+    assert dynamic_sampling.sufficient_size(10, 2.0, variance, theta=0.5, limit=100) == expected
+
+
+class _Arrays:
+    """Stands in for `Examples`."""
+
+    def __init__(self, inputs, labels):
+        self._arrays = inputs, labels
+
+    def gather(self, rows):
+        return tuple(tf.gather(array, rows["train"]) for array in self._arrays)
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_variance_is_that_of_the_gradients(size):
+    generator = np.random.default_rng(0)
+    inputs, labels = generator.normal(size=(24, 4)), generator.integers(5, size=24)
+    layer = keras.Input((4,))
+    network = keras.Model(layer, keras.layers.Dense(5, activation="softmax")(layer))
+    model = TrainingModel(network, None)
+    model.compile("sgd", loss="sparse_categorical_crossentropy")
+    kernel, bias = (v.numpy().astype("float64") for v in network.trainable_variables)
+    rows = generator.permutation(24)[:15 // size * size].reshape(-1, size)
+
+    logits = inputs @ kernel + bias
+    errors = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True) - np.eye(5)[labels]
+    single = np.concatenate([(inputs[:, :, None] * errors[:, None, :]).reshape(24, -1), errors], axis=1)
+    parts = single[rows].mean(axis=1)
+
+    found = dynamic_sampling.gradient_variance(
+        model, _Arrays(tf.constant(inputs, tf.float32), tf.constant(labels)), tf.constant(rows))
+    expected = np.sum(parts.mean(axis=0)**2), np.sum(parts.var(axis=0, ddof=1))
+    # float32 gradients of numbers near 1.
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_parts_fit_into_the_training_set():
+    assert dynamic_sampling.part_size(50, 1437) == 50
+    assert dynamic_sampling.part_size(500, 1437) == 143
+    assert dynamic_sampling.part_size(5, 7) == 1

@@ -1,0 +1,38 @@
+"""A small search, for tests in this process and, as `python -m tests.tuning.small`, in others."""
+
+import sys
+
+import keras
+
+import models
+from replication import catalog, configuration, records, tuning
+
+
+def one_layer(name, layers, *, input_shape, classes):
+    """A dense layer of 8 units."""
+    inputs = keras.Input(input_shape, name="inputs")
+    x = layers.dense(keras.layers.Flatten(name="flatten")(inputs), 8)
+    return keras.Model(inputs, layers.softmax(x, classes), name=name)
+
+
+catalog.NETWORKS["S1"] = catalog.Network("S1", dataset="digits", input_shape=(64,), classes=10)
+models.BUILDERS["S1"] = one_layer
+
+
+class LearningRates(tuning.SearchSpace):
+    """The learning rate of plain training with large batches."""
+
+    NAME = "learning_rates"
+
+    def run(self, hp):
+        return self.search.run(batch_size=431, learning_rate=hp.Float("learning_rate", 1e-4, 1e-1, sampling="log"))
+
+
+def search(**choices):
+    """A `configuration.Search` of three short trials with some choices replaced."""
+    return configuration.Search(**{"network": "S1", "dataset": "digits", "max_trials": 3, "epochs": 1,
+                                   "space": "learning_rates", "sharpness_iterations": 1, **choices})
+
+
+if __name__ == "__main__":
+    tuning.tune(search(max_trials=int(sys.argv[2])), records.Workdir.create(sys.argv[1]), space=LearningRates)
