@@ -154,7 +154,7 @@ def _fastest(peer, size, batch_sizes):
 def _prepare(box):
     scipy.optimize.fmin_l_bfgs_b(
         lambda y: (0.0, np.zeros_like(y)), np.zeros_like(box.half_widths),
-        bounds=list(zip((-box.half_widths).tolist(), box.half_widths.tolist())))
+        bounds=np.stack([-box.half_widths, box.half_widths], axis=1))
 
 
 def _mebibytes(size):

@@ -13,13 +13,14 @@ def f1(*, data_dir=None, smoke=False):
     """
     import models
     from models.fully_connected import fully_connected
+    from models.layers import Layers
     from replication import data
 
     dataset = data.load("digits" if smoke else "mnist", data_dir)
     inputs = dataset.train_inputs.reshape(len(dataset.train_inputs), -1)
     if smoke:
-        model = fully_connected("small", hidden_layers=2, units=16, statistics="batch", classes=10,
-                                input_shape=inputs.shape[1:], seeds=iter(range(3)))
+        layers = Layers(statistics="batch", seeds=range(3))
+        model = fully_connected("small", layers, input_shape=inputs.shape[1:], classes=10, hidden_layers=2, units=16)
     else:
         model = models.build("F1")
     return model, inputs, dataset.train_labels

@@ -5,7 +5,6 @@
 """
 
 import functools
-import os
 
 import tabulate
 from absl import flags
@@ -45,8 +44,9 @@ def main(argv):
     import tensorflow as tf
 
     from benchmarks import timing
+    from replication.execution import attempt
 
-    threads = _THREADS.value or _processors()
+    threads = _THREADS.value or attempt.processors()
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     rows, rate, agreement, found = _measure(threads)
     machine = {**timing.machine(), "threads": threads, "gflops": rate}
@@ -95,11 +95,6 @@ def _load_weights(model, path):
         model.load_weights(path)
     except (OSError, ValueError) as error:
         raise UserError(f"--weights={path}: {str(error).splitlines()[0]}") from None
-
-
-def _processors():
-    # Those this process may use, which a container can restrict; not every system tells.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 if __name__ == "__main__":

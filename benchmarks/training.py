@@ -1,0 +1,150 @@
+"""Times an epoch of our training beside plain Keras and PyTorch, and fills the table of --jit_compile=auto.
+
+    python -m benchmarks.training --output=results.json
+    python -m benchmarks.training --networks=F1,C1 --update_table
+    python -m benchmarks.training --smoke
+"""
+
+import dataclasses
+import math
+import pathlib
+import statistics
+
+import numpy as np
+import tabulate
+from absl import flags
+
+from benchmarks import torch_peer
+from replication import catalog, configuration, entry, files, validation, versions
+from replication.errors import UserError
+
+_NETWORKS = flags.DEFINE_list("networks", ["F1", "F2", "C1", "C2"], "Networks of table 1, separated by commas.")
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 256, "Batch (the paper's SB: 256).", lower_bound=1)
+_ROUNDS = flags.DEFINE_integer("rounds", 5, "Interleaved rounds.", lower_bound=1)
+_THREADS = flags.DEFINE_integer(
+    "threads", None, "Threads within an operation, TensorFlow's and PyTorch's alike. Without it, one for "
+    "each processor.", lower_bound=1)
+_OUTPUT = flags.DEFINE_string("output", None, "JSON file for the results.")
+_UPDATE_TABLE = flags.DEFINE_bool(
+    "update_table", False, "Write what was faster into replication/training/jit_compile.json, which "
+    "--jit_compile=auto reads.")
+_SMOKE = flags.DEFINE_bool(
+    "smoke", False, "Few small examples, one round: shows that all of it runs; its ratios mean nothing.")
+
+# Batches in an epoch: a second or more on two cores. Values are random: they do not change the time.
+_BATCHES = {"F1": 60, "F2": 40, "C1": 8, "C2": 2, "C3": 8, "C4": 2}
+# These differ in the width of the last layer alone.
+_ALIKE = {"C1": "C3", "C2": "C4", "C3": "C1", "C4": "C2"}
+_TABLE = pathlib.Path(__file__).parents[1] / "replication" / "training" / "jit_compile.json"
+
+
+def main(argv):
+    """Measures, prints the table, and writes what the flags ask for."""
+    networks = _NETWORKS.value
+    for network in networks:
+        validation.require_name("networks", network, catalog.NETWORKS)
+    if _UPDATE_TABLE.value and _SMOKE.value:
+        raise UserError("--update_table: not together with --smoke, whose ratios mean nothing")
+    import tensorflow as tf
+
+    from benchmarks import timing
+    from replication.execution import attempt
+
+    threads = _THREADS.value or attempt.processors()
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    rows, faster = [], {}
+    for network in networks:
+        found, faster[network] = _compare(network, threads)
+        rows += found
+    machine = {**timing.machine(), "threads": threads}
+    packages = {**versions.versions(), "torch": torch_peer.version() or "not installed"}
+    print(tabulate.tabulate(rows, headers="keys", floatfmt=".3g", missingval="-"))
+    print(f"{machine['processor']}, {threads} threads; " + ", ".join(
+        f"{name} {packages[name]}" for name in ("tensorflow", "keras", "torch")))
+    if _OUTPUT.value:
+        files.write_json(_OUTPUT.value, {"rows": rows, "machine": machine, "versions": packages})
+    if _UPDATE_TABLE.value:
+        device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+        table = files.read_json(_TABLE)
+        entries = {name: value for network, value in faster.items()
+                   for name in (network, _ALIKE.get(network, network))}
+        files.write_json(_TABLE, {**table, device: dict(sorted((table.get(device, {}) | entries).items()))})
+
+
+def _compare(network, threads):
+    """The rows of one network, and whether XLA is faster for it."""
+    from benchmarks import timing
+
+    batch_size = 32 if _SMOKE.value else _BATCH_SIZE.value
+    size = batch_size * (2 if _SMOKE.value else _BATCHES[network])
+    inputs, labels, classes = _examples(network, size)
+    actions = {
+        "off": _ours(network, inputs, labels, classes, batch_size, jit_compile=False),
+        "on": _ours(network, inputs, labels, classes, batch_size, jit_compile=True),
+        "keras": _plain_keras(network, inputs, labels, classes, batch_size),
+    }
+    if torch_peer.version() is not None:
+        actions["torch"] = _pytorch(network, inputs, labels, classes, batch_size, threads)
+    times = timing.interleaved(actions, rounds=1 if _SMOKE.value else _ROUNDS.value)
+    xla = statistics.median(times["on"]) < statistics.median(times["off"])
+    ours = times["on" if xla else "off"]
+    title = f"{network} ({'with' if xla else 'without'} XLA)"
+    rows = [timing.row(f"{title} : plain Keras fit", ours, times["keras"], goal=1.03)]
+    if "torch" in times:
+        rows.append(timing.row(f"{title} : PyTorch", ours, times["torch"],
+                               goal=1 if network in ("F1", "C1") else None))
+    else:
+        rows.append(timing.filled_row(f"{title} : PyTorch", f"{statistics.median(ours):.3g} s", "not installed", None))
+    rows.append(timing.row(f"{network} with XLA : without", times["on"], times["off"]))
+    for row in rows:
+        row["microseconds an example"] = 1e6 * statistics.median(ours) / size
+    return rows, xla
+
+
+def _examples(network, size):
+    generator = np.random.default_rng(0)
+    known = catalog.NETWORKS[network]
+    inputs = generator.random((size, *known.input_shape), dtype=np.float32)
+    return inputs, generator.integers(known.classes, size=size, dtype=np.int32), known.classes
+
+
+def _ours(network, inputs, labels, classes, batch_size, *, jit_compile):
+    import models
+    from replication import data
+    from replication.training.batches import training_batches
+    from replication.training.model import Examples
+    from replication.training.remedied import compiled
+
+    dataset = catalog.NETWORKS[network].dataset
+    description = dataclasses.replace(
+        catalog.DATASETS[dataset], training_size=len(inputs), test_size=len(inputs), classes=classes,
+        input_shape=inputs.shape[1:])
+    examples = Examples(data.Data.from_arrays(dataset, (inputs, labels) * 2, description=description))
+    run = configuration.Run(network=network, regime="SB", trial=0, dataset=dataset, batch_size=batch_size,
+                            jit_compile=jit_compile, classes=catalog.open_classes(dataset, description))
+    model = compiled(models.build(network), run, examples)
+    batches = training_batches(len(inputs), batch_size=batch_size, seed=0)
+    steps = math.ceil(len(inputs) / batch_size)
+    return lambda: model.fit(batches, steps_per_epoch=steps, epochs=1, shuffle=False, verbose=0)
+
+
+def _plain_keras(network, inputs, labels, classes, batch_size):
+    import models
+
+    model = models.build(network)
+    model.compile("adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    return lambda: model.fit(inputs, labels, batch_size=batch_size, epochs=1, verbose=0)
+
+
+def _pytorch(network, inputs, labels, classes, batch_size, threads):
+    from benchmarks import timing
+    from benchmarks.torch_training import TorchTraining
+
+    peers = [TorchTraining(network, inputs, labels, classes=classes, batch_size=batch_size, threads=threads,
+                           channels_last=last) for last in ([False, True] if inputs.ndim == 4 else [False])]
+    times = timing.interleaved({number: peer.epoch for number, peer in enumerate(peers)}, rounds=1)
+    return peers[min(times, key=times.get)].epoch
+
+
+if __name__ == "__main__":
+    entry.run(main)
