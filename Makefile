@@ -1,5 +1,8 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
+# The lock is of Python 3.11 on Linux; elsewhere the bounds of requirements-dev.txt decide.
+LOCKED := $(filter python3.11-Linux-x86_64,$(notdir $(PYTHON))-$(shell uname -s)-$(shell uname -m))
+REQUIREMENTS := $(or $(and $(LOCKED),$(wildcard requirements.lock)),requirements-dev.txt)
 
 help: ## This list
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -13,9 +16,14 @@ test: .venv/installed ## Install into .venv and run the tests
 lint: .venv/installed ## Check the style
 	$(BIN)/python -m ruff check .
 
-.venv/installed: requirements.txt requirements-dev.txt
+lock: .venv/installed ## Renew requirements.lock: the newest versions within the bounds, with their checksums
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --python-version 3.11 \
+		--python-platform linux --output-file requirements.lock requirements-dev.txt
+
+.venv/installed: requirements.txt requirements-dev.txt $(REQUIREMENTS)
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --requirement $(REQUIREMENTS)
 	touch $@
 
-.PHONY: help quick test lint
+.PHONY: help quick test lint lock
