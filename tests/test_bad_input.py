@@ -106,7 +106,6 @@ def trained(tmp_path_factory):
     ("reproduce", ["--ray_cpus=2"], ["--ray_cpus", "--executor=ray"]),
     ("reproduce", ["--executor=ray", "--jobs=2"], ["--jobs", "--executor=local"]),
     ("reproduce", ["--executor=ray", "--ray_address=head"], ["ray_address='head'", "HOST:PORT"]),
-    ("reproduce", ["--executor=ray", "--ray_address=127.0.0.1:1"], ["127.0.0.1:1"]),
     ("reproduce", ["--batch_sizes=8,1438"], ["batch_sizes=1438", "1437"]),
     ("reproduce", ["--batch_sizes=0"], ["batch_sizes=0", "1437"]),
     ("reproduce", ["--batch_sizes="], ["--batch_sizes", "empty"]),
@@ -150,6 +149,14 @@ def test_workdir_that_is_a_file(name, tmp_path):
     file.write_text("precious")
     assert_one_line(script(name, f"--workdir={file}"), "--workdir", file)
     assert file.read_text() == "precious"
+
+
+def test_ray_that_is_not_installed(tmp_path):
+    (tmp_path / "ray.py").write_text("raise ModuleNotFoundError('ray')", encoding="utf-8")
+    process = script("reproduce", "--executor=ray", f"--workdir={tmp_path / 'work'}",
+                     env={"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])})
+    assert_one_line(process, "--executor=ray", "requirements-ray.txt")
+    assert not (tmp_path / "work").exists()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -128,10 +128,8 @@ def test_an_address_that_answers_nothing(listening):
         server.bind(("127.0.0.1", 0))
         if listening:
             server.listen()
-        began = time.monotonic()
         with pytest.raises(UserError, match="--ray_address=127.0.0.1:.*no Ray cluster answers"):
             execution.check(Ray(f"127.0.0.1:{server.getsockname()[1]}"))
-        assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize("choices, words", [

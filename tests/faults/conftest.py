@@ -1,4 +1,4 @@
-"""A finished replication to compare with, and a count of what was survived at the end of a session."""
+"""A finished replication to compare with, and a count of what a test survived."""
 
 import collections
 import multiprocessing
@@ -7,13 +7,13 @@ import pytest
 
 from replication import records
 
-_SURVIVED = pytest.StashKey[collections.Counter]()
-
 
 @pytest.fixture
 def survived(request):
     """A counter, by kind of fault, of those after which everything was as it should be."""
-    return request.config.stash[_SURVIVED]
+    counter = collections.Counter()
+    yield counter
+    request.node.user_properties.append(("survived", dict(counter)))
 
 
 @pytest.fixture(scope="session")
@@ -28,11 +28,3 @@ def reference(tmp_path_factory):
     children.undisturbed(children.report, workdir.path)
     return workdir
 
-
-def pytest_configure(config):
-    config.stash[_SURVIVED] = collections.Counter()
-
-
-def pytest_terminal_summary(terminalreporter, config):
-    if counts := config.stash[_SURVIVED]:
-        terminalreporter.write_line("survived: " + ", ".join(f"{number} {kind}" for kind, number in counts.items()))
