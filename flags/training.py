@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from flags import data, remedy
+from flags import data, distribution, remedy
 from replication import catalog, configuration, presets, records, schedules, validation
 from replication.errors import UserError
 
@@ -35,12 +35,15 @@ _DETERMINISTIC = flags.DEFINE_bool(
 _JIT_COMPILE = flags.DEFINE_enum(
     "jit_compile", "auto", ["auto", "on", "off"],
     "Whether XLA compiles the training step; auto: what was measured for the network and the device, and off with a "
-    "remedy that XLA cannot compile.")
+    "remedy or a strategy that XLA cannot compile.")
 _DROPOUT = flags.DEFINE_float(
     "dropout", None, "Of C1 to C4: rate of all dropout layers; by default the network's own rates (the paper: 0.5).")
 _PRECISION = flags.DEFINE_string(
     "precision", "float32", "Of training: float32, mixed_bfloat16 or mixed_float16. Sharpness is measured of "
     "runs in float32 only.")
+_SYNCHRONIZED = flags.DEFINE_bool(
+    "synchronized", True, "mirrored: batch normalization's statistics over the whole batch, as on one device, or over "
+    "each device's part of it.")
 _CONFIG = flags.DEFINE_string(
     "config", None, "A record's config.json: the same run again; it replaces all flags of the run.")
 _WARM_START = flags.DEFINE_string(
@@ -52,7 +55,8 @@ _TENSORBOARD = flags.DEFINE_bool("tensorboard", False, "Write TensorBoard's file
 
 _OF_THE_RUN = (_NETWORK, _ARCHITECTURE, _REGIME, _TRIAL, _BATCH_SIZE, _EPOCHS, _MAX_EPOCHS, _PATIENCE,
                _MIN_IMPROVEMENT, _OPTIMIZER, _LEARNING_RATE, _STATISTICS, _DETERMINISTIC, _JIT_COMPILE, _PRECISION,
-               _DROPOUT, data.DATASET, _WARM_START, *remedy.HOLDERS)
+               _DROPOUT, _SYNCHRONIZED, distribution.STRATEGY, distribution.DEVICES, data.DATASET, _WARM_START,
+               *remedy.HOLDERS)
 
 
 def run(resolve_jit_compile, describe):
@@ -86,9 +90,10 @@ def run(resolve_jit_compile, describe):
         min_improvement=_MIN_IMPROVEMENT.value, optimizer=_OPTIMIZER.value,
         learning_rate=_or_default(_LEARNING_RATE.value, configuration.OPTIMIZERS[_OPTIMIZER.value]),
         statistics=_STATISTICS.value, deterministic=_DETERMINISTIC.value, architecture=_ARCHITECTURE.value,
-        precision=_PRECISION.value, remedy=chosen, start=_start(), dropout=_DROPOUT.value,
+        precision=_PRECISION.value, remedy=chosen, start=_start(), dropout=_DROPOUT.value, distribution=_distribution(),
     )
-    if chosen is not None and not chosen.COMPILES and _JIT_COMPILE.value == "auto":
+    cannot = described.distribution is not None or chosen is not None and not chosen.COMPILES
+    if cannot and _JIT_COMPILE.value == "auto":
         return described
     return described.with_jit_compile(resolve_jit_compile(_JIT_COMPILE.value, described.network))
 
@@ -108,6 +113,13 @@ def kept_schedules():
 def tensorboard():
     """Whether TensorBoard's files are asked for."""
     return _TENSORBOARD.value
+
+
+def _distribution():
+    if _SYNCHRONIZED.present and distribution.STRATEGY.value != "mirrored":
+        raise UserError("--synchronized: of use with --strategy=mirrored only")
+    number = distribution.number()
+    return None if number is None else configuration.Distribution(number, _SYNCHRONIZED.value)
 
 
 def _start():

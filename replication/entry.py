@@ -7,6 +7,7 @@ Entry scripts import TensorFlow inside `main`, so that `--help` and a wrong flag
 """
 
 import functools
+import logging as standard_logging
 import os
 import signal
 import sys
@@ -34,6 +35,8 @@ def _guarded(main, argv):
     # Take a GPU's memory as it is needed, so that others can use the rest.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     logging.use_absl_handler()
+    # MirroredStrategy tells of each of its collectives.
+    standard_logging.getLogger("tensorflow").setLevel("WARNING")
     received = _raise_at_signals(signal.SIGINT, signal.SIGTERM)
     try:
         if len(argv) > 1:

@@ -7,6 +7,7 @@
 import tabulate
 
 import flags.data
+import flags.distribution
 import flags.sharpness
 import flags.workdir
 from replication import entry, records
@@ -16,33 +17,36 @@ from replication.errors import UserError
 def main(argv):
     """Measures what the flags ask for and prints a row for each measurement."""
     flags.sharpness.choices(seed=0)
+    number = flags.distribution.number()
     if flags.sharpness.model() is None:
-        _measure_workdir()
+        _measure_workdir(number)
     else:
-        _measure_model()
+        _measure_model(number)
 
 
-def _measure_model():
+def _measure_model(number):
     choices = flags.sharpness.choices(seed=0)
     from replication import data, minimizers, sharpness
+    from replication.devices import devices
     from replication.sharpness.runs import training_examples
 
     dataset = data.load(flags.data.dataset(), flags.data.DATA_DIR.value)
     objective = sharpness.Objective(
         minimizers.load_model(flags.sharpness.model()),
         *training_examples(dataset, choices[0].examples), statistics=choices[0].statistics,
-        batch_size=choices[0].batch_size, from_logits=flags.sharpness.from_logits())
+        batch_size=choices[0].batch_size, from_logits=flags.sharpness.from_logits(), devices=devices(number))
     _print_rows([_row(flags.sharpness.model(), sharpness.measure(objective, choice).to_json())
                  for choice in choices])
 
 
-def _measure_workdir():
+def _measure_workdir(number):
     if flags.sharpness.from_logits():
         raise UserError("--from_logits: of use with --model only; our networks return probabilities")
     sound, problems = records.Workdir.open(flags.workdir.path()).runs(checksums=False)
     if not sound and not problems:
         raise UserError(f"--workdir={flags.workdir.path()}: holds no finished run to measure")
     from replication import data
+    from replication.devices import devices
     from replication.sharpness.runs import measure_run
 
     rows = []
@@ -50,7 +54,8 @@ def _measure_workdir():
         run = record.configuration
         choices = flags.sharpness.choices(seed=run.trial)
         try:
-            measure_run(record, choices, data.load(run.dataset, flags.data.DATA_DIR.value))
+            measure_run(record, choices, data.load(run.dataset, flags.data.DATA_DIR.value),
+                        devices=devices(number))
         except UserError as error:
             problems.append(str(error))
             continue

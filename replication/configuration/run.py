@@ -38,6 +38,46 @@ class Start(JsonRoundTrip):
 
 
 @dataclasses.dataclass(frozen=True)
+class Distribution(JsonRoundTrip):
+    """Several devices for one run, by `tf.distribute.MirroredStrategy`: each takes an equal part of every batch.
+
+    Attributes:
+        devices: Their number: GPUs, or equal parts of a processor.
+        synchronized: Whether batch normalization takes its statistics over all parts of a batch, as one device
+            would, or over each part on its own, in training and in the evaluations that training makes.
+
+    Raises:
+        UserError: a value is out of range.
+    """
+
+    devices: int
+    synchronized: bool = True
+
+    def __post_init__(self):
+        require(is_whole(self.devices, 2), "devices", self.devices, "a whole number of at least 2")
+        require(isinstance(self.synchronized, bool), "synchronized", self.synchronized, "true or false")
+
+    def check_run(self, run):
+        """Raises a UserError unless MirroredStrategy can train a run."""
+        self.check_batches(run.batch_size, DATASETS[run.dataset].training_size)
+        require(not run.jit_compile, "jit_compile", run.jit_compile,
+                "false with strategy=mirrored, which XLA cannot compile")
+        require(run.remedy is None, "remedy", run.remedy and run.remedy.NAME,
+                "none with strategy=mirrored, which trains without")
+        require(run.precision != "mixed_float16", "precision", run.precision,
+                "float32 or mixed_bfloat16 with strategy=mirrored, under which the loss cannot be scaled")
+
+    def check_batches(self, batch_size, training_size):
+        """Raises a UserError where a batch has fewer examples than there are devices; a size of None is not known."""
+        require(batch_size >= self.devices, "batch_size", batch_size,
+                f"at least {self.devices}, an example for each device")
+        last = training_size and training_size % batch_size
+        require(not last or last >= self.devices, "batch_size", batch_size,
+                f"another one, as the last batch of an epoch has {last} of the {training_size} examples, fewer than "
+                f"the {self.devices} devices")
+
+
+@dataclasses.dataclass(frozen=True)
 class Run(JsonRoundTrip):
     """One training run, with every choice resolved that affects its outcome.
 
@@ -71,6 +111,7 @@ class Run(JsonRoundTrip):
         remedy: One of `remedies.REMEDIES` with its options, or None.
         start: Where the run starts, a `Start`; None for x_0.
         dropout: Rate of all dropout layers; None for the network's own rates.
+        distribution: Several devices, a `Distribution`; None for one.
 
     Raises:
         UserError: a value is out of range; the message names it.
@@ -97,6 +138,7 @@ class Run(JsonRoundTrip):
     remedy: remedies.Remedy | None = None
     start: Start | None = None
     dropout: float | None = None
+    distribution: Distribution | None = None
 
     def __post_init__(self):
         require_name("network", self.network, NETWORKS)
@@ -130,6 +172,8 @@ class Run(JsonRoundTrip):
         require_name("precision", self.precision, PRECISIONS)
         if self.remedy is not None:
             self.remedy.check_run(self)
+        if self.distribution is not None:
+            self.distribution.check_run(self)
         if self.start is not None:
             name, _, trial = _RUN_NAME.fullmatch(self.start.run).groups()
             require((name, int(trial)) == (self.network, self.trial), "start.run", self.start.run,
@@ -137,8 +181,8 @@ class Run(JsonRoundTrip):
 
     @classmethod
     def from_json(cls, fields):
-        """As in the base class, for the nested remedy and start as well."""
-        nested = {"remedy": remedies.from_json, "start": Start.from_json}
+        """As in the base class, for the nested remedy, start and distribution as well."""
+        nested = {"remedy": remedies.from_json, "start": Start.from_json, "distribution": Distribution.from_json}
         return super().from_json({name: nested[name](value) if name in nested and value is not None else value
                                   for name, value in fields.items()})
 

@@ -9,7 +9,7 @@ import models.normalization
 
 
 @contextlib.contextmanager
-def normalization_statistics(model, statistics, *, moments=None):
+def normalization_statistics(model, statistics, *, moments=None, synchronized=False):
     """Within the block every batch normalization of `model` evaluates with `statistics`.
 
     Keras's own layers, subclasses and layers nested in sub-models are governed alike, whatever mode
@@ -21,17 +21,22 @@ def normalization_statistics(model, statistics, *, moments=None):
         statistics: "batch" or "moving".
         moments: With "batch", a dictionary that receives for each layer the mean and variance by
             which it normalized.
+        synchronized: With "batch": whether the batch is what all replicas of a `tf.distribute.Strategy` pass, or
+            what each does.
     """
     layers = batch_normalizations(model)
+    before = [layer.synchronized for layer in layers]
     try:
         for layer in layers:
+            layer.synchronized = synchronized
             if statistics == "batch":
                 layer.call = functools.partial(_by_batch, layer, moments)
             else:
                 layer.call = functools.partial(_by_moving_averages, layer)
         yield
     finally:
-        for layer in layers:
+        for layer, value in zip(layers, before):
+            layer.synchronized = value
             if "call" in vars(layer):
                 del layer.call
 

@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from models.weights import flatten_weights
 from replication import memory
-from replication.data import check_examples, on_device, partition
+from replication.data import check_examples, partition
+from replication.devices import OneDevice
 from replication.errors import UserError
 from replication.sharpness.normalization import normalization_statistics
 
@@ -29,6 +30,8 @@ class Objective:
         batch_size: Upper bound of a batch, default 5,000; M is split as evenly as possible.
         from_logits: Whether the model returns logits; False (default) for probabilities.
         seed: Of the partition, default 0.
+        devices: As `devices.devices` gives them: each passes a part of every batch, which all normalize by the
+            statistics of the whole batch, so that f is the same; None (default) for one.
 
     Attributes:
         x: The model's weights when the objective was made, or `reread` last, float64 [n].
@@ -40,10 +43,11 @@ class Objective:
     """
 
     def __init__(self, model, inputs, labels, *, statistics="batch", batch_size=5000,
-                 from_logits=False, seed=0):
+                 from_logits=False, seed=0, devices=None):
         check_model(model)
         classes = count_classes(model, inputs, from_logits=from_logits)
         inputs, labels = check_examples(inputs, labels, classes)
+        self._devices = devices or OneDevice()
         self._model = model
         self._statistics = statistics
         self._from_logits = from_logits
@@ -54,10 +58,10 @@ class Objective:
         order, bounds = partition(self.size, batch_size, seed)
         self._order = tf.constant(order)
         self._bounds = tf.constant(bounds)
-        self._largest_batch = int(bounds[1])
+        self._largest_batch = self._devices.share(int(bounds[1]))
         self._fits = False
-        self._inputs = on_device(inputs)
-        self._labels = on_device(labels)
+        self._inputs = self._devices.place(inputs)
+        self._labels = self._devices.place(labels)
         self.x = flatten_weights(model)
         vector = [tf.TensorSpec([len(self.x)], tf.float64)]
         self._value_and_gradient = tf.function(self._sum_loss_and_gradient, input_signature=vector)
@@ -99,19 +103,17 @@ class Objective:
     def _sum_loss_and_gradient(self, x):
         weights = self._unflatten(x)
 
-        def add_batch(batch, loss, gradients):
-            inputs, labels = self._batch(batch)
+        def pass_part(batch, weights):
+            inputs, labels = self._part_of(batch)
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(weights)
                 losses, _ = self._losses(weights, inputs, labels)
                 batch_loss = tf.reduce_sum(losses)
-            batch_gradients = tape.gradient(batch_loss, weights, unconnected_gradients="zero")
-            loss += tf.reduce_sum(tf.cast(losses, tf.float64))
-            gradients = [total + tf.cast(g, tf.float64) for total, g in zip(gradients, batch_gradients)]
-            return batch + 1, loss, gradients
+            gradients = tape.gradient(batch_loss, weights, unconnected_gradients="zero")
+            return tf.reduce_sum(tf.cast(losses, tf.float64)), [tf.cast(g, tf.float64) for g in gradients]
 
         zeros = [tf.zeros(v.shape, tf.float64) for v in self._variables]
-        loss, gradients = self._over_batches(add_batch, [tf.zeros([], tf.float64), zeros])
+        loss, gradients = self._over_batches(pass_part, weights, (tf.zeros([], tf.float64), zeros))
         gradient = tf.concat([tf.reshape(g, [-1]) for g in gradients], axis=0)
         return loss / self.size, gradient / self.size
 
@@ -119,29 +121,36 @@ class Objective:
     def _sum_loss_and_hits(self, x):
         weights = self._unflatten(x)
 
-        def add_batch(batch, loss, hits):
-            inputs, labels = self._batch(batch)
+        def pass_part(batch, weights):
+            inputs, labels = self._part_of(batch)
             losses, outputs = self._losses(weights, inputs, labels)
             right = tf.equal(tf.argmax(outputs, axis=-1, output_type=tf.int32), labels)
-            return (batch + 1, loss + tf.reduce_sum(tf.cast(losses, tf.float64)),
-                    hits + tf.reduce_sum(tf.cast(right, tf.float64)))
+            return tf.reduce_sum(tf.cast(losses, tf.float64)), tf.reduce_sum(tf.cast(right, tf.float64))
 
-        loss, hits = self._over_batches(add_batch, [tf.zeros([], tf.float64)] * 2)
+        loss, hits = self._over_batches(pass_part, weights, (tf.zeros([], tf.float64),) * 2)
         return loss / self.size, hits / self.size
 
-    def _over_batches(self, add_batch, totals):
+    def _over_batches(self, pass_part, weights, zeros):
+        """The sums over all batches of what `pass_part` returns, a nest like `zeros`, of each device's part."""
         batches = len(self._bounds) - 1
-        # One batch at a time: the activations of two would double the peak memory.
-        return tf.while_loop(lambda batch, *_: batch < batches, add_batch,
-                             [tf.constant(0), *totals], parallel_iterations=1)[1:]
 
-    def _batch(self, batch):
-        rows = self._order[self._bounds[batch]:self._bounds[batch + 1]]
-        return tf.gather(self._inputs, rows), tf.gather(self._labels, rows)
+        def add_batch(batch, totals):
+            parts = self._devices.total(self._devices.run(pass_part, batch, weights))
+            return batch + 1, tf.nest.map_structure(tf.add, totals, parts)
+
+        with normalization_statistics(self._model, self._statistics, synchronized=self._devices.number > 1):
+            # One batch at a time: the activations of two would double the peak memory.
+            return tf.while_loop(lambda batch, _: batch < batches, add_batch, (tf.constant(0), zeros),
+                                 parallel_iterations=1)[1]
+
+    def _part_of(self, batch):
+        start, stop = self._devices.part(self._bounds[batch], self._bounds[batch + 1])
+        rows = self._order[start:stop]
+        return (tf.gather(self._devices.local(self._inputs), rows),
+                tf.gather(self._devices.local(self._labels), rows))
 
     def _losses(self, weights, inputs, labels):
-        with _Evaluation(state_mapping=list(zip(self._variables, weights))) as evaluation, \
-                normalization_statistics(self._model, self._statistics):
+        with _Evaluation(state_mapping=list(zip(self._variables, weights))) as evaluation:
             outputs = self._model(inputs, training=False)
         evaluation.check_not_random()
         losses = keras.losses.sparse_categorical_crossentropy(labels, outputs, from_logits=self._from_logits)

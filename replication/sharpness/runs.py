@@ -11,7 +11,7 @@ from replication.sharpness.metric import measure
 from replication.sharpness.objective import Objective
 
 
-def measure_run(record, choices, dataset, *, wait=False):
+def measure_run(record, choices, dataset, *, wait=False, devices=None):
     """Measures the sharpness of a run's minimizer on its training set, once for each choice.
 
     A measurement that is on disk is not repeated.
@@ -21,6 +21,7 @@ def measure_run(record, choices, dataset, *, wait=False):
         choices: Iterable of `configuration.Sharpness`.
         dataset: The run's `data.Data`.
         wait: Whether to wait for another process that works on the same run, or to raise.
+        devices: As in `Objective`; the record does not tell them, as f is the same.
 
     Raises:
         BusyError: another process works on this run and `wait` is false.
@@ -28,7 +29,7 @@ def measure_run(record, choices, dataset, *, wait=False):
             mixed precision, or a measurement fails its checks.
     """
     with record.lock(wait=wait):
-        _measure(record, [record.minimizer], choices, dataset)
+        _measure(record, [record.minimizer], choices, dataset, devices)
 
 
 def measure_iterates(record, schedule, choices, dataset, *, wait=False):
@@ -56,7 +57,7 @@ def check_measurable(record, dataset):
     record.check_data(dataset.to_json())
 
 
-def _measure(record, points, choices, dataset):
+def _measure(record, points, choices, dataset, devices=None):
     """Measures weights of one run: `points` are `records.WeightsRecord`s."""
     pending = {choice: missing for choice in choices
                if (missing := [point for point in points if not point.measurement(choice).exists()])}
@@ -71,7 +72,7 @@ def _measure(record, points, choices, dataset):
     for (statistics, batch_size, examples), group in itertools.groupby(sorted(pending, key=evaluation), evaluation):
         group = list(group)
         objective = Objective(network, *training_examples(dataset, examples), statistics=statistics,
-                              batch_size=batch_size)
+                              batch_size=batch_size, devices=devices)
         for point in points:
             if open_choices := [choice for choice in group if point in pending[choice]]:
                 load_weights(network, point)

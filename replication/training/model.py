@@ -3,30 +3,37 @@
 import keras
 import tensorflow as tf
 
-from replication.data import on_device
+from replication.devices import OneDevice
 
 
 class Examples:
-    """The training and test set on the device, chosen from by the numbers of their rows.
+    """The training and test set where they are computed on, chosen from by the numbers of their rows.
 
     Args:
         dataset: A `data.Data`.
+        devices: Of the run, as `devices.devices` gives them; None for one.
     """
 
-    def __init__(self, dataset):
-        self._splits = {
-            "train": (on_device(dataset.train_inputs), on_device(dataset.train_labels)),
-            "test": (on_device(dataset.test_inputs), on_device(dataset.test_labels)),
-        }
+    def __init__(self, dataset, devices=None):
+        self.devices = devices or OneDevice()
+        splits = {"train": (dataset.train_inputs, dataset.train_labels),
+                  "test": (dataset.test_inputs, dataset.test_labels)}
+        self._sizes = {split: len(labels) for split, (_, labels) in splits.items()}
+        self._splits = {split: [self.devices.place(array) for array in arrays] for split, arrays in splits.items()}
 
     def size(self, split):
         """Number of examples of "train" or "test"."""
-        return len(self._splits[split][1])
+        return self._sizes[split]
 
     def gather(self, rows):
         """Inputs and labels of a batch {split: int64 [batch]}, as the pipelines of `batches` give it."""
         (split, numbers), = rows.items()
-        return tuple(tf.gather(tensor, numbers) for tensor in self._splits[split])
+        return tuple(tf.gather(self.devices.local(placed), numbers) for placed in self._splits[split])
+
+    def gather_part(self, split, numbers):
+        """Within `devices.run`: inputs and labels of the device's part of a batch, int64 [batch]."""
+        start, stop = self.devices.part(tf.constant(0, tf.int64), tf.size(numbers, tf.int64))
+        return self.gather({split: numbers[start:stop]})
 
 
 class TrainingModel(keras.Model):

@@ -3,9 +3,11 @@
 import keras
 
 from replication import remedies
+from replication.devices import OneDevice
 from replication.training.adversarial import AdversarialModel
 from replication.training.augmentation import AugmentedModel
 from replication.training.conservative import ConservativeModel
+from replication.training.mirrored import MirroredModel
 from replication.training.model import TrainingModel
 from replication.training.sharpness_aware import SharpnessAwareModel
 from replication.training.stability import StabilityModel
@@ -36,8 +38,10 @@ def compiled(network, run, examples):
         examples: `Examples`.
     """
     # Dynamic sampling is plain training on batches of other sizes.
-    model = MODELS.get(type(run.remedy), TrainingModel)(network, examples, run.remedy, seed=run.trial)
-    optimizer = _OPTIMIZERS[run.optimizer](learning_rate=run.learning_rate)
+    plain = TrainingModel if run.distribution is None else MirroredModel
+    model = MODELS.get(type(run.remedy), plain)(network, examples, run.remedy, seed=run.trial)
+    with OneDevice().scope() if run.distribution is None else examples.devices.scope():
+        optimizer = _OPTIMIZERS[run.optimizer](learning_rate=run.learning_rate)
     if run.precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"],

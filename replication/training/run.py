@@ -11,12 +11,14 @@ from absl import logging
 
 from models.weights import flatten_weights
 from replication import configuration, data, memory, schedules, validation, versions
+from replication.devices import devices
 from replication.errors import TrainingFailedError
 from replication.minimizers import build_network, load_weights, save_weights
 from replication.remedies import DynamicSampling
 from replication.training import dynamic_sampling, iterates, state
 from replication.training.batches import evaluation_batches, training_batches
 from replication.training.determinism import make_deterministic
+from replication.training.mirrored import synchronize
 from replication.training.model import Examples
 from replication.training.remedied import compiled
 from replication.training.stopping import StopWhenLossCeases
@@ -35,7 +37,8 @@ def train(run, workdir, *, data_dir=None, dataset=None, network=None, wait=False
         workdir: A `records.Workdir`.
         data_dir: TFDS's folder; None for its default.
         dataset: A `data.Data` to train on in place of the run's whole data set, such as a part of it; None for that.
-        network: The run's network at x_0, as `minimizers.build_network` makes it; None builds it.
+        network: The run's network at x_0, as `minimizers.build_network` makes it; None builds it. A run on
+            several devices builds its own.
         wait: Whether to wait for another process that works on the same run, or to raise.
         verbose: Keras's progress display: 0 none, 1 a bar, 2 a line an epoch.
         tensorboard: Whether to write TensorBoard's event files to the run's folder `logs`.
@@ -82,6 +85,8 @@ def _prepare_data(run, data_dir, dataset):
     if dataset is None:
         dataset = data.load(run.dataset, data_dir)
     dataset.check_run(run)
+    if run.distribution is not None:
+        run.distribution.check_batches(run.batch_size, len(dataset.train_labels))
     return dataset
 
 
@@ -111,14 +116,23 @@ class _Training:
     def __init__(self, run, record, dataset, start=None, network=None):
         self._run = run
         self._record = record
-        self._examples = Examples(dataset)
-        self._network = build_network(run) if network is None else network
+        self._devices = devices(run.distribution and run.distribution.devices)
+        self._examples = Examples(dataset, self._devices)
+        self._network = self._build(run) if network is None or run.distribution is not None else network
         if start is not None:
             load_weights(self._network, start)
         # A second model of the same layers: a compiled one would save its optimizer with its weights.
         self._model = compiled(self._network, run, self._examples)
-        self._model.optimizer.build(self._model.trainable_variables)
+        with self._devices.scope():
+            self._model.optimizer.build(self._model.trainable_variables)
         self._initial = flatten_weights(self._network)
+
+    def _build(self, run):
+        with self._devices.scope():
+            network = build_network(run)
+        if run.distribution is not None and run.distribution.synchronized:
+            synchronize(network)
+        return network
 
     def finish(self, *, verbose, tensorboard, keep):
         """Trains to the end and writes the minimizer and the result, and on the way the iterates to keep."""
@@ -159,7 +173,7 @@ class _Training:
         run = self._run
         watch = _Watch(history)
         size = self._examples.size("train")
-        with memory.fitting(self._network, run.batch_size):
+        with memory.fitting(self._network, self._devices.share(run.batch_size)):
             for batch_size, last in self._stages(history, watch, epochs):
                 batches = training_batches(size, batch_size=batch_size, seed=run.trial, first_epoch=len(history))
                 self._model.fit(
@@ -203,7 +217,7 @@ class _Training:
     def _evaluate(self, statistics):
         model = self._model
         if statistics != self._run.statistics:
-            network = build_network(dataclasses.replace(self._run, statistics=statistics))
+            network = self._build(dataclasses.replace(self._run, statistics=statistics))
             network.set_weights(self._network.get_weights())
             model = compiled(network, self._run, self._examples)
         figures = {}

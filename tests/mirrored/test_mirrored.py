@@ -1,0 +1,105 @@
+"""Several devices in one run: two parts of this processor agree with one device, and what cannot work is refused."""
+
+import csv
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from replication import configuration, records
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+RUN = {"network": "F1", "regime": "grid", "trial": 0, "dataset": "digits", "batch_size": 719, "epochs": 2,
+       "optimizer": "sgd"}
+
+
+def child(*arguments):
+    """What a function of `children` returns, in a process of its own."""
+    process = subprocess.run([sys.executable, "-m", "tests.mirrored.children", *arguments], cwd=ROOT, text=True,
+                             capture_output=True, timeout=300)
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout.splitlines()[-1])
+
+
+def script(name, *arguments):
+    process = subprocess.run([sys.executable, "-m", f"replication.{name}", *map(str, arguments)], cwd=ROOT, text=True,
+                             capture_output=True, timeout=300)
+    assert process.returncode == 0, process.stderr
+    return process.stdout
+
+
+def test_f_is_that_of_one_device():
+    found = child("objective")
+    assert found["loss"] < 1e-13
+    assert found["gradient"] < 1e-13
+    assert found["accuracy"] == 0
+    assert not any(found["synchronized"]), "the model's own choice is left as it was"
+
+
+def test_f_by_moving_averages():
+    assert child("moving")["loss"] < 1e-13
+
+
+def test_synchronized_training_is_that_of_one_device():
+    found = child("training", "true")
+    assert found["weights"] < 1e-13
+    assert found["averages"] < 1e-13
+    for one, two in (found["history"], found["evaluation"]):
+        assert two == pytest.approx(one, rel=1e-6)
+
+
+def test_training_by_the_statistics_of_each_part():
+    apart = child("training", "false")
+    assert apart["weights"] > 1e-3, "the parts of a batch are normalized otherwise than the whole"
+    by_hand = child("halves")
+    assert by_hand["loss"] < 1e-6
+    assert by_hand["weights"] < 1e-13
+
+
+def test_a_process_has_one_number_of_devices():
+    assert "devices=3" in child("another_number")["error"]
+    assert "started" in child("started")["error"]
+
+
+def test_scripts_train_and_measure_on_two_devices(tmp_path):
+    flags = [f"--{name}={value}" for name, value in RUN.items()]
+    script("train", *flags, "--jit_compile=off", f"--workdir={tmp_path}")
+    script("train", *flags, "--strategy=mirrored", "--devices=2", f"--workdir={tmp_path}")
+    runs, problems = records.Workdir.open(tmp_path).runs()
+    assert not problems
+    one, two = sorted(runs, key=lambda record: record.configuration.distribution is not None)
+    assert two.configuration.distribution == configuration.Distribution(2)
+    assert losses(two) == pytest.approx(losses(one), rel=1e-5)
+    measured = ["--epsilon=1e-3", "--subspace_dim=0", "--iterations=1", f"--workdir={tmp_path}"]
+    script("measure_sharpness", *measured, "--strategy=mirrored", "--devices=2")
+    (ours,), _ = two.measurements()
+    assert ours["loss"] == pytest.approx(two.result["batch"]["train_loss"], rel=1e-6)
+    assert ours["max_loss"] > ours["loss"]
+
+
+def test_an_interrupted_run_goes_on(tmp_path):
+    found = child("resumed", str(tmp_path))
+    assert found["epochs"] == 2
+    assert found["weights"] == 0
+
+
+def losses(record):
+    with open(record.folder / "history.csv", newline="", encoding="utf-8") as file:
+        return [float(row["loss"]) for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize("choices, words", [
+    ({"jit_compile": True}, "jit_compile=True.*mirrored"), ({"precision": "mixed_float16"}, "mixed_float16.*mirrored"),
+    ({"batch_size": 1}, "batch_size=1.*2")])
+def test_refused(choices, words):
+    with pytest.raises(ValueError, match=words):
+        configuration.Run(**{**RUN, **choices}, distribution=configuration.Distribution(2))
+
+
+def test_a_distribution_goes_through_json_and_into_the_name():
+    plain = configuration.Run(**RUN)
+    apart = configuration.Run(**RUN, distribution=configuration.Distribution(2, synchronized=False))
+    assert configuration.Run.from_json(json.loads(json.dumps(apart.to_json()))) == apart
+    assert len({plain.name, apart.name, configuration.Run(**RUN, distribution=configuration.Distribution(2)).name}) == 3
