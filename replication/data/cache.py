@@ -12,6 +12,7 @@ from absl import logging
 from replication import catalog, files, validation
 from replication.data.examples import Data
 from replication.errors import UserError
+from replication.lock import hold
 
 _ARRAYS = ("train_inputs.npy", "train_labels.npy", "test_inputs.npy", "test_labels.npy")
 # Written last: the cache is complete when it is there.
@@ -73,7 +74,7 @@ def writing(folder, name, description, *, details=None):
         of what the folder held; after an error that is as before.
 
     Args:
-        folder: A `pathlib.Path`; made where it is missing.
+        folder: A `pathlib.Path`; made where it is missing, and held against other processes.
         name: The data set's name.
         description: Its `catalog.Dataset`, with nothing left open.
         details: As in `Data`.
@@ -84,39 +85,41 @@ def writing(folder, name, description, *, details=None):
     shapes = [shape for size in (description.training_size, description.test_size)
               for shape in ((size, *description.input_shape), (size,))]
     made = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
     try:
-        _check_room(folder, shapes)
-        with contextlib.ExitStack() as stack:
-            arrays = tuple(
-                np.lib.format.open_memmap(stack.enter_context(files.replacing(folder / file)), mode="w+",
-                                          dtype=np.float32 if len(shape) > 1 else np.int32, shape=shape)
-                for file, shape in zip(_ARRAYS, shapes, strict=True))
-            yield arrays
-            for array in arrays:
-                array.flush()
-            data = Data.from_arrays(name, arrays, description=description, details=details)
-            content = _content(data)
-            # Until the new description is there, the folder counts as having no cache.
-            (folder / _DESCRIPTION).unlink(missing_ok=True)
+        with hold(folder, "data set", wait=True):
+            _check_room(folder, shapes)
+            with contextlib.ExitStack() as stack:
+                arrays = tuple(
+                    np.lib.format.open_memmap(stack.enter_context(files.replacing(folder / file)), mode="w+",
+                                              dtype=np.float32 if len(shape) > 1 else np.int32, shape=shape)
+                    for file, shape in zip(_ARRAYS, shapes, strict=True))
+                yield arrays
+                for array in arrays:
+                    array.flush()
+                data = Data.from_arrays(name, arrays, description=description, details=details)
+                content = _content(data)
+                # Until the new description is there, the folder counts as having no cache.
+                (folder / _DESCRIPTION).unlink(missing_ok=True)
+            files.write_json(folder / _DESCRIPTION, content)
     except BaseException:
         if made:
             with contextlib.suppress(OSError):
+                (folder / ".lock").unlink(missing_ok=True)
                 folder.rmdir()
         raise
-    files.write_json(folder / _DESCRIPTION, content)
 
 
 def write(folder, data):
     """Caches a data set; a folder that cannot be written to is no error, but is logged."""
     try:
-        for file, array in zip(_ARRAYS, data.arrays, strict=True):
-            with files.replacing(folder / file) as temporary:
-                np.save(temporary, array, allow_pickle=False)
-        files.write_json(folder / _DESCRIPTION, _content(data))
-    except OSError as error:
+        with hold(folder, "data set", wait=True):
+            for file, array in zip(_ARRAYS, data.arrays, strict=True):
+                with files.replacing(folder / file) as temporary:
+                    np.save(temporary, array, allow_pickle=False)
+            files.write_json(folder / _DESCRIPTION, _content(data))
+    except (OSError, UserError) as error:
         logging.warning("%s: the decoded arrays cannot be kept there (%s); every start decodes them again",
-                        folder, error.strerror or error)
+                        folder, getattr(error, "strerror", None) or error)
 
 
 def _content(data):

@@ -7,9 +7,9 @@ import shutil
 
 from replication import configuration, files, validation
 from replication.errors import UserError
+from replication.lock import hold
 from replication.records.contents import check_file, read_all
 from replication.records.iterate import EndRecord, IterateRecord, existing_iterates
-from replication.records.lock import hold
 
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 # Of runs whose batches grow alone.

@@ -4,7 +4,7 @@ import pathlib
 
 from replication import files
 from replication.errors import UserError
-from replication.records.lock import hold
+from replication.lock import hold
 
 
 class SearchRecord:

@@ -1,10 +1,12 @@
 """The folder of one replication."""
 
+import contextlib
 import os
 import pathlib
 
 from replication import files
 from replication.errors import UserError
+from replication.lock import hold
 from replication.records.contents import read_all
 from replication.records.run import RunRecord
 from replication.records.search import SearchRecord
@@ -39,16 +41,16 @@ class Workdir:
 
     @classmethod
     def open(cls, path):
-        """The workdir at `path`, which must hold runs already.
+        """The workdir at `path`, which must hold runs or searches already.
 
         Raises:
-            UserError: there is no such folder, or it holds no run.
+            UserError: there is no such folder, or it holds neither.
         """
         workdir = cls(path)
         if not workdir.path.is_dir():
             raise UserError(f"--workdir={path}: no such folder; give one that `python -m "
                             "replication.reproduce` or `train` has written")
-        if not any(workdir._run_folders()):
+        if not any(workdir._run_folders()) and not any(workdir.path.glob("tuning/*/search.json")):
             raise UserError(f"--workdir={path}: holds no run; make one with `python -m "
                             "replication.reproduce` or `train`")
         return workdir
@@ -67,6 +69,17 @@ class Workdir:
     def page(self):
         """The file of the report."""
         return self.path / "report" / "index.html"
+
+    @contextlib.contextmanager
+    def drawing(self):
+        """A block in which tables, figures and page are written; other processes are waited for.
+
+        What killed processes have left of files that they were writing there is removed.
+        """
+        with hold(self.page.parent, "report", wait=True):
+            for folder in (self.tables, self.figures):
+                files.remove_partial(folder)
+            yield
 
     def run(self, run):
         """The record of the run with this configuration (a `configuration.Run`), finished or not."""

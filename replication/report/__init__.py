@@ -17,7 +17,13 @@ def make_report(workdir):
     Returns:
         One line for each damaged record; these are left alone, and what can be read is drawn.
     """
-    store = Store(workdir)
+    with workdir.drawing():
+        store = Store(workdir)
+        _draw(workdir, store)
+    return store.problems
+
+
+def _draw(workdir, store):
     judged = [(module, _judged(module, store)) for _, module in sorted(experiments.tables().items())]
     for module, entries in judged:
         for extension, text in tables.files(module.TITLE, entries).items():
@@ -28,7 +34,6 @@ def make_report(workdir):
     drawn = {name: (module, module.axes(store)) for name, module in sorted(experiments.figures().items())}
     _write_figures(workdir.figures, [plot for _, plots in drawn.values() for plot in plots])
     files.write_text(workdir.page, page.render(store, judged, drawn, listed))
-    return store.problems
 
 
 def verify(workdir, numbers):

@@ -30,6 +30,14 @@ def test_sizes_and_shapes(data_dir):
     assert loaded.description.classes == 1973
 
 
+def test_what_a_killed_preparation_has_left_is_removed(tmp_path):
+    data.prepare("timit_shaped", tmp_path, frames=100)
+    folder = next(tmp_path.rglob("arrays.json")).parent
+    (folder / ".partial-x-train_inputs.npy").touch()
+    data.prepare("timit_shaped", tmp_path, frames=200)
+    assert not list(tmp_path.rglob(".partial-*"))
+
+
 def test_records_say_that_it_is_synthetic(data_dir):
     assert data.load("timit_shaped", data_dir).to_json()["synthetic"] is True
     assert catalog.dataset_label("timit_shaped") == "timit_shaped (synthetic)"

@@ -22,7 +22,7 @@ HOSTILE = '<script>alert("x")</script> & <b>'
 def contents(workdir):
     folders = (workdir.tables, workdir.figures, workdir.page.parent)
     return {path.relative_to(workdir.path): path.read_bytes()
-            for folder in folders for path in sorted(folder.rglob("*"))}
+            for folder in folders for path in sorted(folder.rglob("*")) if path.name != ".lock"}
 
 
 def test_everything_is_drawn(paper_workdir):
@@ -33,6 +33,16 @@ def test_everything_is_drawn(paper_workdir):
         *(f"{name}-F1.{extension}" for name in ("figure2", "figure3", "performance")
           for extension in ("png", "pdf", "svg")),
         "index.html"}
+
+
+def test_what_a_killed_drawing_has_left_is_removed(paper_workdir):
+    left = [folder / ".partial-x-file" for folder in (paper_workdir.tables, paper_workdir.figures,
+                                                      paper_workdir.page.parent)]
+    for path in left:
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    make_report(paper_workdir)
+    assert not any(path.exists() for path in left)
 
 
 def test_the_quick_set_up_shows_every_table_figure_and_listing(whole_workdir):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from replication import files
+from replication import files, records
 from replication.experiments import searches, tradeoff
 from replication.report import make_report
 from replication.report.store import Store
@@ -66,3 +66,10 @@ def test_a_page_without_searches_has_no_section_of_them(paper_workdir):
     page = paper_workdir.page.read_text()
     assert 'id="searches"' not in page and 'id="tradeoff"' not in page
     assert "<code>--experiments=table6</code> makes them" in page
+
+
+def test_a_workdir_of_searches_alone_is_drawn(tmp_path):
+    workdir = records.Workdir.create(tmp_path)
+    search = fixtures.write_search(workdir)
+    assert make_report(records.Workdir.open(tmp_path)) == []
+    assert search.name in workdir.page.read_text()

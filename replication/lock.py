@@ -16,7 +16,7 @@ def hold(folder, what, *, wait):
 
     Args:
         folder: The folder.
-        what: What it is of, such as "run", for the message.
+        what: What it is of, such as "run", for the message of a process that does not wait.
         wait: Whether to wait for another process or to raise at once.
 
     Raises:
