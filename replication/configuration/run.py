@@ -57,6 +57,11 @@ class Distribution(JsonRoundTrip):
         require(is_whole(self.devices, 2), "devices", self.devices, "a whole number of at least 2")
         require(isinstance(self.synchronized, bool), "synchronized", self.synchronized, "true or false")
 
+    @property
+    def label(self):
+        """One line for readers, such as "2 devices"."""
+        return f"{self.devices} devices" + ("" if self.synchronized else ", each with batch statistics of its own")
+
     def check_run(self, run):
         """Raises a UserError unless MirroredStrategy can train a run."""
         self.check_batches(run.batch_size, DATASETS[run.dataset].training_size)

@@ -142,6 +142,7 @@ def fields(minimizer, *without):
     content = run.to_json() | {
         "remedy": run.remedy and run.remedy.label,
         "start": run.start and f"epoch {run.start.epoch} of {run.start.run}",
+        "distribution": run.distribution and run.distribution.label,
         "data": str(minimizer.config["data"].get("fingerprint"))[:12],
     }
     return {name: value for name, value in content.items() if name not in ("trial", *without)}

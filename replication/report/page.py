@@ -81,7 +81,8 @@ def _peculiarities(run):
     return ", ".join(filter(None, (
         run.remedy and run.remedy.label, run.optimizer if run.optimizer != "adam" else None,
         run.precision if run.precision != "float32" else None,
-        None if run.epochs is None else f"exactly {run.epochs} epochs", start)))
+        None if run.epochs is None else f"exactly {run.epochs} epochs", start,
+        run.distribution and run.distribution.label)))
 
 
 def _setting(value, name=""):

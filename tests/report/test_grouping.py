@@ -1,9 +1,9 @@
 import pytest
 
 from replication import experiments, records
-from replication.configuration import Sharpness
+from replication.configuration import Distribution, Sharpness
 from replication.experiments import figure3, table2, table3
-from replication.report import grouping
+from replication.report import grouping, make_report
 from replication.report.store import Store
 from tests.report import fixtures
 from tests.report.fixtures import other, paper_run, write_run
@@ -31,6 +31,16 @@ def test_architectures_are_rows_of_their_own(workdir):
     found = rows(workdir)
     assert set(found) == {"architecture released", "architecture text"}
     assert all(len(values["test_SB"]) == len(values["test_LB"]) == 1 for values in found.values())
+
+
+def test_several_devices_are_a_row_of_their_own_and_named_on_the_page(workdir):
+    for distribution in (None, Distribution(2), Distribution(2, synchronized=False)):
+        for regime in ("SB", "LB"):
+            write_run(workdir, other(paper_run(regime, 0), distribution=distribution))
+    assert set(rows(workdir)) == {f"distribution {text}" for text in (
+        "none", "2 devices", "2 devices, each with batch statistics of its own")}
+    assert make_report(workdir) == []
+    assert "2 devices, each with batch statistics of its own" in workdir.page.read_text()
 
 
 def test_another_batch_size_is_a_row_of_its_own(paper_workdir):
