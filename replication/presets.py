@@ -33,8 +33,7 @@ class Preset:
         steepness_directions, steepness_blocks: As in `Steepness`.
         remedy_trials: Trials of tables 6 and 7 and of `optimizers` and `remedies`, at most `trials`.
         table7_networks: Those of `networks` that table 7 has.
-        remedy_subspace_epsilons: `remedies` measures the full space at `epsilons`, and a subspace of 100
-            dimensions at these.
+        remedy_epsilons: Those of `epsilons` at which `optimizers` and `remedies` measure.
         note: A sentence for the readers of its report; "" for none.
     """
 
@@ -60,7 +59,7 @@ class Preset:
     steepness_blocks: int = 100
     remedy_trials: int = 5
     table7_networks: tuple = tuple(NETWORKS)
-    remedy_subspace_epsilons: tuple = (1e-3, 5e-4)
+    remedy_epsilons: tuple = (1e-3, 5e-4)
     note: str = ""
 
     def dataset(self, network):
@@ -97,7 +96,7 @@ PRESETS = {
         max_epochs=40, patience=5, min_improvement=0.3, networks=("F1", "C1"), subspace_starts=1,
         study_networks=("C1",), grid_batch_sizes=(8, 24, 64, 0.1), grid_epochs=None,
         warm_start_epochs=8, warm_start_every=4, steepness_directions=50, steepness_blocks=50,
-        remedy_trials=1, table7_networks=("C1",), remedy_subspace_epsilons=(1e-3,),
+        remedy_trials=1, table7_networks=("C1",), remedy_epsilons=(1e-3,),
         note="C2 and C4 stay out of it: they pool five times, which takes images of 32 × 32 pixels and minutes.",
     ),
 }

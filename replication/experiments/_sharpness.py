@@ -22,10 +22,10 @@ def choices(setup, run, epsilon, *, subspace_dim=0):
                      starts=setup.preset.subspace_starts if subspace_dim else None)
 
 
-def measurements(setup, runs, *, subspace_dim=0):
-    """Pairs of a run and a `Sharpness`: each of `runs` with each epsilon of the preset."""
+def measurements(setup, runs, *, subspace_dim=0, epsilons=None):
+    """Pairs of a run and a `Sharpness`: each of `runs` with each of `epsilons`, by default the preset's."""
     return tuple((run, choices(setup, run, epsilon, subspace_dim=subspace_dim))
-                 for run in runs for epsilon in setup.preset.epsilons)
+                 for run in runs for epsilon in (setup.preset.epsilons if epsilons is None else epsilons))
 
 
 def needs(setup, subspace_dim):

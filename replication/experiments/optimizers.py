@@ -26,7 +26,8 @@ def needs(setup):
             runs += [setup.run(network, "SB", trial)]
             runs += [dataclasses.replace(large, optimizer=optimizer, learning_rate=rate)
                      for optimizer, rate in OPTIMIZERS.items()]
-    return Needs(runs=tuple(runs), measurements=measurements(setup, runs))
+    return Needs(runs=tuple(runs), measurements=measurements(
+        setup, runs, epsilons=setup.preset.remedy_epsilons))
 
 
 def listing(store):

@@ -2,7 +2,7 @@
 
 from replication.catalog import NETWORKS
 from replication.experiments import Needs, _listings, _remedies
-from replication.experiments._sharpness import choices, measurements
+from replication.experiments._sharpness import measurements
 from replication.remedies import REMEDIES, DynamicSampling, SharpnessAware
 
 PLACE = "Section 4, appendix E"
@@ -23,9 +23,9 @@ def needs(setup):
         for trial in _remedies.trials(setup):
             runs += [setup.run(network, regime, trial) for regime in ("SB", "LB")]
             runs += [_remedies.run(setup, network, "LB", trial, remedy) for remedy in _remedies_of(setup, network)]
-    return Needs(runs=tuple(runs), measurements=measurements(setup, runs) + tuple(
-        (run, choices(setup, run, epsilon, subspace_dim=100))
-        for run in runs for epsilon in setup.preset.remedy_subspace_epsilons))
+    return Needs(runs=tuple(runs), measurements=tuple(
+        measurement for dimension in _SPACES
+        for measurement in measurements(setup, runs, subspace_dim=dimension, epsilons=setup.preset.remedy_epsilons)))
 
 
 def listing(store):

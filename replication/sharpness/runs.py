@@ -14,7 +14,7 @@ from replication.sharpness.objective import Objective
 def measure_run(record, choices, dataset, *, wait=False, devices=None):
     """Measures the sharpness of a run's minimizer on its training set, once for each choice.
 
-    A measurement that is on disk is not repeated.
+    A measurement that is on disk is not repeated, be it that of the last iterate, which has the same weights.
 
     Args:
         record: A finished `records.RunRecord`.
@@ -59,6 +59,7 @@ def check_measurable(record, dataset):
 
 def _measure(record, points, choices, dataset, devices=None):
     """Measures weights of one run: `points` are `records.WeightsRecord`s."""
+    _take_over(record, points, choices)
     pending = {choice: missing for choice in choices
                if (missing := [point for point in points if not point.measurement(choice).exists()])}
     if not pending:
@@ -79,6 +80,18 @@ def _measure(record, points, choices, dataset, devices=None):
                 objective.reread()
                 for choice in open_choices:
                     _measure_point(record, point, objective, choice)
+
+
+def _take_over(record, points, choices):
+    """The last iterate of a run is its minimizer: what was measured of one holds for the other."""
+    twins = (record.minimizer, record.iterate(record.epochs))
+    last = [point for point in points if point.epoch == record.epochs]
+    for point, twin, choice in itertools.product(last, twins, choices):
+        target, source = point.measurement(choice), twin.measurement(choice)
+        if source.exists() and not target.exists():
+            content = files.read_json(source)
+            if content.get("weights_checksum") == point.checksum:
+                files.write_json(target, content)
 
 
 def _measure_point(record, point, objective, choice):

@@ -168,10 +168,19 @@ def test_remedies_are_all_that_the_network_admits(setup):
     needs = experiments.get("remedies").needs(setup)
     listed = [run.remedy.NAME for run in needs.runs if run.remedy]
     assert set(listed) == set(remedies.REMEDIES) - {"augmentation"} and listed.count("sam") == 2
-    assert {(choices.subspace_dim, choices.epsilon) for run, choices in needs.measurements if run.remedy} == {
-        (0, 1e-3), (0, 5e-4), (100, 1e-3)}
     convolutional = experiments.get("remedies").needs(paper_setup("C1"))
     assert remedies.Augmentation() in {run.remedy for run in convolutional.runs}
+
+
+def test_remedies_and_optimizers_are_measured_at_the_epsilons_that_the_preset_has_for_them(setup):
+    def measured(name, setup):
+        measurements = experiments.get(name).needs(setup).measurements
+        return {(choices.subspace_dim, choices.epsilon) for _, choices in measurements}
+
+    assert measured("remedies", setup) == {(0, 1e-3), (100, 1e-3)} and measured("optimizers", setup) == {(0, 1e-3)}
+    assert measured("remedies", paper_setup("C1")) == {
+        (dimension, epsilon) for dimension in (0, 100) for epsilon in (1e-3, 5e-4)}
+    assert measured("optimizers", paper_setup("C1")) == {(0, 1e-3), (0, 5e-4)}
 
 
 def test_columns_are_those_of_the_paper():

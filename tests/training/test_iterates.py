@@ -245,7 +245,7 @@ def test_iterates_are_measured_once_and_the_last_as_the_minimizer(kept):
     before = _contents(kept.iterate(3).folder)
     measure_iterates(kept, 5, [choice], dataset)
     measure_iterates(kept, 3, [choice], None)
-    measure_run(kept, [choice], dataset)
+    measure_run(kept, [choice], None)
     assert [len(iterate.measurements()[0]) for iterate in kept.iterates()] == [0, 0, 1, 0, 1]
     assert _contents(kept.iterate(3).folder) == before
     last, minimizer = (files.read_json(point.measurement(choice)) for point in (kept.iterate(5), kept.minimizer))
