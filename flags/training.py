@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from flags import data, distribution, remedy
+from flags import dataset, distribution, remedy
 from replication import catalog, configuration, presets, records, schedules, validation
 from replication.errors import UserError
 
@@ -55,7 +55,7 @@ _TENSORBOARD = flags.DEFINE_bool("tensorboard", False, "Write TensorBoard's file
 
 _OF_THE_RUN = (_NETWORK, _ARCHITECTURE, _REGIME, _TRIAL, _BATCH_SIZE, _EPOCHS, _MAX_EPOCHS, _PATIENCE,
                _MIN_IMPROVEMENT, _OPTIMIZER, _LEARNING_RATE, _STATISTICS, _DETERMINISTIC, _JIT_COMPILE, _PRECISION,
-               _DROPOUT, _SYNCHRONIZED, distribution.STRATEGY, distribution.DEVICES, data.DATASET, _WARM_START,
+               _DROPOUT, _SYNCHRONIZED, distribution.STRATEGY, distribution.DEVICES, dataset.DATASET, _WARM_START,
                *remedy.HOLDERS)
 
 
@@ -79,13 +79,13 @@ def run(resolve_jit_compile, describe):
     validation.require_name("regime", _REGIME.value, configuration.REGIMES)
     validation.require_name("optimizer", _OPTIMIZER.value, configuration.OPTIMIZERS)
     chosen = remedy.remedy()
-    dataset = data.dataset(default=catalog.NETWORKS[_NETWORK.value].dataset)
-    description = describe(dataset)
+    name = dataset.dataset(default=catalog.NETWORKS[_NETWORK.value].dataset)
+    description = describe(name)
     batch_size = _batch_size(description)
     catalog.require_batch_size("batch_size", batch_size, description)
     described = configuration.Run(
-        network=_NETWORK.value, regime=_REGIME.value, trial=_TRIAL.value, dataset=dataset,
-        batch_size=batch_size, classes=catalog.open_classes(dataset, description),
+        network=_NETWORK.value, regime=_REGIME.value, trial=_TRIAL.value, dataset=name,
+        batch_size=batch_size, classes=catalog.open_classes(name, description),
         epochs=_EPOCHS.value, max_epochs=_MAX_EPOCHS.value, patience=_PATIENCE.value,
         min_improvement=_MIN_IMPROVEMENT.value, optimizer=_OPTIMIZER.value,
         learning_rate=_or_default(_LEARNING_RATE.value, configuration.OPTIMIZERS[_OPTIMIZER.value]),

@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from flags import data
+from flags import dataset
 from replication import catalog, configuration, validation
 
 _NETWORK = flags.DEFINE_string("network", "F1", "Network of table 1: " + ", ".join(catalog.NETWORKS) + ".")
@@ -45,14 +45,14 @@ def search(resolve_jit_compile, describe):
         UserError: a value is out of range, or does not go with another.
     """
     validation.require_name("network", _NETWORK.value, catalog.NETWORKS)
-    dataset = data.dataset(default=catalog.NETWORKS[_NETWORK.value].dataset)
+    name = dataset.dataset(default=catalog.NETWORKS[_NETWORK.value].dataset)
     choices = {
-        "network": _NETWORK.value, "dataset": dataset, "architecture": _ARCHITECTURE.value, "tuner": _TUNER.value,
+        "network": _NETWORK.value, "dataset": name, "architecture": _ARCHITECTURE.value, "tuner": _TUNER.value,
         "objective": _OBJECTIVE.value, "max_sharpness": _MAX_SHARPNESS.value, "max_trials": _MAX_TRIALS.value,
         "epochs": _EPOCHS.value, "validation_share": _VALIDATION_SHARE.value,
         "sharpness_epsilon": _SHARPNESS_EPSILON.value, "sharpness_iterations": _SHARPNESS_ITERATIONS.value,
         "statistics": _STATISTICS.value, "seed": _SEED.value,
-        "classes": catalog.open_classes(dataset, describe(dataset)),
+        "classes": catalog.open_classes(name, describe(name)),
     }
     configuration.Search(**choices)
     return configuration.Search(**choices, jit_compile=resolve_jit_compile(_JIT_COMPILE.value, _NETWORK.value))

@@ -46,6 +46,10 @@ class BatchNormalization(keras.layers.BatchNormalization):
     def get_config(self):
         return {**super().get_config(), "statistics": self.statistics}
 
+    def _moments(self, inputs, mask):
+        moments = super()._moments
+        return _centred_moments(moments, self.axis, inputs, mask) if self.synchronized else moments(inputs, mask)
+
 
 def normalize_by_batch(layer, inputs, *, mask=None):
     """What `layer` makes of `inputs` by their own mean and variance; its moving averages stay.
@@ -75,4 +79,18 @@ def batch_moments(layer, inputs, *, mask=None):
     """
     inputs = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
     # Keras's own method, so that masks and synchronization over devices are honoured alike.
+    if layer.synchronized and not isinstance(layer, BatchNormalization):
+        return _centred_moments(layer._moments, layer.axis, inputs, mask)
     return layer._moments(inputs, mask)
+
+
+def _centred_moments(moments, axis, inputs, mask):
+    """Mean and variance over several devices, of values of any mean.
+
+    Keras takes that variance as a difference, E[x^2] - E[x]^2, which cancels where the mean is large.
+    """
+    shape = [1] * len(inputs.shape)
+    shape[axis] = -1
+    shift = ops.stop_gradient(moments(inputs, mask)[0])
+    mean, variance = moments(inputs - ops.reshape(shift, shape), mask)
+    return mean + shift, variance

@@ -46,5 +46,6 @@ class Ray:
         require(self.address == "auto" or (host and port.isdecimal()), "ray_address", self.address, "HOST:PORT or auto")
         require(is_whole(self.cpus, 1), "ray_cpus", self.cpus, "a whole number of at least 1")
         require(is_finite(self.gpus) and self.gpus >= 0, "ray_gpus", self.gpus, "a number of at least 0")
+        require(self.gpus <= 1 or self.gpus == int(self.gpus), "ray_gpus", self.gpus, "a whole number where above 1")
         require(self.memory is None or (is_finite(self.memory) and self.memory > 0), "ray_memory", self.memory,
                 "a positive number of GB")

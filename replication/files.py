@@ -36,7 +36,7 @@ def replacing(path):
     temporary = pathlib.Path(temporary)
     try:
         yield temporary
-        with open(temporary, "rb") as written:
+        with open(temporary, "rb+") as written:
             os.fsync(written.fileno())
         # mkstemp makes private files; a record is as readable as any other file of the user's.
         os.chmod(temporary, 0o666 & ~_umask())
@@ -86,7 +86,7 @@ def read_json(path):
     return content
 
 
-def remove_partial(folder, name=""):
+def remove_partial(folder, name="", *, below=True):
     """Removes what killed processes have left of files that they were writing in a folder or below it.
 
     Nobody else may be writing them.
@@ -94,8 +94,9 @@ def remove_partial(folder, name=""):
     Args:
         folder: The folder; it need not be there.
         name: Only of files of this name; "" for all.
+        below: Whether those of the folders in it are removed as well.
     """
-    for path in pathlib.Path(folder).rglob(f"{_PARTIAL}*{name}"):
+    for path in pathlib.Path(folder).glob(f"{'**/' if below else ''}{_PARTIAL}*{name}"):
         path.unlink(missing_ok=True)
 
 

@@ -7,6 +7,7 @@
 import tabulate
 
 import flags.data
+import flags.dataset
 import flags.distribution
 import flags.sharpness
 import flags.workdir
@@ -30,11 +31,13 @@ def _measure_model(number):
     from replication.devices import devices
     from replication.sharpness.runs import training_examples
 
-    dataset = data.load(flags.data.dataset(), flags.data.DATA_DIR.value)
+    # Before TensorFlow starts.
+    chosen = devices(number)
+    dataset = data.load(flags.dataset.dataset(), flags.data.DATA_DIR.value)
     objective = sharpness.Objective(
         minimizers.load_model(flags.sharpness.model()),
         *training_examples(dataset, choices[0].examples), statistics=choices[0].statistics,
-        batch_size=choices[0].batch_size, from_logits=flags.sharpness.from_logits(), devices=devices(number))
+        batch_size=choices[0].batch_size, from_logits=flags.sharpness.from_logits(), devices=chosen)
     _print_rows([_row(flags.sharpness.model(), sharpness.measure(objective, choice).to_json())
                  for choice in choices])
 
@@ -49,13 +52,13 @@ def _measure_workdir(number):
     from replication.devices import devices
     from replication.sharpness.runs import measure_run
 
-    rows = []
+    # Before TensorFlow starts.
+    chosen, rows = devices(number), []
     for record in sound:
         run = record.configuration
         choices = flags.sharpness.choices(seed=run.trial)
         try:
-            measure_run(record, choices, data.load(run.dataset, flags.data.DATA_DIR.value),
-                        devices=devices(number))
+            measure_run(record, choices, data.load(run.dataset, flags.data.DATA_DIR.value), devices=chosen)
         except UserError as error:
             problems.append(str(error))
             continue

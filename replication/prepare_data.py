@@ -6,6 +6,8 @@
 """
 
 import flags.data
+import flags.dataset
+import flags.preparation
 from replication import entry
 
 
@@ -13,7 +15,7 @@ def main(argv):
     """Prepares the data set of the flags and says what was done."""
     from replication import data
 
-    print(data.prepare(flags.data.dataset(), flags.data.DATA_DIR.value, **flags.data.preparation()))
+    print(data.prepare(flags.dataset.dataset(), flags.data.DATA_DIR.value, **flags.preparation.options()))
 
 
 if __name__ == "__main__":

@@ -28,6 +28,12 @@ def test_records_from_before_a_choice_are_read():
     assert Run.from_json(fields) == run("F1")
 
 
+@pytest.mark.parametrize("choice", ["distribution", "start"])
+def test_a_part_that_is_no_object_is_named(choice):
+    with pytest.raises(UserError, match="7"):
+        Run.from_json({**run("F1").to_json(), choice: 7})
+
+
 @pytest.mark.parametrize("network", ["C1", "C2", "C3", "C4"])
 def test_architecture_is_resolved_and_told_apart(network):
     released, text = run(network), run(network, architecture="text")

@@ -21,6 +21,8 @@ class JsonRoundTrip:
     @classmethod
     def from_json(cls, fields):
         """The inverse of `to_json`; an unknown or missing field is a UserError that names it."""
+        if not isinstance(fields, dict):
+            raise UserError(f"{fields!r} in the place of a {cls.__name__}: expected a JSON object")
         known = {field.name: field for field in dataclasses.fields(cls)}
         if unknown := sorted(set(fields) - set(known)):
             raise UserError(f"unknown field {unknown[0]!r} in a {cls.__name__}")

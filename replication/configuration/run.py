@@ -69,6 +69,8 @@ class Distribution(JsonRoundTrip):
                 "false with strategy=mirrored, which XLA cannot compile")
         require(run.remedy is None, "remedy", run.remedy and run.remedy.NAME,
                 "none with strategy=mirrored, which trains without")
+        require(self.synchronized or run.statistics == "batch", "statistics", run.statistics,
+                "batch without synchronized batch statistics: each device has moving averages of its own")
         require(run.precision != "mixed_float16", "precision", run.precision,
                 "float32 or mixed_bfloat16 with strategy=mirrored, under which the loss cannot be scaled")
 

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 
+from replication.data.images import resolve_data_dir
 from replication.errors import UserError
 from replication.execution.attempt import attempt, use_threads
 from replication.execution.local import load_all
@@ -41,10 +42,23 @@ def execute(tasks, workdir, executor, *, data_dir=None, begin=None):
     """
     load_all(tasks, data_dir)
     with _connected(executor) as ray:
+        _check_room(ray, executor)
         remote = ray.remote(
             num_cpus=executor.cpus, num_gpus=executor.gpus, max_retries=RETRIES,
             memory=None if executor.memory is None else int(executor.memory * 1e9))(_attempt)
-        return _share_out(ray, remote, tasks, workdir.path.absolute(), data_dir, executor.cpus, begin)
+        return _share_out(ray, remote, tasks, workdir.path.absolute(),
+                          resolve_data_dir(data_dir).absolute(), executor.cpus, begin)
+
+
+def _check_room(ray, executor):
+    """Raises a UserError where no node could ever take a task: Ray would wait for one without a word."""
+    asked = {"CPU": executor.cpus, "GPU": executor.gpus, "memory": (executor.memory or 0) * 1e9}
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    if not any(all(node.get(name, 0) >= amount for name, amount in asked.items()) for node in nodes):
+        offers = "; ".join(", ".join([f"{node.get('CPU', 0):g} CPUs", f"{node.get('GPU', 0):g} GPUs",
+                                      f"{node.get('memory', 0) / 1e9:.1f} GB"]) for node in nodes)
+        raise UserError(f"--ray_cpus={executor.cpus} --ray_gpus={executor.gpus:g} --ray_memory={executor.memory}: "
+                        f"no node of the cluster has so much ({offers})")
 
 
 def _share_out(ray, remote, tasks, workdir, data_dir, cpus, begin):

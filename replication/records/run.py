@@ -37,6 +37,11 @@ class RunRecord:
         return (self.folder / "result.json").exists()
 
     @property
+    def was_begun(self):
+        """Whether there is a run: a folder is made, and held, before its data are known to be there."""
+        return (self.folder / "config.json").exists() or self.is_finished
+
+    @property
     def configuration(self):
         """The `configuration.Run` that made this record."""
         return read_configuration(self.folder / "config.json")

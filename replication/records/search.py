@@ -50,5 +50,8 @@ class SearchRecord:
         return self.folder / f"trial_{trial}" / "failure.json"
 
     def lock(self):
-        """Holds this search against other processes; raises a BusyError where one holds it."""
-        return hold(self.folder, "search", wait=False)
+        """Holds this search against other processes; raises a BusyError where one holds it.
+
+        Its runs are held by locks of their own: workers of a search may be training.
+        """
+        return hold(self.folder, "search", wait=False, below=False)

@@ -103,6 +103,8 @@ class Workdir:
         sound, problems = [], []
         for folder in self._run_folders():
             record = RunRecord(folder)
+            if not record.was_begun:
+                continue
             try:
                 record.check_configuration()
                 if record.is_finished:

@@ -59,7 +59,8 @@ def sufficient_size(size, slope, variance, *, theta, limit):
         variance: ||V||_1, of the gradients of single examples.
         theta, limit: As in `remedies.DynamicSampling`; the run's batch size.
     """
-    if variance <= theta**2 * slope * size:
+    # Weights that are no longer finite: the next epoch's loss tells.
+    if not math.isfinite(variance) or variance <= theta**2 * slope * size:
         return size
     if variance >= theta**2 * slope * limit:
         return limit
@@ -107,7 +108,8 @@ def gradient_variance(model, examples, parts, *, jit_compile=False):
         total = gradients if total is None else [t + g for t, g in zip(total, gradients)]
         squares += _squared_norm(gradients)
     mean = _squared_norm(total) / len(parts)**2
-    return mean, max(0.0, squares - len(parts) * mean) / (len(parts) - 1)
+    # NaN stays NaN: it comes first.
+    return mean, max(squares - len(parts) * mean, 0.0) / (len(parts) - 1)
 
 
 def _gradient(model, examples, rows):

@@ -82,6 +82,9 @@ def train(run, workdir, *, data_dir=None, dataset=None, network=None, wait=False
 def _prepare_data(run, data_dir, dataset):
     if run.deterministic:
         make_deterministic()
+    if run.distribution is not None:
+        # Before anything else starts TensorFlow.
+        devices(run.distribution.devices)
     if dataset is None:
         dataset = data.load(run.dataset, data_dir)
     dataset.check_run(run)
@@ -148,13 +151,17 @@ class _Training:
             if tensorboard:
                 callbacks.append(keras.callbacks.TensorBoard(log_dir=str(record.logs)))
             self._fit(history, callbacks, epochs=self._last_epoch, verbose=verbose)
+        figures = {mode: self._evaluate(mode) for mode in configuration.STATISTICS}
+        distance = float(np.linalg.norm(flatten_weights(self._network) - self._initial))
+        if not np.isfinite([distance, *(figure for each in figures.values() for figure in each.values())]).all():
+            self._fail(f"epoch {len(history)}: the loss at the weights it ended with is not finite")
         record.write_history(history)
         save_weights(self._network, record.final_weights)
         record.finish({
             "epochs": len(history),
             "stop": self._reason(len(history), stopping),
-            **{mode: self._evaluate(mode) for mode in configuration.STATISTICS},
-            "distance_from_start": float(np.linalg.norm(flatten_weights(self._network) - self._initial)),
+            **figures,
+            "distance_from_start": distance,
             "parameters": len(self._initial),
             "gradients": self._gradients(history),
             "seconds": sum(row["seconds"] for row in history),
@@ -182,11 +189,14 @@ class _Training:
                     validation_data=self._evaluation("test"),
                 )
         if watch.failure:
-            # A replay that fails where the run did not leaves the run as it is.
-            if not self._record.is_finished:
-                self._record.fail(watch.failure)
-                self._record.drop_backup()
-            raise TrainingFailedError(f"{self._record.folder}: {watch.failure}; a smaller --learning_rate may help")
+            self._fail(watch.failure)
+
+    def _fail(self, reason):
+        # A replay that fails where the run did not leaves the run as it is.
+        if not self._record.is_finished:
+            self._record.fail(reason)
+            self._record.drop_backup()
+        raise TrainingFailedError(f"{self._record.folder}: {reason}; a smaller --learning_rate may help")
 
     def _stages(self, history, watch, epochs):
         """The parts of the run, up to so many epochs, with one batch size each: the size, and the last epoch."""

@@ -134,7 +134,7 @@ def test_an_address_that_answers_nothing(listening):
 
 @pytest.mark.parametrize("choices, words", [
     ({"address": "head"}, "ray_address='head'"), ({"cpus": 0}, "ray_cpus=0"), ({"gpus": -1.0}, "ray_gpus=-1.0"),
-    ({"memory": 0.0}, "ray_memory=0.0")])
+    ({"gpus": 1.5}, "ray_gpus=1.5: expected a whole number"), ({"memory": 0.0}, "ray_memory=0.0")])
 def test_choices_out_of_range(choices, words):
     with pytest.raises(UserError, match=words):
         Ray(**choices)

@@ -57,6 +57,23 @@ def objective():
             "synchronized": [layer.synchronized for layer in model.layers if hasattr(layer, "synchronized")]}
 
 
+def far_from_zero():
+    """f and its gradient in float32, of inputs whose mean is a thousand times their deviation."""
+    both = devices(2)
+    keras.utils.set_random_seed(0)
+    generator = np.random.default_rng(0)
+    inputs = (1000 + generator.normal(size=(400, 5))).astype(np.float32)
+    labels = generator.integers(3, size=400)
+    found = {}
+    for kind in (models.BatchNormalization, keras.layers.BatchNormalization):
+        model = keras.Sequential([keras.Input((5,)), kind(), keras.layers.Dense(3, activation="softmax")])
+        (loss, gradient), (loss2, gradient2) = (
+            f.value_and_gradient(f.x) for f in (Objective(model, inputs, labels, devices=chosen)
+                                                for chosen in (None, both)))
+        found[kind.__module__.split(".")[0]] = [abs(loss - loss2), relative(gradient2, gradient)]
+    return found
+
+
 def moving():
     """The same by moving averages, where devices have nothing to agree on."""
     both, model, part = devices(2), network(), digits(50)

@@ -3,9 +3,12 @@
 import csv
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
+import keras
+import numpy as np
 import pytest
 
 from replication import configuration, records
@@ -36,6 +39,22 @@ def test_f_is_that_of_one_device():
     assert found["gradient"] < 1e-13
     assert found["accuracy"] == 0
     assert not any(found["synchronized"]), "the model's own choice is left as it was"
+
+
+def test_f_of_values_far_from_zero():
+    # The mean itself is rounded to that many deviations.
+    rounding = np.spacing(np.float32(1000))
+    for loss, gradient in child("far_from_zero").values():
+        assert loss < rounding and gradient < 10 * rounding
+
+
+def test_a_model_from_a_file(tmp_path):
+    keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.BatchNormalization(),
+                      keras.layers.Dense(10, activation="softmax")]).save(tmp_path / "mine.keras")
+    asked = (f"--model={tmp_path / 'mine.keras'}", "--dataset=digits", "--epsilon=1e-3", "--subspace_dim=0")
+    one, two = (re.split(r"\s{2,}", script("measure_sharpness", *asked, *more).splitlines()[-1])
+                for more in ((), ("--strategy=mirrored", "--devices=2")))
+    assert one[:3] == two[:3] and float(two[3]) == pytest.approx(float(one[3]), rel=1e-3)
 
 
 def test_f_by_moving_averages():

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from replication import configuration, files, records, training
-from replication.errors import BusyError, TrainingFailedError, UserError
+from replication.errors import BusyError, MissingDataError, TrainingFailedError, UserError
 from replication.minimizers import load_minimizer
 
 RUN = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=359, epochs=2)
@@ -132,6 +132,23 @@ def test_diverging_run_leaves_a_failure_record(tmp_path):
     workdir = records.Workdir.open(tmp_path)
     assert workdir.runs() == ([], [])
     assert "epoch" in workdir.failures()[0][run.name]
+
+
+def test_weights_that_the_last_step_has_blown_up_are_a_failure(tmp_path):
+    """The training loss that fit reports is that of the weights before the step."""
+    run = dataclasses.replace(RUN, optimizer="sgd", learning_rate=1e38, batch_size=1437, epochs=1)
+    with pytest.raises(TrainingFailedError, match="epoch 1: .*not finite"):
+        _train(run, tmp_path)
+    workdir = records.Workdir.open(tmp_path)
+    assert workdir.runs() == ([], []) and list(workdir.failures()[0]) == [run.name]
+
+
+def test_a_run_whose_data_are_missing_leaves_nothing_to_complain_about(tmp_path):
+    workdir = records.Workdir.create(tmp_path / "work")
+    run = dataclasses.replace(RUN, dataset="mnist")
+    with pytest.raises(MissingDataError):
+        training.train(run, workdir, data_dir=tmp_path, verbose=0)
+    assert workdir.runs() == ([], [])
 
 
 def test_second_process_on_the_same_run_is_refused(tmp_path):

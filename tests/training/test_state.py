@@ -2,8 +2,10 @@
 
 import keras
 import numpy as np
+import pytest
 
 import models
+from replication.errors import UserError
 from replication.training import state
 
 
@@ -24,3 +26,16 @@ def test_dropout_goes_on_in_its_sequence(tmp_path):
     assert state.restore(tmp_path / "state.npz", resumed) == [{"epoch": 1}]
     expected = keras.ops.convert_to_numpy(model(images, training=True))
     assert np.array_equal(resumed(images, training=True), expected)
+
+
+def test_an_archive_that_asks_for_a_compression_that_nobody_knows(tmp_path):
+    model, path = _compiled(seed=0), tmp_path / "state.npz"
+    saving = state.SaveState(path, [{"epoch": 1}])
+    saving.set_model(model)
+    saving.on_epoch_end(0)
+    content = bytearray(path.read_bytes())
+    # The method of the first entry of the archive's directory.
+    content[content.index(b"PK\x01\x02") + 10] ^= 0x40
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="damaged"):
+        state.restore(path, model)
