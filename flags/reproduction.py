@@ -32,8 +32,9 @@ def chosen_experiments():
     """The modules of the experiments asked for.
 
     Raises:
-        UserError: one is unknown.
+        UserError: one is unknown, or the list is empty.
     """
+    validation.require(_EXPERIMENTS.value != [], "experiments", "", "names, separated by commas")
     return [experiments.get(name) for name in _EXPERIMENTS.value or experiments.names()]
 
 
@@ -55,6 +56,7 @@ def setup(resolve_jit_compile, describe):
     """
     validation.require_name("preset", _PRESET.value, presets.PRESETS)
     preset = presets.PRESETS[_PRESET.value]
+    validation.require(_NETWORKS.value != [], "networks", "", "names, separated by commas")
     networks = tuple(_NETWORKS.value or preset.networks)
     for network in networks:
         validation.require_name("network", network, catalog.NETWORKS)

@@ -7,8 +7,10 @@ Entry scripts import TensorFlow inside `main`, so that `--help` and a wrong flag
 """
 
 import functools
+import json
 import logging as standard_logging
 import os
+import pathlib
 import signal
 import sys
 
@@ -42,9 +44,18 @@ def _guarded(main, argv):
         if len(argv) > 1:
             raise UserError(f"{argv[1]!r}: not understood; options start with --, see --help")
         check_backend()
-        return main(argv)
+        check_keras_configuration()
+        result = main(argv)
+        sys.stdout.flush()
+        return result
     except UserError as error:
         return _fail(error)
+    except BrokenPipeError:
+        # Who reads has seen enough, as `head` does. The interpreter flushes once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_ERROR
+    except MemoryError as error:
+        return _fail(f"not enough memory: {error}")
     except OSError as error:
         if error.filename is None:
             raise
@@ -110,6 +121,19 @@ def check_backend():
     legacy = os.environ.get("TF_USE_LEGACY_KERAS", "")
     if legacy.lower() in ("1", "true"):
         raise UserError(f"TF_USE_LEGACY_KERAS={legacy}: this package needs Keras 3; unset the variable")
+
+
+def check_keras_configuration():
+    """Raises a UserError where the user's keras.json would make other networks of the same configurations."""
+    path = pathlib.Path(os.environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras") / "keras.json"
+    try:
+        chosen = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    for name, needed in (("floatx", "float32"), ("image_data_format", "channels_last")):
+        if isinstance(chosen, dict) and chosen.get(name, needed) != needed:
+            raise UserError(f"{path}: {name}={chosen[name]!r}: this package needs {needed!r}; change it there, or set "
+                            "KERAS_HOME to another folder")
 
 
 def _fail(message):

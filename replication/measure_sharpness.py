@@ -45,6 +45,8 @@ def _measure_model(number):
 def _measure_workdir(number):
     if flags.sharpness.from_logits():
         raise UserError("--from_logits: of use with --model only; our networks return probabilities")
+    if flags.dataset.DATASET.value is not None:
+        raise UserError("--dataset: of use with --model only; a run is measured on its own")
     sound, problems = records.Workdir.open(flags.workdir.path()).runs(checksums=False)
     if not sound and not problems:
         raise UserError(f"--workdir={flags.workdir.path()}: holds no finished run to measure")

@@ -1,5 +1,8 @@
 """Networks on disk: the weights that runs leave, and models of the user's."""
 
+import os
+import zipfile
+
 import keras
 
 import models
@@ -64,8 +67,11 @@ def load_model(path):
     Raises:
         UserError: the file is absent or is no Keras model.
     """
+    if not str(path).endswith((".h5", ".hdf5")) and not zipfile.is_zipfile(path):
+        reason = "no archive, as .keras files are" if os.path.exists(path) else "no such file"
+        raise UserError(f"--model={path}: not a Keras model that can be loaded ({reason})")
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"--model={path}: not a Keras model that can be loaded ({reason})") from None

@@ -15,12 +15,13 @@ def main(argv):
     """Evaluates the paths that the flags ask for and prints where they and the figures are."""
     path, network = flags.landscape.path(), flags.landscape.network()
     workdir = records.Workdir.open(flags.workdir.path())
-    sound, _ = workdir.runs(checksums=False)
+    sound, damaged = workdir.runs(checksums=False)
     sound = [record for record in sound if network in (None, record.configuration.network)]
     from replication import data, landscape
 
     pairs = landscape.pairs(sound)
     if not pairs:
+        entry.report_problems(damaged)
         raise UserError(f"--workdir={flags.workdir.path()}: holds no SB and LB run of the same network and trial; "
                         "train both first")
     problems = []

@@ -23,4 +23,8 @@ def is_whole(value, at_least):
 
 def is_finite(value):
     """Whether `value` is a finite real number (no bool)."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        # An integer beyond all floating-point numbers.
+        return False

@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 
@@ -256,3 +257,42 @@ def test_help_names_the_flags(name):
     expected = "--workdir" if name != "prepare_data" else "--data_dir"
     assert expected in process.stdout
     assert "replication." + name in process.stdout
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (("reproduce", "--networks=", "--dry_run"), ["networks=''"]),
+    (("reproduce", "--experiments=", "--dry_run"), ["experiments=''"]),
+    (("train", "--workdir="), ["workdir=''"]),
+    (("train", f"--trial={2**31}"), ["trial=2147483648"]),
+    (("measure_sharpness", "--dataset=mnist"), ["--dataset", "--model"]),
+])
+def test_values_that_would_mean_something_else(arguments, words, tmp_path):
+    name, *given = arguments
+    if not any(each.startswith("--workdir") for each in given):
+        given.append(f"--workdir={tmp_path}")
+    assert_one_line(script(name, *given), *words)
+
+
+def test_a_keras_json_that_makes_other_networks(tmp_path):
+    (tmp_path / "keras.json").write_text('{"image_data_format": "channels_first"}', encoding="utf-8")
+    assert_one_line(script("train", f"--workdir={tmp_path / 'work'}", env={"KERAS_HOME": str(tmp_path)}),
+                    "keras.json: image_data_format='channels_first'", "KERAS_HOME")
+
+
+def test_a_reader_that_leaves_early(tmp_path):
+    """As `head` does: no traceback."""
+    process = subprocess.Popen([sys.executable, "-m", "replication.verify", f"--workdir={ROOT / 'results'}"], cwd=ROOT,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.close()
+    assert process.stderr.read() == "" and process.wait() == 1
+
+
+def test_a_model_file_with_a_damaged_part(tmp_path):
+    keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]).save(
+        tmp_path / "mine.keras")
+    content = bytearray((tmp_path / "mine.keras").read_bytes())
+    middle = len(content) // 2
+    content[middle:middle + 8] = bytes(each ^ 0xFF for each in content[middle:middle + 8])
+    (tmp_path / "mine.keras").write_bytes(content)
+    assert_one_line(script("measure_sharpness", f"--model={tmp_path / 'mine.keras'}", "--dataset=digits"),
+                    "mine.keras: not a Keras model that can be loaded")

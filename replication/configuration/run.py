@@ -150,7 +150,8 @@ class Run(JsonRoundTrip):
     def __post_init__(self):
         require_name("network", self.network, NETWORKS)
         require_name("regime", self.regime, REGIMES)
-        require(is_whole(self.trial, 0), "trial", self.trial, "a whole number of at least 0")
+        require(is_whole(self.trial, 0) and self.trial < 2**31, "trial", self.trial,
+                "a whole number from 0 to 2^31 - 1")
         require_name("dataset", self.dataset, DATASETS)
         known = DATASETS[self.dataset]
         network = NETWORKS[self.network]

@@ -68,7 +68,7 @@ class Search(JsonRoundTrip):
                     "a positive number, in percent")
         require(is_finite(self.validation_share) and 0 < self.validation_share < 1, "validation_share",
                 self.validation_share, "a number between 0 and 1, both excluded")
-        require(is_whole(self.seed, 0), "seed", self.seed, "a whole number of at least 0")
+        require(is_whole(self.seed, 0) and self.seed < 2**31, "seed", self.seed, "a whole number from 0 to 2^31 - 1")
         require(isinstance(self.space, str) and re.fullmatch(r"\w+", self.space), "space", self.space,
                 "a name of letters, digits and underscores")
         # What a trial is made of is checked by the run and the measurement themselves.

@@ -1,6 +1,7 @@
 """The state that an interrupted run resumes from, one atomic file an epoch."""
 
 import json
+import tokenize
 import zipfile
 
 import keras
@@ -50,7 +51,8 @@ def restore(path, model):
         with np.load(path, allow_pickle=False) as state:
             arrays = [state[f"variable{i}"] for i in range(len(variables))]
             history = json.loads(str(state["history"]))
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, SyntaxError,
+            tokenize.TokenError, zipfile.BadZipFile):
         raise UserError(f"{path}: damaged, the run cannot be resumed from it; remove the file to "
                         "begin the run again") from None
     if [a.shape for a in arrays] != [tuple(v.shape) for v in variables]:

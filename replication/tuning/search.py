@@ -2,10 +2,12 @@
 
 import contextlib
 import importlib.metadata
+import json
 import os
 import re
 
 import keras_tuner
+import tensorflow as tf
 
 from replication import data, files, records, versions
 from replication.errors import UserError
@@ -70,9 +72,14 @@ class _Search:
         self._oracle = make_oracle(search, self._write)
 
     def go_on(self, *, writes, verbose):
-        tuner = Tuner(self._oracle, self._space, record=self._record, workdir=self._runs, dataset=self._dataset)
-        if writes:
-            self._write()
+        try:
+            tuner = Tuner(self._oracle, self._space, record=self._record, workdir=self._runs, dataset=self._dataset)
+            if writes:
+                self._write()
+        except (json.JSONDecodeError, KeyError, tf.errors.NotFoundError) as error:
+            raise UserError(f"{self._record.folder}: damaged, keras-tuner cannot go on from its files there "
+                            f"({type(error).__name__}: {str(error).splitlines()[0]}); remove the folder to search "
+                            "anew") from None
         self._oracle.verbose = verbose
         try:
             tuner.search()

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -229,3 +230,13 @@ def test_a_chief_and_two_workers_share_the_trials(tmp_path):
     assert len(list(record.folder.glob("runs/*/result.json"))) == len({trial["run"] for trial in trials}) == 8
     for worker in ("worker0", "worker1"):
         assert (record.folder / f"{worker}.json").exists(), f"{worker} ended no trial"
+
+
+@pytest.mark.parametrize("file", ["oracle.json", "trial_0/trial.json"])
+def test_damaged_files_of_keras_tuner_are_one_line(searched, tmp_path, file):
+    folder = tmp_path / "work"
+    shutil.copytree(searched.folder.parent.parent, folder)
+    damaged, = folder.glob(f"tuning/*/{file}")
+    damaged.write_bytes(damaged.read_bytes()[:50])
+    with pytest.raises(UserError, match="damaged, keras-tuner cannot go on"):
+        _tune(folder)
