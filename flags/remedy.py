@@ -37,7 +37,7 @@ _REMEDY = flags.DEFINE_string(
 def _define(remedy, field):
     name = f"{remedy}_{field.name}"
     default = "" if field.default is None else f" Default: {field.default}."
-    return _DEFINE[field.type](name, None, _HELP[name] + default)
+    return _DEFINE[field.type](name, None, _HELP.get(name, f"The option {field.name} of {remedy}.") + default)
 
 
 _OPTIONS = {name: {field.name: _define(name, field) for field in dataclasses.fields(kind)}

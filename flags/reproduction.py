@@ -28,19 +28,33 @@ _JIT_COMPILE = flags.DEFINE_enum(
     "Whether XLA compiles the training step; auto: what was measured for the network and the device.")
 
 
-def chosen_experiments():
-    """The modules of the experiments asked for.
+def needs(setup):
+    """What the experiments asked for need of an `experiments.Setup`, an `experiments.Needs`.
 
     Raises:
-        UserError: one is unknown, or the list is empty.
+        UserError: one of them has nothing to run.
     """
-    validation.require(_EXPERIMENTS.value != [], "experiments", "", "names, separated by commas")
-    return [experiments.get(name) for name in _EXPERIMENTS.value or experiments.names()]
+    needed = {name: experiments.get(name).needs(setup) for name in _names()}
+    for name in _EXPERIMENTS.value or ():
+        if not needed[name].runs:
+            module = experiments.get(name)
+            raise UserError(f"--experiments={name}: made by `{module.COMMAND}`" if hasattr(module, "COMMAND") else
+                            f"--experiments={name}: nothing to run of {', '.join(setup.networks)}; expected --networks "
+                            f"among {', '.join(module.NETWORKS)}")
+    return experiments.merge(needed.values())
 
 
 def dry_run():
     """Whether nothing is to be run."""
     return _DRY_RUN.value
+
+
+def _names():
+    """The names of the experiments asked for; raises a UserError where there is none, or one is unknown."""
+    validation.require(_EXPERIMENTS.value != [], "experiments", "", "names, separated by commas")
+    for name in _EXPERIMENTS.value or ():
+        experiments.get(name)
+    return _EXPERIMENTS.value or experiments.names()
 
 
 def setup(resolve_jit_compile, describe):
@@ -52,8 +66,10 @@ def setup(resolve_jit_compile, describe):
         describe: Function from a data set's name to its `catalog.Dataset` with nothing left open.
 
     Raises:
-        UserError: a name is unknown, a number out of range, or one of the networks has no such choice.
+        UserError: a name is unknown, a number out of range, one of the networks has no such choice, or a flag is of
+            a figure that is not asked for.
     """
+    names = _names()
     validation.require_name("preset", _PRESET.value, presets.PRESETS)
     preset = presets.PRESETS[_PRESET.value]
     validation.require(_NETWORKS.value != [], "networks", "", "names, separated by commas")
@@ -72,6 +88,10 @@ def setup(resolve_jit_compile, describe):
         study_networks=networks if _NETWORKS.value and _EXPERIMENTS.value else None,
         batch_sizes=_batch_sizes(), warm_start_every=_WARM_START_EVERY.value,
         jit_compile=lambda network: resolve_jit_compile(_JIT_COMPILE.value, network))
+    for flag, figure in ((_BATCH_SIZES, "figure4"), (_WARM_START_EVERY, "figure5")):
+        if flag.value is not None and not (figure in names and result.study_networks):
+            raise UserError(f"--{flag.name}: of use with {figure} only, which is not asked for of "
+                            f"{', '.join(networks)}; give --experiments={figure} as well")
     for network in result.study_networks if result.batch_sizes else ():
         for size in result.batch_sizes:
             description = result.description(network)

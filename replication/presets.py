@@ -63,8 +63,8 @@ class Preset:
     note: str = ""
 
     def dataset(self, network):
-        """The name of a network's data set in this preset."""
-        return NETWORKS[network].dataset if self.datasets is None else self.datasets[network]
+        """The name of a network's data set in this preset; of a network that it does not know, the network's own."""
+        return (self.datasets or {}).get(network, NETWORKS[network].dataset)
 
     def run(self, network, regime, trial, *, jit_compile, architecture=None, describe=DATASETS.__getitem__):
         """The resolved configuration of one run of this preset.

@@ -9,16 +9,16 @@ import flags.data
 import flags.execution
 import flags.reproduction
 import flags.workdir
-from replication import entry, experiments, records
+from replication import entry, records
 from replication.report import make_report
 
 
 def main(argv):
     """Says what will run and for how long, runs what is missing on disk, draws everything."""
-    chosen = flags.reproduction.chosen_experiments()
     describe = entry.describe(flags.data.DATA_DIR.value)
     executor = flags.execution.executor()
     setup = flags.reproduction.setup(entry.resolve_jit_compile, describe)
+    needs = flags.reproduction.needs(setup)
     dry_run, path = flags.reproduction.dry_run(), flags.workdir.path()
     from replication import execution
     from replication.training import time_steps
@@ -26,7 +26,7 @@ def main(argv):
     if not dry_run:
         execution.check(executor)
     workdir = records.Workdir(path) if dry_run else records.Workdir.create(path)
-    tasks = execution.tasks(experiments.merge(experiment.needs(setup) for experiment in chosen))
+    tasks = execution.tasks(needs)
     throughput = execution.Throughput(workdir, time_steps)
     print(execution.overview(execution.estimate(tasks, workdir, describe, throughput)), flush=True)
     if dry_run:

@@ -20,4 +20,6 @@ def test_the_blocks_run_in_order(tmp_path):
     assert finished.returncode == 0, finished.stderr
     assert len(list(tmp_path.glob("tutorial/tuning/*/best.json"))) == 1
     assert "sharpness" in finished.stdout and "label smoothing" in finished.stdout
-    assert (tmp_path / "tutorial" / "report" / "index.html").exists()
+    drawn = (tmp_path / "tutorial" / "report" / "index.html").read_text(encoding="utf-8")
+    for run in (tmp_path / "tutorial" / "runs").iterdir():
+        assert f'id="{run.name}"' in drawn

@@ -19,8 +19,9 @@ or, for a table of ours that has no counterpart in the paper,
 
     listing(store)   the headings, and a list of `ListingLine`
 
-What is neither a table nor a figure of the paper tells the place in PLACE. What `reproduce` does not
-make tells in COMMAND what does, and needs nothing. Modules whose names begin with an underscore
+What is neither a table nor a figure of the paper tells the place in PLACE, what cannot be made of every network
+in NETWORKS the names of those it can. What `reproduce` does not make tells in COMMAND what does, and needs
+nothing. Modules whose names begin with an underscore
 are shared by several experiments.
 """
 

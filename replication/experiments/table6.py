@@ -1,7 +1,6 @@
 """Table 6 (appendix E.1): SB and LB trained with augmented data."""
 
-from replication import remedies
-from replication.catalog import NETWORKS
+from replication import catalog, remedies
 from replication.experiments import Column, Contrast, Needs, Selection, _remedies
 from replication.experiments._sharpness import measurements
 
@@ -18,13 +17,14 @@ COLUMNS = (
     *_remedies.sharpness_columns("augmented"),
 )
 CONTRASTS = (Contrast("augmented_gap", "test accuracy", "gap"),)
+NETWORKS = tuple(network.name for network in catalog.NETWORKS.values() if len(network.input_shape) == 3)
 
 
 def needs(setup):
     """Augmented SB and LB of each convolutional network, and LB's sharpness in the full space."""
     runs = tuple(
         _remedies.run(setup, network, regime, trial, remedies.Augmentation())
-        for network in setup.networks if len(NETWORKS[network].input_shape) == 3
+        for network in setup.networks if network in NETWORKS
         for trial in _remedies.trials(setup) for regime in ("SB", "LB"))
     return Needs(runs=runs, measurements=measurements(setup, [run for run in runs if run.regime == "LB"]))
 

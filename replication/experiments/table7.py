@@ -21,9 +21,10 @@ CONTRASTS = (Contrast("conservative_gap", "test accuracy", "gap"),)
 
 def needs(setup):
     """Plain SB, conservative LB, and the latter's sharpness in the full space."""
+    chosen = {*setup.preset.table7_networks, *setup.study_networks}
     pairs = [
         (setup.run(network, "SB", trial), _remedies.run(setup, network, "LB", trial, remedies.Conservative()))
-        for network in setup.networks if network in setup.preset.table7_networks for trial in _remedies.trials(setup)
+        for network in setup.networks if network in chosen for trial in _remedies.trials(setup)
     ]
     return Needs(runs=tuple(run for pair in pairs for run in pair),
                  measurements=measurements(setup, [large for _, large in pairs]))
