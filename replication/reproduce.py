@@ -21,13 +21,14 @@ def main(argv):
     needs = flags.reproduction.needs(setup)
     dry_run, path = flags.reproduction.dry_run(), flags.workdir.path()
     from replication import execution
+    from replication.sharpness import time_solver
     from replication.training import time_steps
 
     if not dry_run:
         execution.check(executor)
     workdir = records.Workdir(path) if dry_run else records.Workdir.create(path)
     tasks = execution.tasks(needs)
-    throughput = execution.Throughput(workdir, time_steps)
+    throughput = execution.Throughput(workdir, time_steps, time_solver)
     print(execution.overview(execution.estimate(tasks, workdir, describe, throughput)), flush=True)
     if dry_run:
         return

@@ -2,9 +2,11 @@
 
 import collections
 import dataclasses
+import functools
 import statistics
 
 from replication.errors import UserError
+from replication.minimizers import build_network
 from replication.training.timing import LARGEST_BATCH
 
 # Where the stopping rule decides and no run tells: a share of its upper bound.
@@ -30,18 +32,20 @@ class Estimate:
 
 
 class Throughput:
-    """Seconds of training for the gradient of one example, and the epochs that runs took.
+    """Seconds of training for the gradient of an example, those of the maximizer itself, and the epochs that runs take.
 
-    From the finished runs of a workdir where there are such; otherwise some steps of training are timed
+    Of training from the finished runs of a workdir where there are such; otherwise some steps of it are timed
     once for each network and batch size.
 
     Args:
         workdir: A `records.Workdir`.
         time_steps: Function from a `configuration.Run` to seconds for the gradient of one example.
+        time_solver: Function to the seconds that a maximization takes for each variable beside the passes of f.
     """
 
-    def __init__(self, workdir, time_steps):
+    def __init__(self, workdir, time_steps, time_solver):
         self._time_steps = time_steps
+        self._time_solver = time_solver
         self._timed = {}
         self._seconds = collections.defaultdict(list)
         self._epochs = collections.defaultdict(list)
@@ -68,8 +72,18 @@ class Throughput:
             self._timed[key] = self._time_steps(run)
         return self._timed[key]
 
+    def solver(self, run):
+        """Beside the passes of f, for a maximization from one start in the full space of a run's weights."""
+        return self._seconds_of_a_variable * _parameters(dataclasses.replace(run, trial=0, remedy=None, start=None))
+
+    @functools.cached_property
+    def _seconds_of_a_variable(self):
+        return self._time_solver()
+
     def epochs(self, run):
-        """Those expected of a run that the stopping rule ends."""
+        """Those of a run; of one that the stopping rule ends, those expected."""
+        if run.epochs is not None:
+            return run.epochs
         found = self._epochs.get((run.network, run.dataset, run.regime))
         return round(statistics.mean(found)) if found else max(1, round(_SHARE_OF_MAX_EPOCHS * run.max_epochs))
 
@@ -93,13 +107,22 @@ def seconds(task, workdir, describe, throughput):
     """About how long a task will take; 0 where it is done."""
     if task.is_done(workdir):
         return 0.0
-    gradients = task.gradients(workdir, describe(task.run.dataset), throughput.epochs(task.run))
-    return gradients * (throughput.seconds if task.kind == "training" else throughput.passes)(task.run)
+    epochs = throughput.epochs(task.run)
+    gradients = task.gradients(workdir, describe(task.run.dataset), epochs)
+    total = gradients * (throughput.seconds if task.kind == "training" else throughput.passes)(task.run)
+    if ascents := task.ascents(workdir, epochs):
+        total += ascents * throughput.solver(task.run)
+    return total
 
 
 def _estimate(key, members, workdir, describe, throughput):
     done = sum(task.is_done(workdir) for task in members)
     return Estimate(*key, len(members), done, sum(seconds(task, workdir, describe, throughput) for task in members))
+
+
+@functools.cache
+def _parameters(run):
+    return sum(variable.shape.num_elements() for variable in build_network(run).trainable_variables)
 
 
 def _setup(run):

@@ -41,7 +41,7 @@ def overview(estimates):
     rows = [[item.network, item.kind, item.tasks, item.done, _duration(item.seconds)] for item in estimates]
     rows.append(["all", "", sum(item.tasks for item in estimates), sum(item.done for item in estimates),
                  _duration(sum(item.seconds for item in estimates))])
-    return tabulate.tabulate(rows, headers=["network", "what", "tasks", "done", "left, about"])
+    return tabulate.tabulate(rows, headers=["network", "what", "tasks", "done", "left in one process, about"])
 
 
 def _duration(seconds):

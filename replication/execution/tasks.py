@@ -35,9 +35,13 @@ class Task:
         Args:
             workdir: A `records.Workdir`.
             description: The `catalog.Dataset` of the run's data.
-            epochs: Those expected of a run that the stopping rule ends.
+            epochs: Those that the run will take.
         """
         raise NotImplementedError
+
+    def ascents(self, workdir, epochs):
+        """How many maximizations from one start in the full space are left; arguments as in `gradients`."""
+        return 0
 
     def largest_batch(self):
         """Examples of the largest batch that it passes forward and back."""
@@ -79,7 +83,7 @@ class Training(Task):
     def gradients(self, workdir, description, epochs):
         run = self.run
         each = 1 if run.remedy is None else run.remedy.gradients
-        return (epochs if run.epochs is None else run.epochs) * description.training_size * each
+        return epochs * description.training_size * each
 
     def largest_batch(self):
         return self.run.batch_size
@@ -106,6 +110,9 @@ class Measurements(Task):
 
     def gradients(self, workdir, description, epochs):
         return sum(_passes(choice) for choice in self._open(workdir)) * description.training_size
+
+    def ascents(self, workdir, epochs):
+        return sum(choice.starts for choice in self._open(workdir) if not choice.subspace_dim)
 
     def largest_batch(self):
         return max(choice.batch_size for choice in self.choices)
@@ -137,6 +144,9 @@ class IterateMeasurements(Task):
 
     def gradients(self, workdir, description, epochs):
         return sum(_passes(choice) for _, choice in self._open(workdir, epochs)) * description.training_size
+
+    def ascents(self, workdir, epochs):
+        return sum(choice.starts for _, choice in self._open(workdir, epochs) if not choice.subspace_dim)
 
     def largest_batch(self):
         return max(choice.batch_size for choice in self.choices)

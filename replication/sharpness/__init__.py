@@ -2,5 +2,6 @@
 
 from replication.sharpness.metric import SharpnessResult, measure, measure_sharpness
 from replication.sharpness.objective import Objective
+from replication.sharpness.timing import time_solver
 
-__all__ = ["Objective", "SharpnessResult", "measure", "measure_sharpness"]
+__all__ = ["Objective", "SharpnessResult", "measure", "measure_sharpness", "time_solver"]
