@@ -67,8 +67,8 @@ def load_model(path):
     Raises:
         UserError: the file is absent or is no Keras model.
     """
-    if not str(path).endswith((".h5", ".hdf5")) and not zipfile.is_zipfile(path):
-        reason = "no archive, as .keras files are" if os.path.exists(path) else "no such file"
+    if not zipfile.is_zipfile(path) or not str(path).endswith(".keras"):
+        reason = "no archive that ends in .keras" if os.path.exists(path) else "no such file"
         raise UserError(f"--model={path}: not a Keras model that can be loaded ({reason})")
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)

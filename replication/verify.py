@@ -31,7 +31,8 @@ def main(argv):
 
 
 def _print_summary(entries):
-    if absent := list(dict.fromkeys(item.network for item in entries if not item.dataset)):
+    present = {item.network for item in entries if item.dataset}
+    if absent := [network for network in dict.fromkeys(item.network for item in entries) if network not in present]:
         print(f"No runs of {', '.join(absent)}: their entries are missing.")
     if elsewhere := sorted({item.dataset for item in entries if verdicts.judged_by_direction(item)}):
         print(f"On {', '.join(elsewhere)}, not the paper's data, directions only are judged.")

@@ -9,7 +9,8 @@ import keras
 import numpy as np
 import pytest
 
-from replication import configuration, files, records, training
+from replication import configuration, files, minimizers, records, training
+from replication.errors import UserError
 
 ROOT = pathlib.Path(__file__).parent.parent
 RUN = configuration.Run(network="F1", regime="SB", trial=0, dataset="digits", batch_size=719, epochs=1)
@@ -206,6 +207,15 @@ def test_model_that_is_no_keras_model(tmp_path):
     file.write_bytes(b"not a zip")
     assert_one_line(script("measure_sharpness", f"--model={file}", "--dataset=digits"), file, "not a Keras model")
     assert_one_line(script("measure_sharpness", f"--model={tmp_path / 'absent.keras'}", "--dataset=digits"), "absent")
+
+
+def test_code_in_a_model_is_not_run(tmp_path):
+    model = keras.Sequential([keras.Input((64,)), keras.layers.Lambda(lambda x: x + 1),
+                              keras.layers.Dense(10, activation="softmax")])
+    for name in ("mine.keras", "mine.h5"):
+        model.save(tmp_path / name)
+        with pytest.raises(UserError, match=f"{name}: not a Keras model that can be loaded"):
+            minimizers.load_model(tmp_path / name)
 
 
 def test_subspace_above_n(trained):

@@ -89,6 +89,16 @@ def test_damaged_weights_are_found_by_a_scan_that_asks_for_it(record):
     assert [each.name for each in sound] == [record.name] and not problems
 
 
+@pytest.mark.parametrize("checksums", [[], "x", {"../../secret": "0"}, {"/dev/zero": "0"}])
+def test_checksums_name_no_other_files(record, checksums):
+    path = record.folder / "result.json"
+    files.write_json(path, {**record.result, "checksums": checksums})
+    for read in (record.check, lambda: record.minimizer.checksum):
+        with pytest.raises(UserError, match=f"{path}: damaged"):
+            read()
+    assert len(records.Workdir(record.folder.parent.parent).runs()[1]) == 1
+
+
 def test_steepness_has_a_file_for_each_choice(record):
     first, second = configuration.Steepness(), configuration.Steepness(directions=3)
     assert record.steepness(first).parent == record.folder / "steepness"

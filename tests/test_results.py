@@ -45,6 +45,16 @@ def test_readme_quotes_the_records(redrawn):
             assert number in ours, number
 
 
+def test_readme_tells_the_ratios_and_verdicts_of_the_records(redrawn):
+    entries = {entry.name: entry for entry in verify(redrawn, [3])[0] if entry.ours}
+    replicated = sum(entry.verdict == "replicated" for entry in entries.values())
+    ratios = [f"{entry.ours.mean:.0f}" for entry in entries.values() if entry.kind == "ratio"]
+    numbers = ("none", "one", "two", "three", "four", "five", "six")
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert f"{numbers[replicated]} of the {numbers[len(entries)]} entries of table 3 replicate" in readme
+    assert f"{' and '.join(ratios)} times as sharp" in readme
+
+
 def test_the_claims_on_f1_hold(redrawn):
     """The large-batch minimizer is far sharper in the full space, at comparable accuracy."""
     entries = {(entry.table, entry.name): entry.ours.mean for entry in verify(redrawn, [2, 3])[0] if entry.ours}

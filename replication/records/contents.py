@@ -3,6 +3,9 @@
 from replication import files
 from replication.errors import UserError
 
+# The files of a run whose checksums its result.json tells.
+CHECKED_FILES = ("initial.weights.h5", "final.weights.h5", "history.csv")
+
 
 def read_all(folder, pattern="*.json"):
     """The content of a folder's JSON files that can be read, by name, and what is wrong with the others."""
@@ -26,3 +29,16 @@ def check_file(path, checksum, *, named_in, remedy):
     """
     if path.exists() and files.file_checksum(path) != checksum:
         raise UserError(f"{path}: damaged (its checksum is not the one in {named_in}); {remedy}")
+
+
+def checksums(path):
+    """By name the SHA-256 of CHECKED_FILES, as far as a result.json tells them.
+
+    Raises:
+        UserError: the file is damaged, or names others: names in a file must not lead out of its folder.
+    """
+    found = files.read_json(path).get("checksums", {})
+    if not isinstance(found, dict) or not set(found) <= set(CHECKED_FILES):
+        raise UserError(f"{path}: damaged (checksums of other files than {', '.join(CHECKED_FILES)}); remove the folder "
+                        f"{path.parent} to run it again")
+    return found

@@ -3,7 +3,7 @@
 import pathlib
 
 from replication import files
-from replication.records.contents import check_file, read_all
+from replication.records.contents import check_file, checksums, read_all
 
 
 class WeightsRecord:
@@ -68,7 +68,7 @@ class EndRecord(WeightsRecord):
 
     @property
     def checksum(self):
-        return self.content.get("checksums", {}).get(self.weights.name)
+        return checksums(self._description).get(self.weights.name)
 
 
 class IterateRecord(WeightsRecord):

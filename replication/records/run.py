@@ -8,7 +8,7 @@ import shutil
 from replication import configuration, files, validation
 from replication.errors import UserError
 from replication.lock import hold
-from replication.records.contents import check_file, read_all
+from replication.records.contents import CHECKED_FILES, check_file, checksums, read_all
 from replication.records.iterate import EndRecord, IterateRecord, existing_iterates
 
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
@@ -105,11 +105,8 @@ class RunRecord:
 
     def finish(self, result):
         """Writes result.json with the checksums of the other files, then drops the backup."""
-        checksums = {
-            path.name: files.file_checksum(path)
-            for path in (self.initial_weights, self.final_weights, self.folder / "history.csv")
-        }
-        files.write_json(self.folder / "result.json", {**result, "checksums": checksums})
+        written = {name: files.file_checksum(self.folder / name) for name in CHECKED_FILES}
+        files.write_json(self.folder / "result.json", {**result, "checksums": written})
         self.drop_backup()
 
     def drop_backup(self):
@@ -138,7 +135,7 @@ class RunRecord:
         A record may lack its weights (published results do); weights that are there must be the
         ones that result.json names. Kept iterates are checked one by one, by `IterateRecord.check`.
         """
-        for name, checksum in self.result.get("checksums", {}).items():
+        for name, checksum in checksums(self.folder / "result.json").items():
             check_file(self.folder / name, checksum, named_in="result.json",
                        remedy=f"remove the folder {self.folder} to run it again")
 

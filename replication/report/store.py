@@ -207,7 +207,7 @@ class Store:
         result, config = contents.result(record), contents.config(record)
         history = contents.history(record)
         run = record.configuration
-        weights = result.get("checksums", {}).get(record.final_weights.name)
+        weights = record.minimizer.checksum
         return Minimizer(
             record.name, run, config, result, tuple(history), self._measurements(record, weights),
             tuple(self._sound(lambda iterate: self._iterate(run, iterate), record.iterates())),

@@ -42,6 +42,13 @@ def test_verify_replicated(paper_workdir):
     assert "Table 4" not in result.stdout
 
 
+def test_verify_names_the_networks_that_have_no_runs_at_all(paper_workdir):
+    """F1's records are of tables 2 to 4: its missing entries of table 7 are no missing runs."""
+    absent, = (line for line in run("verify", f"--workdir={paper_workdir.path}").stdout.splitlines()
+               if line.startswith("No runs of"))
+    assert absent == "No runs of F2, C1, C2, C3, C4: their entries are missing."
+
+
 def test_verify_not_replicated(paper_workdir):
     write_run(paper_workdir, other(paper_run("SB", 0), learning_rate=0.01),
               batch={"train_loss": 1.0, "train_accuracy": 0.5, "test_loss": 1.0, "test_accuracy": 0.5})
