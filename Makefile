@@ -3,6 +3,9 @@ BIN := .venv/bin
 # The lock is of Python 3.11 on Linux; elsewhere the bounds of requirements-dev.txt decide.
 LOCKED := $(filter python3.11-Linux-x86_64,$(notdir $(PYTHON))-$(shell uname -s)-$(shell uname -m))
 REQUIREMENTS := $(or $(and $(LOCKED),$(wildcard requirements.lock)),requirements-dev.txt)
+RAY_REQUIREMENTS := $(or $(and $(LOCKED),$(wildcard requirements-ray.lock)),requirements-ray.txt)
+COMPILE := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --python-version 3.11 \
+	--python-platform linux
 
 help: ## This list
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -13,17 +16,20 @@ quick: .venv/installed ## Install into .venv, run the quick replication, say whe
 test: .venv/installed ## Install into .venv and run the tests
 	$(BIN)/python -m pytest
 
+ray: .venv/installed ## Add Ray to .venv, for `reproduce --executor=ray` and its tests
+	$(BIN)/python -m pip install --quiet --requirement $(RAY_REQUIREMENTS)
+
 lint: .venv/installed ## Check the style
 	$(BIN)/python -m ruff check .
 
-lock: .venv/installed ## Renew requirements.lock: the newest versions within the bounds, with their checksums
+lock: .venv/installed ## Renew the lock files: the newest versions within the bounds, with their checksums
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --python-version 3.11 \
-		--python-platform linux --output-file requirements.lock requirements-dev.txt
+	$(COMPILE) --output-file requirements.lock requirements-dev.txt
+	$(COMPILE) --constraint requirements.lock --output-file requirements-ray.lock requirements-dev.txt requirements-ray.txt
 
 .venv/installed: requirements.txt requirements-dev.txt $(REQUIREMENTS)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --requirement $(REQUIREMENTS)
 	touch $@
 
-.PHONY: help quick test lint lock
+.PHONY: help quick test ray lint lock

@@ -44,9 +44,9 @@ def main(argv):
     import tensorflow as tf
 
     from benchmarks import timing
-    from replication.execution import attempt
+    from replication.threads import processors
 
-    threads = _THREADS.value or attempt.processors()
+    threads = _THREADS.value or processors()
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     rows, rate, agreement, found = _measure(threads)
     machine = {**timing.machine(), "threads": threads, "gflops": rate}

@@ -48,9 +48,9 @@ def main(argv):
     import tensorflow as tf
 
     from benchmarks import timing
-    from replication.execution import attempt
+    from replication.threads import processors
 
-    threads = _THREADS.value or attempt.processors()
+    threads = _THREADS.value or processors()
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     rows, faster = [], {}
     for network in networks:

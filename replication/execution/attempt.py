@@ -1,9 +1,5 @@
 """One task in whatever process carries it out."""
 
-import os
-
-import threadpoolctl
-
 from replication import data, records
 from replication.errors import MissingDataError, UserError
 
@@ -37,22 +33,3 @@ def attempt(task, workdir, *, data_dir=None, wait=True, verbose=0, load=data.loa
             raise
         return UserError(f"{error.filename}: {error.strerror}")
     return None
-
-
-def use_threads(number):
-    """Lets TensorFlow compute with so many threads within an operation, and NumPy and SciPy in linear algebra.
-
-    To come before TensorFlow's first operation. Sums of other numbers of threads may differ in their last bits.
-    """
-    # Loaded, so that its libraries are there to be limited.
-    import scipy.linalg  # noqa: F401
-    import tensorflow as tf
-
-    threadpoolctl.threadpool_limits(number)
-    if tf.config.threading.get_intra_op_parallelism_threads() != number:
-        tf.config.threading.set_intra_op_parallelism_threads(number)
-
-
-def processors():
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -6,7 +6,7 @@ import functools
 import statistics
 
 from replication.errors import UserError
-from replication.minimizers import build_network
+from replication.execution.footprint import parameters
 from replication.training.timing import LARGEST_BATCH
 
 # Where the stopping rule decides and no run tells: a share of its upper bound.
@@ -74,7 +74,7 @@ class Throughput:
 
     def solver(self, run):
         """Beside the passes of f, for a maximization from one start in the full space of a run's weights."""
-        return self._seconds_of_a_variable * _parameters(dataclasses.replace(run, trial=0, remedy=None, start=None))
+        return self._seconds_of_a_variable * parameters(run)
 
     @functools.cached_property
     def _seconds_of_a_variable(self):
@@ -118,11 +118,6 @@ def seconds(task, workdir, describe, throughput):
 def _estimate(key, members, workdir, describe, throughput):
     done = sum(task.is_done(workdir) for task in members)
     return Estimate(*key, len(members), done, sum(seconds(task, workdir, describe, throughput) for task in members))
-
-
-@functools.cache
-def _parameters(run):
-    return sum(variable.shape.num_elements() for variable in build_network(run).trainable_variables)
 
 
 def _setup(run):

@@ -22,12 +22,20 @@ def fitting_processes(jobs, tasks, datasets):
     return max(1, min(jobs, int(memory.available() // largest)))
 
 
+def parameters(run):
+    """n, the number of trainable weights of a run's network."""
+    return _size(dataclasses.replace(run, trial=0, remedy=None, start=None))[0]
+
+
 def _bytes(task, dataset):
     batch = min(task.largest_batch(), len(dataset.train_labels))
-    activations = batch * _activation_bytes(dataclasses.replace(task.run, trial=0, remedy=None, start=None))
-    return _BYTES_OF_A_PROCESS + sum(array.nbytes for array in dataset.arrays) + activations
+    number, activations = _size(dataclasses.replace(task.run, trial=0, remedy=None, start=None))
+    return (_BYTES_OF_A_PROCESS + sum(array.nbytes for array in dataset.arrays) + batch * activations
+            + task.vector_bytes(number))
 
 
 @functools.cache
-def _activation_bytes(run):
-    return memory.activation_bytes(build_network(run))
+def _size(run):
+    network = build_network(run)
+    return (sum(variable.shape.num_elements() for variable in network.trainable_variables),
+            memory.activation_bytes(network))

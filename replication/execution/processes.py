@@ -6,11 +6,11 @@ import os
 from absl import logging
 
 from replication.errors import MissingDataError, UserError
-from replication.execution.attempt import processors
 from replication.execution.footprint import fitting_processes
 from replication.execution.local import load_all
 from replication.execution.scheduling import Schedule
 from replication.execution.worker import Died, Worker, wait_for_any
+from replication.threads import processors
 
 # How often a task is tried again whose process has died, as for want of memory.
 RETRIES = 2

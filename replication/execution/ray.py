@@ -12,10 +12,11 @@ import subprocess
 import sys
 
 from replication.data.images import resolve_data_dir
-from replication.errors import UserError
-from replication.execution.attempt import attempt, use_threads
+from replication.errors import MissingDataError, UserError
+from replication.execution.attempt import attempt
 from replication.execution.local import load_all
 from replication.execution.scheduling import Schedule
+from replication.threads import use_threads
 
 # How often Ray tries a task again whose process or node is lost.
 RETRIES = 2
@@ -47,7 +48,7 @@ def execute(tasks, workdir, executor, *, data_dir=None, begin=None):
             num_cpus=executor.cpus, num_gpus=executor.gpus, max_retries=RETRIES,
             memory=None if executor.memory is None else int(executor.memory * 1e9))(_attempt)
         return _share_out(ray, remote, tasks, workdir.path.absolute(),
-                          resolve_data_dir(data_dir).absolute(), executor.cpus, begin)
+                          resolve_data_dir(data_dir).absolute(), executor, begin)
 
 
 def _check_room(ray, executor):
@@ -61,14 +62,14 @@ def _check_room(ray, executor):
                         f"no node of the cluster has so much ({offers})")
 
 
-def _share_out(ray, remote, tasks, workdir, data_dir, cpus, begin):
+def _share_out(ray, remote, tasks, workdir, data_dir, executor, begin):
     schedule, running = Schedule(tasks), {}
     try:
         while True:
             while (number := schedule.begin()) is not None:
                 if begin is not None:
                     begin(number)
-                running[remote.remote(tasks[number], workdir, data_dir, schedule.waits(number), cpus)] = number
+                running[remote.remote(tasks[number], workdir, data_dir, schedule.waits(number), executor)] = number
             if not running:
                 return schedule.failures()
             (reference,), _ = ray.wait(list(running))
@@ -84,8 +85,10 @@ def _outcome(ray, reference, task, workdir):
 
     try:
         return ray.get(reference)
-    except ray.exceptions.RayTaskError:
-        # An error of ours, with its traceback.
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, UserError):
+            raise error.cause from None
+        # A bug of ours, with its traceback.
         raise
     except ray.exceptions.RayError as error:
         # What is on disk counts: the last word of a lost process may have got lost alone.
@@ -95,12 +98,15 @@ def _outcome(ray, reference, task, workdir):
         return UserError(f"{task.title}: its process or node was lost {1 + RETRIES} times ({reason})")
 
 
-def _attempt(task, workdir, data_dir, wait, threads):
+def _attempt(task, workdir, data_dir, wait, executor):
     """What a process of the cluster does."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    use_threads(threads)
-    return attempt(task, workdir, data_dir=data_dir, wait=wait)
+    use_threads(executor.cpus)
+    try:
+        return attempt(task, workdir, data_dir=data_dir, wait=wait)
+    except MissingDataError as error:
+        raise MissingDataError(f"node {socket.gethostname()}: {error}") from None
 
 
 def check(executor):
@@ -134,8 +140,10 @@ def _connected(executor):
 
     handler = signal.getsignal(signal.SIGTERM)
     try:
+        # Ray leaves all of a node's GPUs in sight of a task that asks for none.
         ray.init(address=executor.address, log_to_driver=False, logging_level="error",
-                 runtime_env={"py_modules": list(_PACKAGES), "excludes": ["__pycache__"]})
+                 runtime_env={"py_modules": list(_PACKAGES), "excludes": ["__pycache__"],
+                              "env_vars": {} if executor.gpus else {"CUDA_VISIBLE_DEVICES": ""}})
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise _no_cluster(executor.address, str(error).strip().splitlines()[0]) from None
     # Ray has taken the signal's handler for its own.

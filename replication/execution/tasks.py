@@ -47,6 +47,11 @@ class Task:
         """Examples of the largest batch that it passes forward and back."""
         raise NotImplementedError
 
+    def vector_bytes(self, parameters):
+        """Bytes of the vectors of n weights, `parameters`, that it holds beside the network."""
+        # ADAM's two and the gradient; what is measured holds no more.
+        return 3 * 4 * parameters
+
     def execute(self, workdir, dataset, *, data_dir=None, verbose=1, wait=True):
         """Does what is not on disk yet.
 
@@ -114,6 +119,9 @@ class Measurements(Task):
     def ascents(self, workdir, epochs):
         return sum(choice.starts for choice in self._open(workdir) if not choice.subspace_dim)
 
+    def vector_bytes(self, parameters):
+        return max(_vector_bytes(choice, parameters) for choice in self.choices)
+
     def largest_batch(self):
         return max(choice.batch_size for choice in self.choices)
 
@@ -147,6 +155,9 @@ class IterateMeasurements(Task):
 
     def ascents(self, workdir, epochs):
         return sum(choice.starts for _, choice in self._open(workdir, epochs) if not choice.subspace_dim)
+
+    def vector_bytes(self, parameters):
+        return max(_vector_bytes(choice, parameters) for choice in self.choices)
 
     def largest_batch(self):
         return max(choice.batch_size for choice in self.choices)
@@ -265,6 +276,15 @@ def _described(run):
 
 def _passes(choice):
     return _CHECKS + choice.starts * choice.iterations * _EVALUATIONS_PER_ITERATION
+
+
+def _vector_bytes(choice, parameters):
+    if choice.subspace_dim:
+        from replication.sharpness.subspace import BUDGET
+
+        return min(4 * parameters * choice.subspace_dim, BUDGET)
+    # L-BFGS-B's workspace with ten corrections, 2 m n + 5 n numbers.
+    return 25 * 8 * parameters
 
 
 def _finished(workdir, run):

@@ -18,8 +18,9 @@ class Objective:
     """f(x) over all M examples, for x in R^n the flattened trainable weights of a model.
 
     The set is passed in equal batches of at most `batch_size`, a fixed seeded random partition.
-    Forward and backward run in the model's own dtype inside one compiled function; losses and
-    gradients are accumulated in float64. Dropout is off. The model is never written to: its weights
+    Forward and backward run in the model's own dtype inside a function that is compiled once and called for
+    each batch, so that an interrupt ends a pass between two; losses and gradients are accumulated in float64, on
+    the device. Dropout is off. The model is never written to: its weights
     are replaced by x for the length of a call only, and what a call would update is dropped.
 
     Args:
@@ -63,9 +64,12 @@ class Objective:
         self._inputs = self._devices.place(inputs)
         self._labels = self._devices.place(labels)
         self.x = flatten_weights(model)
-        vector = [tf.TensorSpec([len(self.x)], tf.float64)]
-        self._value_and_gradient = tf.function(self._sum_loss_and_gradient, input_signature=vector)
-        self._value_and_accuracy = tf.function(self._sum_loss_and_hits, input_signature=vector)
+        batch, scalar = tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.float64)
+        weights = [tf.TensorSpec(v.shape, v.dtype) for v in self._variables]
+        gradient = tf.TensorSpec([len(self.x)], tf.float64)
+        self._add_gradient = tf.function(self._add_loss_and_gradient, input_signature=[
+            batch, weights, (scalar, gradient)])
+        self._add_accuracy = tf.function(self._add_loss_and_hits, input_signature=[batch, weights, (scalar, scalar)])
 
     def reread(self):
         """Takes `x` from the model anew, which has been given other weights."""
@@ -82,10 +86,9 @@ class Objective:
         Raises:
             UserError: the activations of a batch do not fit into memory.
         """
-        self.passes += 1
         # Once a pass has fitted the next will; memory that TensorFlow keeps would look taken.
         with contextlib.nullcontext() if self._fits else memory.fitting(self._model, self._largest_batch):
-            loss, gradient = self._value_and_gradient(x)
+            loss, gradient = self._mean(self._add_gradient, x, tf.zeros([len(self.x)], tf.float64))
         self._fits = True
         return float(loss), gradient.numpy()
 
@@ -95,14 +98,19 @@ class Objective:
 
     def value_and_accuracy(self, x):
         """f(x) and the share of examples whose most probable class is their label, as floats."""
-        self.passes += 1
-        loss, accuracy = self._value_and_accuracy(x)
+        loss, accuracy = self._mean(self._add_accuracy, x, tf.zeros([], tf.float64))
         return float(loss), float(accuracy)
 
-    @tf.autograph.experimental.do_not_convert
-    def _sum_loss_and_gradient(self, x):
-        weights = self._unflatten(x)
+    def _mean(self, add, x, zero):
+        """The mean over the examples of the loss and of what else `add` sums up over the batches, from `zero` on."""
+        self.passes += 1
+        weights, totals = self._unflatten(x), (tf.zeros([], tf.float64), zero)
+        for batch in range(len(self._bounds) - 1):
+            totals = add(tf.constant(batch), weights, totals)
+        return tuple(total / self.size for total in totals)
 
+    @tf.autograph.experimental.do_not_convert
+    def _add_loss_and_gradient(self, batch, weights, totals):
         def pass_part(batch, weights):
             inputs, labels = self._part_of(batch)
             with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -110,38 +118,26 @@ class Objective:
                 losses, _ = self._losses(weights, inputs, labels)
                 batch_loss = tf.reduce_sum(losses)
             gradients = tape.gradient(batch_loss, weights, unconnected_gradients="zero")
-            return tf.reduce_sum(tf.cast(losses, tf.float64)), [tf.cast(g, tf.float64) for g in gradients]
+            flat = tf.concat([tf.reshape(tf.cast(g, tf.float64), [-1]) for g in gradients], axis=0)
+            return tf.reduce_sum(tf.cast(losses, tf.float64)), flat
 
-        zeros = [tf.zeros(v.shape, tf.float64) for v in self._variables]
-        loss, gradients = self._over_batches(pass_part, weights, (tf.zeros([], tf.float64), zeros))
-        gradient = tf.concat([tf.reshape(g, [-1]) for g in gradients], axis=0)
-        return loss / self.size, gradient / self.size
+        return self._add(pass_part, batch, weights, totals)
 
     @tf.autograph.experimental.do_not_convert
-    def _sum_loss_and_hits(self, x):
-        weights = self._unflatten(x)
-
+    def _add_loss_and_hits(self, batch, weights, totals):
         def pass_part(batch, weights):
             inputs, labels = self._part_of(batch)
             losses, outputs = self._losses(weights, inputs, labels)
             right = tf.equal(tf.argmax(outputs, axis=-1, output_type=tf.int32), labels)
             return tf.reduce_sum(tf.cast(losses, tf.float64)), tf.reduce_sum(tf.cast(right, tf.float64))
 
-        loss, hits = self._over_batches(pass_part, weights, (tf.zeros([], tf.float64),) * 2)
-        return loss / self.size, hits / self.size
+        return self._add(pass_part, batch, weights, totals)
 
-    def _over_batches(self, pass_part, weights, zeros):
-        """The sums over all batches of what `pass_part` returns, a nest like `zeros`, of each device's part."""
-        batches = len(self._bounds) - 1
-
-        def add_batch(batch, totals):
-            parts = self._devices.total(self._devices.run(pass_part, batch, weights))
-            return batch + 1, tf.nest.map_structure(tf.add, totals, parts)
-
+    def _add(self, pass_part, batch, weights, totals):
+        """Adds to `totals` what `pass_part` returns for each device's part of a batch, a pair of sums."""
         with normalization_statistics(self._model, self._statistics, synchronized=self._devices.number > 1):
-            # One batch at a time: the activations of two would double the peak memory.
-            return tf.while_loop(lambda batch, _: batch < batches, add_batch, (tf.constant(0), zeros),
-                                 parallel_iterations=1)[1]
+            parts = self._devices.total(self._devices.run(pass_part, batch, weights))
+        return tuple(total + part for total, part in zip(totals, parts))
 
     def _part_of(self, batch):
         start, stop = self._devices.part(self._bounds[batch], self._bounds[batch + 1])

@@ -2,12 +2,15 @@
 
 import concurrent.futures
 import functools
-import os
 
 import numpy as np
 import scipy.linalg
 import scipy.sparse.linalg
 
+from replication.threads import threads
+
+# Bytes that storing A may take.
+BUDGET = 2**30
 # A block in float64 fits a processor's cache: 1 MiB. Larger ones take ten times as long.
 _BLOCK_ENTRIES = 2**17
 
@@ -29,7 +32,7 @@ class RandomSubspace(scipy.sparse.linalg.LinearOperator):
         ValueError: p is not in 1 ... n, or the distribution is unknown.
     """
 
-    def __init__(self, n, p, *, distribution="normal", seed=0, budget=2**30):
+    def __init__(self, n, p, *, distribution="normal", seed=0, budget=BUDGET):
         if not 1 <= p <= n:
             raise ValueError(f"subspace_dim={p}: expected a whole number from 1 to n={n}")
         if distribution not in ("normal", "uniform"):
@@ -79,5 +82,5 @@ class RandomSubspace(scipy.sparse.linalg.LinearOperator):
     def _parallel(self, function):
         # NumPy releases the interpreter's lock while it draws and multiplies. Results come in the
         # order of the blocks, so sums do not depend on the number of threads.
-        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        with concurrent.futures.ThreadPoolExecutor(threads()) as pool:
             yield from pool.map(function, range(len(self._starts)))

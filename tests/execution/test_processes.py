@@ -8,10 +8,11 @@ import time
 
 import pytest
 
-from replication import execution, records
-from replication.execution import attempt, footprint, processes, tasks, worker
+from replication import configuration, execution, records
+from replication.execution import footprint, processes, tasks, worker
 from replication.executors import Local
 from replication.experiments import Needs
+from replication.threads import processors
 from tests.execution import runs
 
 
@@ -20,9 +21,9 @@ def test_the_records_are_those_of_one_process(tmp_path):
     begun = []
     assert execution.execute(tasks(runs.NEEDS), together, executor=Local(2), begin=begun.append) == []
     assert sorted(begun) == list(range(len(tasks(runs.NEEDS))))
-    runs.replicate(alone, threads=max(1, attempt.processors() // 2))
+    runs.replicate(alone, threads=max(1, processors() // 2))
     assert runs.contents(together) == runs.contents(alone)
-    threads = max(1, attempt.processors() // 2)
+    threads = max(1, processors() // 2)
     assert together.run(runs.SMALL).config["machine"]["intra_op_threads"] == threads
 
 
@@ -85,3 +86,13 @@ def test_no_more_processes_than_the_memory_holds(free, number, monkeypatch):
     monkeypatch.setattr(memory, "available", lambda: free)
     listed = tasks(Needs(runs=(runs.SMALL,)))
     assert footprint.fitting_processes(8, listed, {"digits": data.load("digits")}) == number
+
+
+def test_the_vectors_of_a_maximization_take_memory():
+    """L-BFGS-B's workspace, and A of a subspace as far as it is stored."""
+    number = 10_000_000
+    for choice, expected in ((configuration.Sharpness(), 200 * number),
+                             (configuration.Sharpness(subspace_dim=10), 40 * number),
+                             (configuration.Sharpness(subspace_dim=1000), 2**30)):
+        task, = tasks(Needs(runs=(), measurements=((runs.SMALL, choice),)))
+        assert task.vector_bytes(number) == expected
