@@ -34,8 +34,8 @@ _DETERMINISTIC = flags.DEFINE_bool(
     "deterministic", False, "Op determinism and one intra-op thread: bit-identical repeats of any network, slower.")
 _JIT_COMPILE = flags.DEFINE_enum(
     "jit_compile", "auto", ["auto", "on", "off"],
-    "Whether XLA compiles the training step; auto: what was measured for the network and the device, and off with a "
-    "remedy or a strategy that XLA cannot compile.")
+    "Whether XLA compiles the training step; auto: what was measured for the network and the device, and off with "
+    "--deterministic, and with a remedy or a strategy that XLA cannot compile.")
 _DROPOUT = flags.DEFINE_float(
     "dropout", None, "Of C1 to C4: rate of all dropout layers; by default the network's own rates (the paper: 0.5).")
 _PRECISION = flags.DEFINE_string(
@@ -92,7 +92,8 @@ def run(resolve_jit_compile, describe):
         statistics=_STATISTICS.value, deterministic=_DETERMINISTIC.value, architecture=_ARCHITECTURE.value,
         precision=_PRECISION.value, remedy=chosen, start=_start(), dropout=_DROPOUT.value, distribution=_distribution(),
     )
-    cannot = described.distribution is not None or chosen is not None and not chosen.COMPILES
+    cannot = (described.deterministic or described.distribution is not None
+              or chosen is not None and not chosen.COMPILES)
     if cannot and _JIT_COMPILE.value == "auto":
         return described
     return described.with_jit_compile(resolve_jit_compile(_JIT_COMPILE.value, described.network))

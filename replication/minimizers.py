@@ -49,15 +49,16 @@ def save_weights(network, path):
         network.save_weights(temporary)
 
 
-def build_network(run):
+def build_network(run, *, statistics=None):
     """The network of a run at its starting point x_0, which the trial decides.
 
     Args:
         run: A `configuration.Run`.
+        statistics: As in `models.build`; None for those of the run.
     """
     dataset = catalog.DATASETS[run.dataset]
-    return models.build(run.network, statistics=run.statistics, architecture=run.architecture, seed=run.trial,
-                        input_shape=dataset.input_shape, classes=run.classes or dataset.classes,
+    return models.build(run.network, statistics=statistics or run.statistics, architecture=run.architecture,
+                        seed=run.trial, input_shape=dataset.input_shape, classes=run.classes or dataset.classes,
                         precision=run.precision, dropout=run.dropout)
 
 

@@ -173,6 +173,8 @@ class Run(JsonRoundTrip):
                 self.evaluation_batch_size, "a whole number of at least 1")
         for name in ("deterministic", "jit_compile"):
             require(isinstance(getattr(self, name), bool), name, getattr(self, name), "true or false")
+        require(not (self.deterministic and self.jit_compile), "jit_compile", self.jit_compile,
+                "false with deterministic, with which Keras does not use XLA")
         if known.classes is None:
             require(is_whole(self.classes, 1), "classes", self.classes, "the number of classes of the prepared data")
         else:

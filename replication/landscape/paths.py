@@ -104,12 +104,12 @@ def evaluate(model, points, path, dataset):
 def pairs(records):
     """The SB and LB runs that are trained alike from one x_0, as pairs of `RunRecord`.
 
-    They share network, architecture, data set, trial, statistics, optimizer, remedy and precision. Runs that
-    start at an iterate of another are in no pair.
+    They share all that is not the regime, the batch size, or how long and how exactly repeatable they are trained.
+    Runs that start at an iterate of another are in no pair.
     """
     def shared(run):
-        return (run.network, run.architecture, run.dataset, run.trial, run.statistics, run.optimizer, run.remedy,
-                run.precision)
+        return (run.network, run.architecture, run.dataset, run.trial, run.statistics, run.optimizer, run.learning_rate,
+                run.remedy, run.precision, run.dropout, run.distribution and run.distribution.synchronized)
 
     runs = [(record, record.configuration) for record in records if record.configuration.start is None]
     return [

@@ -28,8 +28,8 @@ def reestimate_moving_averages(model, x, inputs, *, batch_size):
             model(tf.convert_to_tensor(inputs[order[start:stop]]), training=False)
         share = (stop - start) / len(inputs)
         for total, layer in zip(totals, layers):
-            for i, moment in enumerate(moments[layer]):
-                total[i] += share * np.asarray(moment, np.float64)
+            for i, calls in enumerate(zip(*moments[layer])):
+                total[i] += share * np.mean(np.asarray(calls, np.float64), axis=0)
     for (mean, variance), layer in zip(totals, layers):
         layer.moving_mean.assign(mean)
         layer.moving_variance.assign(variance)

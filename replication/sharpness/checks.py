@@ -7,6 +7,8 @@ import numpy as np
 
 from replication.errors import UserError
 
+NOT_FINITE = "f or its gradient is not finite at a point of the box; a smaller epsilon keeps the network in its range"
+
 _STEPS = (1e-3, 1e-2, 1e-4, 1e-1)
 _RELATIVE_TOLERANCE = 0.05
 
@@ -58,6 +60,7 @@ def check_gradient(value, value_at_zero, gradient, box, *, size, dtype):
         The first `GradientCheck` that agrees, over steps from a thousandth of the box.
 
     Raises:
+        FloatingPointError: f is not finite at a point of the box.
         UserError: no step gives agreement: the gradient is not that of f.
     """
     direction = box.corner(gradient)
@@ -65,6 +68,8 @@ def check_gradient(value, value_at_zero, gradient, box, *, size, dtype):
     noise = _rounding(dtype) * (1 + abs(value_at_zero)) / math.sqrt(size)
     for step in _STEPS:
         difference = (value(step * direction) - value(-step * direction)) / (2 * step)
+        if not math.isfinite(difference):
+            raise FloatingPointError(NOT_FINITE)
         tolerance = _RELATIVE_TOLERANCE * abs(derivative) + noise / step
         if abs(difference - derivative) <= tolerance:
             return GradientCheck(derivative, difference, step, tolerance,

@@ -6,6 +6,8 @@ import time
 import numpy as np
 import scipy.optimize
 
+from replication.sharpness.checks import NOT_FINITE
+
 # The share of the attainable linear rise that must lie in coordinates which the first step takes
 # to their bounds. The rest have gradients so small that no scale of use reaches theirs.
 _REACHING_SHARE = 0.999
@@ -153,8 +155,7 @@ class _Search:
         self._in_objective += time.perf_counter() - began
         self.evaluations += 1
         if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
-            raise FloatingPointError("f or its gradient is not finite at a point of the box; "
-                                     "a smaller epsilon keeps the network in its range")
+            raise FloatingPointError(NOT_FINITE)
         return self.remember(np.array(y), value, gradient)
 
     def remember(self, y, value, gradient):

@@ -5,6 +5,7 @@ import functools
 import time
 
 import numpy as np
+from absl import logging
 
 from replication import configuration, versions
 from replication.errors import UserError
@@ -65,8 +66,8 @@ def measure_sharpness(model, inputs, labels, epsilon=1e-3, subspace_dim=None, st
     f is the mean cross-entropy over all of `inputs` with dropout off; all trainable weights are
     perturbed. The maximum is approached by L-BFGS-B and is a lower bound. Before it is sought the
     measurement verifies that f is finite, that two evaluations agree, and that a directional
-    derivative agrees with a central difference. The model's weights, moving averages and seeds are
-    never written to.
+    derivative agrees with a central difference. The model's weights, moving averages and seeds, Keras's variables,
+    are never written to.
 
     Args:
         model: Any built `keras.Model` from inputs to class probabilities [batch, classes].
@@ -142,12 +143,15 @@ def measure(objective, choices):
     zero = np.zeros_like(box.half_widths)
     loss, gradient = value_and_gradient(zero)
     check_repeatable(loss, value(zero), dtype=objective.dtype)
-    check = check_gradient(value, loss, gradient, box, size=objective.size, dtype=objective.dtype)
     try:
+        check = check_gradient(value, loss, gradient, box, size=objective.size, dtype=objective.dtype)
         maximum = maximize(value_and_gradient, box, iterations=choices.iterations, starts=choices.starts,
                            seed=choices.seed, at_zero=(loss, gradient))
     except FloatingPointError as error:
         raise UserError(f"epsilon={choices.epsilon}: {error}") from None
+    if not check.conclusive:
+        logging.warning("epsilon=%g: the rounding of f could be as large as its rise in so small a box",
+                        choices.epsilon)
     return SharpnessResult(
         sharpness=(maximum.value - loss) / (1 + loss) * 100, loss=loss, max_loss=maximum.value,
         evaluations=objective.passes - passes, status=maximum.status, configuration=choices,

@@ -6,6 +6,9 @@ import functools
 import keras
 
 import models.normalization
+from replication.errors import UserError
+
+_OURS = models.normalization.BatchNormalization
 
 
 @contextlib.contextmanager
@@ -19,25 +22,31 @@ def normalization_statistics(model, statistics, *, moments=None, synchronized=Fa
     Args:
         model: A built `keras.Model`.
         statistics: "batch" or "moving".
-        moments: With "batch", a dictionary that receives for each layer the mean and variance by
-            which it normalized.
+        moments: With "batch", a dictionary that receives for each layer a list of the means and variances by
+            which it normalized, one pair a call: a layer may be shared.
         synchronized: With "batch": whether the batch is what all replicas of a `tf.distribute.Strategy` pass, or
             what each does.
+
+    Raises:
+        UserError: with "batch", a layer is of a subclass with a `call` of its own.
     """
     layers = batch_normalizations(model)
-    before = [layer.synchronized for layer in layers]
+    before = [(layer.synchronized, vars(layer).get("call")) for layer in layers]
     try:
         for layer in layers:
             layer.synchronized = synchronized
             if statistics == "batch":
+                _check_call(layer)
                 layer.call = functools.partial(_by_batch, layer, moments)
             else:
                 layer.call = functools.partial(_by_moving_averages, layer)
         yield
     finally:
-        for layer, value in zip(layers, before):
+        for layer, (value, call) in zip(layers, before):
             layer.synchronized = value
-            if "call" in vars(layer):
+            if call is not None:
+                layer.call = call
+            elif "call" in vars(layer):
                 del layer.call
 
 
@@ -50,9 +59,17 @@ def batch_normalizations(model):
 
 def _by_batch(layer, moments, inputs, training=None, mask=None):
     if moments is not None:
-        moments[layer] = models.normalization.batch_moments(layer, inputs, mask=mask)
+        moments.setdefault(layer, []).append(models.normalization.batch_moments(layer, inputs, mask=mask))
     return models.normalization.normalize_by_batch(layer, inputs, mask=mask)
 
 
 def _by_moving_averages(layer, inputs, training=None, mask=None):
-    return keras.layers.BatchNormalization.call(layer, inputs, training=False, mask=mask)
+    # Ours may be built to use the batch's.
+    kind = keras.layers.BatchNormalization if type(layer).call == _OURS.call else type(layer)
+    return kind.call(layer, inputs, training=False, mask=mask)
+
+
+def _check_call(layer):
+    if type(layer).call not in (keras.layers.BatchNormalization.call, _OURS.call):
+        raise UserError(f"layer {layer.name!r}: {type(layer).__name__} is a batch normalization with a call of its "
+                        'own, which cannot be told to use the statistics of the batch; give statistics="moving"')

@@ -77,8 +77,10 @@ class Objective:
 
     @property
     def dtype(self):
-        """NumPy dtype of the least precise trainable variable."""
-        return min((np.dtype(v.dtype) for v in self._variables), key=lambda d: d.itemsize)
+        """NumPy dtype of the least precise trainable variable or layer."""
+        computed = (layer.compute_dtype for layer in self._model._flatten_layers())
+        return min((np.dtype(d) for d in (*(v.dtype for v in self._variables), *computed) if "float" in str(d)),
+                   key=lambda d: d.itemsize)
 
     def value_and_gradient(self, x):
         """f(x) as a float and its gradient, float64 [n].
@@ -202,6 +204,8 @@ def count_classes(model, inputs, *, from_logits):
         UserError: the model does not take such inputs, has another kind of output, or returns no
             probabilities although `from_logits` is false.
     """
+    if isinstance(inputs, dict | list | tuple) and len(model.inputs or ()) != 1:
+        raise UserError(f"model {model.name!r}: takes several inputs; sharpness is measured of models of one")
     if not len(inputs):
         raise UserError("inputs: there are no examples")
     with _Evaluation():
@@ -212,6 +216,8 @@ def count_classes(model, inputs, *, from_logits):
             raise UserError(f"inputs of shape {np.shape(inputs)} do not fit model {model.name!r}: {reason}") from None
     if not tf.is_tensor(outputs) or len(outputs.shape) != 2:
         raise UserError(f"model {model.name!r}: expected one output of shape [batch, classes]")
+    if outputs.shape[-1] == 1:
+        raise UserError(f"model {model.name!r}: has a single output; expected one for each class, so two at least")
     rows = np.asarray(outputs, np.float64)
     if not from_logits and np.all(np.isfinite(rows)) and (
             rows.min() < 0 or not np.allclose(rows.sum(axis=-1), 1, atol=1e-2)):

@@ -38,7 +38,7 @@ def batch_size(run, history, model, examples):
         return size
     part = part_size(size, examples.size("train"))
     rows = epoch_order(examples.size("train"), seed=run.trial, epoch=len(history))
-    slope, variance = gradient_variance(model, examples, tf.reshape(rows[:PARTS * part], (PARTS, part)),
+    slope, variance = gradient_variance(model, examples, tf.reshape(rows[:PARTS * part], (-1, part)),
                                         jit_compile=run.jit_compile)
     return sufficient_size(size, slope, part * variance, theta=remedy.theta, limit=run.batch_size)
 

@@ -4,6 +4,7 @@ import keras
 
 from replication import remedies
 from replication.devices import OneDevice
+from replication.errors import UserError
 from replication.training.adversarial import AdversarialModel
 from replication.training.augmentation import AugmentedModel
 from replication.training.conservative import ConservativeModel
@@ -36,10 +37,17 @@ def compiled(network, run, examples):
         network: As `minimizers.build_network` makes it.
         run: A `configuration.Run`.
         examples: `Examples`.
+
+    Raises:
+        UserError: the network has losses of its own, and the run a remedy or several devices.
     """
     # Dynamic sampling is plain training on batches of other sizes.
     plain = TrainingModel if run.distribution is None else MirroredModel
-    model = MODELS.get(type(run.remedy), plain)(network, examples, run.remedy, seed=run.trial)
+    kind = MODELS.get(type(run.remedy), plain)
+    if kind is not TrainingModel and _has_losses(network):
+        raise UserError(f"network={run.network!r}: has losses of its own (a regularizer), which a remedy or "
+                        "strategy=mirrored leaves out of some of its passes; train it without, or without them")
+    model = kind(network, examples, run.remedy, seed=run.trial)
     with OneDevice().scope() if run.distribution is None else examples.devices.scope():
         optimizer = _OPTIMIZERS[run.optimizer](learning_rate=run.learning_rate)
     if run.precision == "mixed_float16":
@@ -47,3 +55,7 @@ def compiled(network, run, examples):
     model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"],
                   jit_compile=run.jit_compile)
     return model
+
+
+def _has_losses(network):
+    return bool(network.losses) or any(getattr(layer, "activity_regularizer", None) for layer in network.layers)

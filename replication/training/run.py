@@ -1,6 +1,5 @@
 """One training run: from a configuration to a minimizer on disk."""
 
-import dataclasses
 import math
 import time
 
@@ -121,7 +120,7 @@ class _Training:
         self._record = record
         self._devices = devices(run.distribution and run.distribution.devices)
         self._examples = Examples(dataset, self._devices)
-        self._network = self._build(run) if network is None or run.distribution is not None else network
+        self._network = self._build(run.statistics) if network is None or run.distribution is not None else network
         if start is not None:
             load_weights(self._network, start)
         # A second model of the same layers: a compiled one would save its optimizer with its weights.
@@ -130,10 +129,11 @@ class _Training:
             self._model.optimizer.build(self._model.trainable_variables)
         self._initial = flatten_weights(self._network)
 
-    def _build(self, run):
+    def _build(self, statistics):
+        distribution = self._run.distribution
         with self._devices.scope():
-            network = build_network(run)
-        if run.distribution is not None and run.distribution.synchronized:
+            network = build_network(self._run, statistics=statistics)
+        if distribution is not None and distribution.synchronized:
             synchronize(network)
         return network
 
@@ -227,7 +227,7 @@ class _Training:
     def _evaluate(self, statistics):
         model = self._model
         if statistics != self._run.statistics:
-            network = self._build(dataclasses.replace(self._run, statistics=statistics))
+            network = self._build(statistics)
             network.set_weights(self._network.get_weights())
             model = compiled(network, self._run, self._examples)
         figures = {}

@@ -43,7 +43,8 @@ def ceased_to_improve(losses, *, patience, min_improvement):
     """
     best, waited = float("inf"), 0
     for loss in losses:
-        if loss <= best * (1 - min_improvement):
+        # A loss of 0 is no improvement over 0.
+        if loss < best and loss <= best * (1 - min_improvement):
             best, waited = loss, 0
         else:
             waited += 1

@@ -80,7 +80,8 @@ def test_pairs_are_trained_alike_from_one_starting_point():
     conservative = remedies.Conservative()
     runs = [SMALL, LARGE, dataclasses.replace(LARGE, start=start), dataclasses.replace(LARGE, regime="grid"),
             dataclasses.replace(LARGE, remedy=conservative), dataclasses.replace(LARGE, optimizer="sgd"),
-            dataclasses.replace(SMALL, optimizer="sgd"), dataclasses.replace(LARGE, precision="mixed_bfloat16")]
+            dataclasses.replace(SMALL, optimizer="sgd"), dataclasses.replace(LARGE, precision="mixed_bfloat16"),
+            dataclasses.replace(LARGE, learning_rate=0.1)]
     joined = [(small.configuration, large.configuration) for small, large in landscape.pairs(map(Record, runs))]
     assert joined == [(SMALL, LARGE), (runs[6], runs[5])]
 

@@ -98,6 +98,14 @@ def test_scripts_train_and_measure_on_two_devices(tmp_path):
     assert ours["max_loss"] > ours["loss"]
 
 
+def test_a_run_without_synchronization_ends_with_a_record(tmp_path):
+    flags = [f"--{name}={value}" for name, value in RUN.items()]
+    script("train", *flags, "--strategy=mirrored", "--devices=2", "--nosynchronized", f"--workdir={tmp_path}")
+    (record,), problems = records.Workdir.open(tmp_path).runs()
+    assert not problems and not record.configuration.distribution.synchronized
+    assert set(record.result) >= {"batch", "moving"}
+
+
 def test_an_interrupted_run_goes_on(tmp_path):
     found = child("resumed", str(tmp_path))
     assert found["epochs"] == 2

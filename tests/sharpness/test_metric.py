@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import models
-from replication.sharpness import measure_sharpness
+from replication.sharpness import Objective, measure_sharpness
 from tests.sharpness import cases
 
 SHAPES = [(1, 2), (2, 2), (2, 3), (3, 3), (2, 4)]
@@ -201,3 +201,50 @@ def test_model_that_is_none_is_named():
         measure_sharpness(lambda x: x, np.zeros((3, 2)), np.zeros(3, int))
     with pytest.raises(ValueError, match="not built"):
         measure_sharpness(keras.Sequential([keras.layers.Dense(2)]), np.zeros((3, 2)), np.zeros(3, int))
+
+
+class Tripled(keras.layers.BatchNormalization):
+    """A user's own."""
+
+    def call(self, inputs, training=None, mask=None):
+        return 3 * super().call(inputs, training=training, mask=mask)
+
+
+def test_a_normalization_of_the_users_own_is_called_or_refused():
+    model = cases.normalized_network(Tripled())
+    model.compile(loss="sparse_categorical_crossentropy")
+    inputs, labels = np.random.default_rng(0).normal(size=(60, 6)).astype("float32"), np.arange(60) % 3
+    loss = model.evaluate(inputs, labels, batch_size=60, verbose=0)
+    result = measure_sharpness(model, inputs, labels, statistics="moving", iterations=1)
+    assert result.loss == pytest.approx(loss, rel=1e-6)
+    with pytest.raises(ValueError, match="Tripled.*call of its own.*moving"):
+        measure_sharpness(model, inputs, labels, iterations=1)
+
+
+def test_a_call_that_the_user_has_set_is_there_afterwards():
+    layer = keras.layers.BatchNormalization()
+    model = cases.normalized_network(layer)
+    layer.call = own = layer.call
+    inputs = np.random.default_rng(0).normal(size=(60, 6)).astype("float32")
+    measure_sharpness(model, inputs, np.arange(60) % 3, iterations=1)
+    assert vars(layer)["call"] is own
+
+
+def test_the_least_precise_layer_decides_the_precision():
+    model = keras.Sequential([keras.Input((6,), dtype="float64"), keras.layers.Dense(3, dtype="float64"),
+                              keras.layers.Activation("softmax", dtype="float32")])
+    assert all(variable.dtype == "float64" for variable in model.trainable_variables)
+    objective = Objective(model, np.zeros((6, 6)), np.arange(6) % 3)
+    assert objective.dtype == np.float32
+
+
+def test_models_of_another_kind_are_named():
+    first, second = keras.Input((2,)), keras.Input((3,))
+    joined = keras.layers.Concatenate()([first, second])
+    several = keras.Model([first, second], keras.layers.Dense(3, activation="softmax")(joined))
+    single = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, activation="sigmoid")])
+    inputs = [np.zeros((6, 2), "float32"), np.zeros((6, 3), "float32")]
+    with pytest.raises(ValueError, match="several inputs"):
+        measure_sharpness(several, inputs, np.arange(6) % 3)
+    with pytest.raises(ValueError, match="single output"):
+        measure_sharpness(single, inputs[0], np.arange(6) % 2)

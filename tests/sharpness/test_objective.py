@@ -83,3 +83,13 @@ def test_gradient_reaches_weights_at_confident_minimizers():
     expected = cases.loss_and_gradient(np.array([18.0, -18.0, 0.0, 0.0]), inputs, labels)[1]
     assert 0 < np.abs(expected).max() < 1e-12
     assert gradient[:2] == pytest.approx(expected[:2], rel=1e-3)
+
+
+def test_a_pass_is_a_call_a_batch():
+    """So that a signal, which Python acts on between two calls, ends it within a batch."""
+    model = cases.normalized_network(models.BatchNormalization())
+    objective, calls = Objective(model, *_data(), batch_size=50), []
+    add = objective._add_gradient
+    objective._add_gradient = lambda batch, *rest: calls.append(int(batch)) or add(batch, *rest)
+    objective.value_and_gradient(objective.x)
+    assert calls == [0, 1, 2, 3, 4]

@@ -163,3 +163,10 @@ def test_overflow_of_half_precision_skips_the_step():
     model.learn(*_BATCH)
     assert all(np.array_equal(v, w) for v, w in zip(model.trainable_variables, before))
     assert float(model.optimizer.dynamic_scale) == pytest.approx(0.5e38)
+
+
+@pytest.mark.parametrize("options", [{"kernel_regularizer": "l2"}, {"activity_regularizer": "l2"}])
+def test_a_network_with_losses_of_its_own_has_no_remedy(options):
+    network = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10, **options)])
+    with pytest.raises(ValueError, match="network='F1': has losses of its own"):
+        remedied.compiled(network, dataclasses.replace(RUN, remedy=remedies.SharpnessAware()), None)

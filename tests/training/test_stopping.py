@@ -13,9 +13,14 @@ from replication.training.stopping import ceased_to_improve
     ([1.0, 0.5, 0.6, 0.7, 0.44], False),
     ([1.0, 0.5, 0.6, 0.7, 0.46], True),
     ([1.0, float("nan"), float("nan"), float("nan")], True),
+    ([1.0, 0.0, 0.0, 0.0, 0.0], True),
 ])
 def test_needs_a_relative_improvement_of_the_best_within_patience(losses, ceased):
     assert ceased_to_improve(losses, patience=3, min_improvement=0.1) is ceased
+
+
+def test_no_progress_is_no_improvement_of_nothing():
+    assert ceased_to_improve([1.0, 0.5, 0.5, 0.5], patience=2, min_improvement=0.0)
 
 
 def test_slow_progress_adds_up():
