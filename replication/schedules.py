@@ -1,4 +1,4 @@
-"""After which epochs of a run its iterates are kept: a schedule is a whole number.
+"""After which epochs of a run its iterates are kept and measured: a schedule is a whole number.
 
 k >= 1 stands for every k-th epoch, k, 2k, ...; 0 for the powers of two, 1, 2, 4, ..., and the last epoch.
 """
@@ -25,3 +25,12 @@ def epochs(schedules, last):
     """
     return [epoch for epoch in range(1, last + 1)
             if any(contains(schedule, epoch) or (schedule == 0 and epoch == last) for schedule in schedules)]
+
+
+def measured_epochs(schedule, last):
+    """The epochs whose iterates are measured by a schedule: 0, as x_0 is kept always, and those of the schedule.
+
+    >>> measured_epochs(0, 6)
+    [0, 1, 2, 4, 6]
+    """
+    return [0, *epochs([schedule], last)]

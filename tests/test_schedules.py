@@ -20,6 +20,11 @@ def test_epochs_of_schedules(keep, last, expected):
     assert schedules.epochs(keep, last) == expected
 
 
+@pytest.mark.parametrize("schedule, last, expected", [(0, 5, [0, 1, 2, 4, 5]), (3, 7, [0, 3, 6]), (0, 0, [0])])
+def test_x_0_is_measured_by_every_schedule(schedule, last, expected):
+    assert schedules.measured_epochs(schedule, last) == expected
+
+
 @pytest.mark.parametrize("schedule", [-1, 1.5, True, "2"])
 def test_a_schedule_is_a_whole_number(schedule):
     with pytest.raises(UserError, match="keep=.*whole number"):

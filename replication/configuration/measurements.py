@@ -1,6 +1,7 @@
 """The choices of what is measured at minimizers and between them."""
 
 import dataclasses
+import typing
 
 from replication.configuration.fields import STATISTICS, JsonRoundTrip
 from replication.validation import is_finite, is_whole, require, require_name
@@ -66,6 +67,7 @@ class Steepness(JsonRoundTrip):
     """The choices of one look at how f rises in many directions around a minimizer (section 2.2.2).
 
     Attributes:
+        SHARES: The shares of the coordinates, the steepest first, of which the rise is taken; the same for all.
         epsilon: Half-width of the box of Metric 2.1 in the full space, relative to |x_i| + 1.
         directions: Number of random corners of the box.
         blocks: Number of blocks of n / blocks random coordinates each.
@@ -76,6 +78,7 @@ class Steepness(JsonRoundTrip):
         UserError: a value is out of range; the message names it.
     """
 
+    SHARES: typing.ClassVar[tuple] = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
     epsilon: float = 1e-3
     directions: int = 100
     blocks: int = 100

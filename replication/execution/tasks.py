@@ -137,7 +137,7 @@ class Measurements(Task):
 
 @dataclasses.dataclass(frozen=True)
 class IterateMeasurements(Task):
-    """The sharpness of a run's kept iterates."""
+    """The sharpness of x_0 and of a run's kept iterates."""
 
     run: configuration.Run
     schedule: int
@@ -170,7 +170,7 @@ class IterateMeasurements(Task):
     def _open(self, workdir, epochs):
         record = workdir.run(self.run)
         last = record.epochs if record.is_finished else epochs
-        return [(epoch, choice) for epoch in schedules.epochs([self.schedule], last) for choice in self.choices
+        return [(epoch, choice) for epoch in schedules.measured_epochs(self.schedule, last) for choice in self.choices
                 if not record.iterate(epoch).measurement(choice).exists()]
 
 

@@ -18,8 +18,9 @@ def needs(setup, kind):
 
 def axes(store, kind, stem):
     """A `Plot` for each pair of configurations joined by a path, of its lowest trial."""
-    found = [(line.small.run, line.label, line.content) for line in store.first_lines(kind)]
-    return [Plot(name, title, (_panel(content),)) for name, title, content in titled(stem, found)]
+    found = [(line.small.run, line.label, line) for line in store.first_lines(kind)]
+    return [Plot(name, title, (_panel(line.content),), (line.small.name, line.large.name))
+            for name, title, line in titled(stem, found)]
 
 
 def _panel(content):

@@ -1,4 +1,4 @@
-"""What several figures share: their titles, the names of their files, and series of a quantity."""
+"""What several figures share: their titles, the names of their files and runs, and series of a quantity."""
 
 from replication.catalog import dataset_label
 from replication.experiments import EPSILON_LABELS, EPSILONS, Series
@@ -24,6 +24,11 @@ def titled(stem, found):
         where = f"{run.network} on {dataset_label(run.dataset)}, trial {run.trial}"
         result.append((name, f"{where} ({label})" if label else where, thing))
     return result
+
+
+def names(minimizers):
+    """The names of the runs of several `report.store.Minimizer`s, each once."""
+    return tuple(dict.fromkeys(minimizer.name for minimizer in minimizers))
 
 
 def by_sharpness(members, positions, way, role, *, side="left"):

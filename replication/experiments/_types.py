@@ -17,7 +17,7 @@ class Needs:
         paths: Triples of the SB `Run`, the LB `Run` and a `configuration.Path`.
         iterates: Pairs of a `Run` and the schedule by which its iterates are kept: k >= 1 for every k-th
             epoch, 0 for the powers of two and the last.
-        iterate_measurements: Triples of a `Run`, a schedule and the `Sharpness` of each of its iterates.
+        iterate_measurements: Triples of a `Run`, a schedule and the `Sharpness` of x_0 and each of its iterates.
         steepness: Pairs of a `Run` and a `configuration.Steepness`.
     """
 
@@ -184,8 +184,10 @@ class Plot:
         name: Stem of its files.
         title: One line above it.
         panels: `Panel`s from top to bottom; neighbours with the same x label share their x axis.
+        runs: Names of the runs behind it.
     """
 
     name: str
     title: str
     panels: tuple
+    runs: tuple = ()

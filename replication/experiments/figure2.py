@@ -1,7 +1,7 @@
 """Figure 2: training and test accuracy of SB and LB against the number of epochs."""
 
 from replication.experiments import Needs, Panel, Plot, Series
-from replication.experiments._plots import titled
+from replication.experiments._plots import names, titled
 
 TITLE = "Training and test accuracy against epochs"
 CAPTION = (
@@ -23,7 +23,8 @@ def axes(store):
     for comparison in store.comparisons():
         if sides := comparison.lowest_trial(lambda minimizer: minimizer.history):
             found.append((next(iter(sides.values())).run, comparison.label, sides))
-    return [Plot(name, title, (_panel(sides),)) for name, title, sides in titled("figure2", found)]
+    return [Plot(name, title, (_panel(sides),), names(sides.values()))
+            for name, title, sides in titled("figure2", found)]
 
 
 def _panel(sides):

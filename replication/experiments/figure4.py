@@ -1,7 +1,7 @@
 """Figure 4: test accuracy and sharpness against the batch size."""
 
 from replication.experiments import Needs, Panel, Plot, Series, _grid
-from replication.experiments._plots import by_sharpness, titled
+from replication.experiments._plots import by_sharpness, names, titled
 from replication.experiments._sharpness import common_way, measurements
 
 TITLE = "Test accuracy and sharpness against the batch size"
@@ -21,7 +21,7 @@ def needs(setup):
 def axes(store):
     """A `Plot` for each family of runs that differ in the batch size alone and were measured."""
     found = [(family.run, family.label, family.members) for family in store.grids() if common_way(family.members)]
-    return [Plot(name, title, (_panel(members),)) for name, title, members in titled("figure4", found)]
+    return [Plot(name, title, (_panel(members),), names(members)) for name, title, members in titled("figure4", found)]
 
 
 def _panel(members):

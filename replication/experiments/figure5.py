@@ -5,7 +5,7 @@ import dataclasses
 from replication.catalog import regime_batch_size
 from replication.configuration import Start
 from replication.experiments import Needs, Panel, Plot, Series, _grid
-from replication.experiments._plots import by_sharpness, titled
+from replication.experiments._plots import by_sharpness, names, titled
 from replication.experiments._sharpness import common_way, measurements
 
 TITLE = "LB warm-started from the iterates of SB"
@@ -36,8 +36,12 @@ def needs(setup):
 def axes(store):
     """A `Plot` for each family of warm starts that were measured: accuracy above, sharpness below."""
     found = [(family.run, family.label, family) for family in store.warm_starts() if common_way(family.members)]
-    return [Plot(name, title, (_accuracy(family), _sharpness(family)))
+    return [Plot(name, title, (_accuracy(family), _sharpness(family)), names(_behind(family)))
             for name, title, family in titled("figure5", found)]
+
+
+def _behind(family):
+    return filter(None, (family.source, family.reference, *family.members))
 
 
 def _epochs(family):

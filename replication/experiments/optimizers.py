@@ -11,7 +11,8 @@ TITLE = "Large batches with other optimizers"
 CAPTION = (
     "Is it the batch or the optimizer? The paper reports that LB with ADAGRAD, SGD and adaQN behaves as with "
     "ADAM, without numbers: less accurate on the test set than SB, and sharp. adaQN is not part of this replication; "
-    "SGD comes with and without momentum. Learning rates are Keras’s defaults. Means over the trials."
+    "SGD comes with and without momentum. Learning rates are Keras’s defaults where none is named. Means over the "
+    "trials."
 )
 _WITHOUT = ("optimizer", "learning_rate")
 _SPACES = (0,)
@@ -33,4 +34,9 @@ def needs(setup):
 def listing(store):
     """A line for SB, LB and each optimizer of LB that differs in nothing else."""
     return _listings.headings("optimizer", _SPACES), _listings.beside_plain(
-        store, lambda run: run.optimizer, without=_WITHOUT, spaces=_SPACES)
+        store, _name, without=_WITHOUT, spaces=_SPACES)
+
+
+def _name(run):
+    usual = run.learning_rate == OPTIMIZERS[run.optimizer]
+    return run.optimizer if usual else f"{run.optimizer}, learning rate {run.learning_rate:g}"

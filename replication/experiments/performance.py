@@ -1,7 +1,7 @@
 """The performance model of appendix C: how many iterations LB may take and still be faster than SB."""
 
 from replication.experiments import Needs, Panel, Plot, Series
-from replication.experiments._plots import titled
+from replication.experiments._plots import names, titled
 from replication.performance import iterations, largest_iteration_ratio
 
 PLACE = "Appendix C"
@@ -10,7 +10,8 @@ CAPTION = (
     "With parallel efficiency f_s(P) of SB on P processors, and LB’s taken as 1, LB is faster below the "
     "curve: I_l / I_s < B_s / (f_s(P) B_l). The paper’s example: with f_s(P) = 0.2 and a tenth of the batch, LB may "
     "take at most half as many iterations. The dashed line is the ratio of our own runs: LB pays off at the "
-    "efficiencies to the left of where it meets the curve."
+    "efficiencies to the left of where it meets the curve; at all of them where it lies below the whole curve, and at "
+    "none that is shown where it lies above."
 )
 _EFFICIENCIES = tuple(number / 100 for number in range(2, 101))
 
@@ -27,7 +28,8 @@ def axes(store):
         sides = comparison.lowest_trial(lambda minimizer: minimizer.training_size and minimizer.result["epochs"])
         if len(sides) == 2:
             found.append((sides["SB"].run, comparison.label, sides))
-    return [Plot(name, title, (_panel(**sides),)) for name, title, sides in titled("performance", found)]
+    return [Plot(name, title, (_panel(**sides),), names(sides.values()))
+            for name, title, sides in titled("performance", found)]
 
 
 def _panel(SB, LB):

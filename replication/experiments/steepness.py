@@ -1,7 +1,5 @@
 """The steepness of section 2.2.2: in how many directions the loss rises at a minimizer."""
 
-import itertools
-
 from replication.configuration import Steepness
 from replication.experiments import Needs, Panel, Plot, Series
 from replication.experiments._plots import titled
@@ -10,9 +8,10 @@ PLACE = "Section 2.2.2"
 TITLE = "How many directions are steep"
 CAPTION = (
     "The paper found that sharp minimizers rise steeply in a small subspace only, of the order of 5 % of "
-    "the dimensions, and are flat in all others. Above: towards random corners of the box, how large a share of "
-    "the corners stays below a rise. Below: how much of the linear rise of f, towards the corner that the gradient "
-    "points to, lies in the steepest coordinates; along the diagonal all would be alike."
+    "the dimensions, and are flat in most others. Above: how large a share of the directions stays below a rise, of "
+    "random corners of the box (solid), and of random blocks of coordinates that go where their gradient points to "
+    "while the others stay (dashed). Below: the rise when only the steepest coordinates go there: look for how "
+    "few of them reach most of it."
 )
 
 
@@ -31,34 +30,35 @@ def axes(store):
     for comparison in store.comparisons():
         if sides := comparison.lowest_trial(lambda minimizer: minimizer.steepness):
             found.append((next(iter(sides.values())).run, comparison.label, _alike(sides)))
-    return [Plot(name, title, (_corners(contents), _coordinates(contents)))
-            for name, title, contents in titled("steepness", found)]
+    return [Plot(name, title, (_distributions(contents), _steepest(contents)), runs)
+            for name, title, (contents, runs) in titled("steepness", found)]
 
 
 def _alike(sides):
-    """By regime the content of a measurement, made by the same choices where there are such."""
+    """By regime the content of a measurement, made by the same choices where there are such; and the runs' names."""
     by_choices = {}
     for regime, minimizer in sides.items():
         for item in minimizer.steepness:
             by_choices.setdefault(item.choices.digest(), {})[regime] = item.content
-    return max((contents for _, contents in sorted(by_choices.items())), key=len)
+    contents = max((contents for _, contents in sorted(by_choices.items())), key=len)
+    return contents, tuple(sides[regime].name for regime in contents)
 
 
-def _corners(contents):
-    series, log_x = [], all(min(content["random"]) > 0 for content in contents.values())
-    for regime, content in contents.items():
-        rises = sorted(content["random"])
-        shares = tuple(100 * (number + 1) / len(rises) for number in range(len(rises)))
-        series.append(Series(regime, tuple(rises), shares, regime))
-    return Panel(x_label="rise of f towards a random corner (%)", left_label="corners below it (%)",
-                 series=tuple(series), log_x=log_x, log_left=False)
-
-
-def _coordinates(contents):
+def _distributions(contents):
     series = []
     for regime, content in contents.items():
-        held = tuple(100 * share for share in itertools.accumulate(content["ranked_gradient_shares"], initial=0.0))
-        blocks = len(held) - 1
-        series.append(Series(regime, tuple(100 * number / blocks for number in range(blocks + 1)), held, regime))
-    return Panel(x_label="coordinates, steepest first (%)", left_label="share of the linear rise (%)",
-                 series=tuple(series), log_left=False)
+        for title, rises in (("corners", sorted(content["random"])), ("blocks", sorted(content["blocks"]))):
+            shares = tuple(100 * (number + 1) / len(rises) for number in range(len(rises)))
+            series.append(Series(f"{regime}, {title}", tuple(rises), shares, regime, dashed=title == "blocks"))
+    return Panel(x_label="rise of f (%)", left_label="directions below it (%)", series=tuple(series), log_x=True,
+                 log_left=False)
+
+
+def _steepest(contents):
+    series = []
+    for regime, content in contents.items():
+        shares, rises = zip(*content["ranked"])
+        series.append(Series(f"{regime}, steepest coordinates", tuple(100 * share for share in shares), rises, regime,
+                             marker="o" if regime == "SB" else "s"))
+    return Panel(x_label="coordinates, the steepest first (%)", left_label="rise of f (%)", series=tuple(series),
+                 log_x=True, log_left=True)

@@ -23,12 +23,11 @@ class SteepnessResult:
         configuration: Every choice, a `configuration.Steepness`.
         loss: f(x).
         random: The rise at each of the random corners of the box.
-        blocks: The rise when the coordinates of one block go to the corner that their gradient points to,
-            for each block of a random partition of the coordinates.
-        block_gradient_shares: The share of each block in the linear rise, sum_i |g_i| half_width_i; all 0
-            where the gradient is 0.
-        ranked_gradient_shares: The same where the blocks are not random but take the coordinates by their
-            own share, largest first.
+        blocks: The rise when the coordinates of one block go to the corner that their gradient points to and
+            the others stay, for each block of a random partition of the coordinates.
+        ranked: Pairs of a share of the coordinates and the rise when that share of them, the steepest first, go
+            to that corner and the others stay. Steep is what has a large |g_i| half_width_i. The shares are
+            those of `Steepness.SHARES` as whole numbers of coordinates give them, at least one, each once.
         versions: Of the packages that the numbers depend on.
         seconds: Of all of it.
     """
@@ -37,8 +36,7 @@ class SteepnessResult:
     loss: float
     random: tuple
     blocks: tuple
-    block_gradient_shares: tuple
-    ranked_gradient_shares: tuple
+    ranked: tuple
     versions: dict
     seconds: float
 
@@ -103,12 +101,11 @@ def steepness(objective, choices):
     random = tuple(rise(box.random_corner(generator)) for _ in range(choices.directions))
     blocks = np.array_split(generator.permutation(len(x)), choices.blocks)
     ascent = box.corner(gradient)
-    linear_rise = np.abs(gradient) * box.half_widths
-    ranked = np.array_split(np.argsort(-linear_rise, kind="stable"), choices.blocks)
+    steepest = np.argsort(-np.abs(gradient) * box.half_widths, kind="stable")
     return SteepnessResult(
         configuration=choices, loss=loss, random=random,
         blocks=tuple(rise(_only(ascent, block)) for block in blocks),
-        block_gradient_shares=_shares(linear_rise, blocks), ranked_gradient_shares=_shares(linear_rise, ranked),
+        ranked=tuple((count / len(x), rise(_only(ascent, steepest[:count]))) for count in _counts(len(x))),
         versions=versions.versions(), seconds=time.perf_counter() - began,
     )
 
@@ -120,6 +117,6 @@ def _only(direction, block):
     return result
 
 
-def _shares(linear_rise, blocks):
-    total = linear_rise.sum() or 1.0
-    return tuple(float(linear_rise[block].sum() / total) for block in blocks)
+def _counts(n):
+    """The shares of n coordinates as whole numbers of them, in increasing order."""
+    return sorted({max(1, round(share * n)) for share in configuration.Steepness.SHARES})

@@ -3,6 +3,7 @@
     WORKDIR/runs/F1-SB-trial0-1a2b3c4d/config.json, history.csv, initial.weights.h5,
         final.weights.h5, result.json, failure.json, sharpness/*.json, steepness/*.json, backup/
     WORKDIR/runs/F1-SB-trial0-1a2b3c4d/iterates/0007/iterate.weights.h5, iterate.json, sharpness/*.json
+    WORKDIR/runs/F1-SB-trial0-1a2b3c4d/iterates/0000/sharpness/*.json, those of initial.weights.h5
     WORKDIR/paths/*.json
     WORKDIR/tuning/F1-digits-random-1a2b3c4d/search.json, best.json, runs/, and the state of keras-tuner
     WORKDIR/tables/  WORKDIR/figures/  WORKDIR/report/index.html

@@ -74,8 +74,11 @@ def steepness(content, folder, weights):
     """The `configuration.Steepness` of a file and its content; arguments as in `measurement`."""
     choices = _choices(configuration.Steepness, content, folder)
     where = folder / f"{choices.name}.json"
-    for name in ("random", "ranked_gradient_shares"):
+    for name in ("random", "blocks"):
         _require(_are_numbers(content.get(name)), where, name)
+    ranked = content.get("ranked")
+    _require(isinstance(ranked, list) and bool(ranked), where, "ranked")
+    _require(all(_are_numbers(pair) and len(pair) == 2 for pair in ranked), where, "ranked")
     _require_weights(content, weights, where)
     return choices, content
 

@@ -28,16 +28,18 @@ class Family:
 def grids(minimizers):
     """Figure 4's families: runs that differ in the batch size alone, by batch size.
 
-    SB and LB count where they differ in nothing else. A family has three batch sizes or more, at least one
-    of them a "grid" run; of several trials the lowest is taken.
+    SB and LB count where they differ in nothing else. A family has two batch sizes or more, at least one of them
+    a "grid" run, and is not merely what figure 5's warm starts refer to; of several trials the lowest is taken.
     """
+    referred = {m.name for family in warm_starts(minimizers) for m in (family.source, family.reference) if m}
     plain = [minimizer for minimizer in minimizers if _is_plain(minimizer.run) and minimizer.run.start is None]
     found = []
     for _, group in buckets(plain, lambda m: key(m, "regime", "batch_size")):
         trials = []
         for _, members in buckets(group, lambda m: m.run.trial):
             by_size = {m.run.batch_size: m for m in members}
-            if len(by_size) >= 3 and any(m.run.regime == "grid" for m in members):
+            if (len(by_size) >= 2 and any(m.run.regime == "grid" for m in members)
+                    and not referred.issuperset(m.name for m in members)):
                 trials.append(tuple(by_size[size] for size in sorted(by_size)))
         found += [Family(members) for members in trials[:1]]
     return _labelled(found, "regime", "batch_size")

@@ -12,8 +12,8 @@ def ours(entry):
 
 
 def papers(entry):
-    """The paper's value of an entry, with two decimals as published."""
-    return _value(entry.kind, entry.paper, 2)
+    """The paper's value of an entry, with two decimals as published; a dash where the paper lacks the network."""
+    return UNKNOWN if entry.paper is None else _value(entry.kind, entry.paper, 2)
 
 
 def summary(value, *, places):

@@ -19,6 +19,7 @@ def facts(store, judged):
     entries = [entry for _, found in judged for entry in found]
     runs = [minimizer.run for minimizer in store.minimizers]
     networks = [network for network in catalog.NETWORKS if network in {run.network for run in runs}]
+    known = {entry.network for entry in entries if entry.paper}
     counts = verdicts.count(entries)
     measured = [item for minimizer in store.minimizers for item in (minimizer, *minimizer.iterates)]
     return {
@@ -26,14 +27,15 @@ def facts(store, judged):
         "decided": sum(counts[verdict] for verdict in verdicts.VERDICTS[:3]),
         "absent_entries": sum(entry.network not in networks for entry in entries),
         "networks": networks,
+        "beyond": [network for network in networks if network not in known],
         "absent": [network for network in dict.fromkeys(entry.network for entry in entries)
                    if network not in networks],
         "datasets": [
             {"name": name, "sizes": sorted({minimizer.training_size for minimizer in store.minimizers
                                             if minimizer.run.dataset == name}),
-             "papers": sorted({run.network for run in runs if run.dataset == name
+             "papers": sorted({run.network for run in runs if run.dataset == name and run.network in known
                                and catalog.NETWORKS[run.network].dataset == name}),
-             "others": sorted({run.network for run in runs if run.dataset == name
+             "others": sorted({run.network for run in runs if run.dataset == name and run.network in known
                                and catalog.NETWORKS[run.network].dataset != name})}
             for name in sorted({run.dataset for run in runs})
         ],

@@ -56,10 +56,10 @@ class Search:
 
 @dataclasses.dataclass(frozen=True)
 class Iterate:
-    """A kept iterate of a run that was measured.
+    """An iterate of a run that was measured: x_0, or a kept one.
 
     Attributes:
-        epoch: After how many epochs.
+        epoch: After how many epochs; 0 for x_0.
         run: The `configuration.Run`.
         all_measurements: Its `Measurement`s.
     """
@@ -210,12 +210,18 @@ class Store:
         weights = record.minimizer.checksum
         return Minimizer(
             record.name, run, config, result, tuple(history), self._measurements(record, weights),
-            tuple(self._sound(lambda iterate: self._iterate(run, iterate), record.iterates())),
-            self._steepnesses(record, weights))
+            self._iterates(run, record), self._steepnesses(record, weights))
 
-    def _iterate(self, run, record):
-        record.check()
-        return Iterate(record.epoch, run, self._measurements(record, record.checksum))
+    def _iterates(self, run, record):
+        points = (record.iterate(0), *record.iterates())
+        found = self._sound(lambda point: self._iterate(run, point), points)
+        return tuple(iterate for iterate in found if iterate.all_measurements)
+
+    def _iterate(self, run, point):
+        # x_0 was checked with the run.
+        if point.epoch:
+            point.check()
+        return Iterate(point.epoch, run, self._measurements(point, point.checksum))
 
     def _measurements(self, record, weights):
         found, problems = record.measurements()

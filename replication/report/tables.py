@@ -63,11 +63,11 @@ def listing_files(name, title, headings, lines):
 
 def record(entry):
     """An entry as a flat dictionary with the keys FIELDS; what is absent or infinite is None."""
-    ours = entry.ours
+    ours, paper = entry.ours, entry.paper
     values = (
         entry.table, entry.network, dataset_label(entry.dataset), entry.label, entry.name, formatting.UNITS[entry.kind],
         ours and ours.mean, ours and ours.deviation, ours and ours.trials,
-        entry.paper.mean, entry.paper.deviation, entry.paper.trials,
+        paper and paper.mean, paper and paper.deviation, paper and paper.trials,
         entry.difference, entry.p_value, entry.verdict, entry.note,
     )
     return {name: None if isinstance(value, float) and not math.isfinite(value) else value

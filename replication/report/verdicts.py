@@ -11,6 +11,7 @@ The margins are fixed, the same for every network, and do not depend on our own 
   is the paper's, else `not replicated`.
 - On other data than the paper's there is nothing to compare a value with: it is `not judged`, and a
   contrast is `same direction` or `not replicated`, by its sign alone.
+- Of a network that the paper lacks nothing is judged.
 - An entry without a run or measurement is `missing`.
 
 Welch's t-test is for information and decides nothing: with few trials it rarely rejects, and a test
@@ -47,7 +48,8 @@ class Entry:
         name: Name of the column or contrast.
         heading: Its heading.
         kind: "accuracy", "sharpness", "gap" or "ratio".
-        ours, paper: `Summary`s, or None; those of a contrast have no deviation.
+        ours, paper: `Summary`s, or None; those of a contrast have no deviation. The paper's is None for a
+            network that it lacks.
         difference: ours - paper, or None where the two are not comparable.
         p_value: Of Welch's t-test, or None.
         verdict: One of VERDICTS.
@@ -63,7 +65,7 @@ class Entry:
     heading: str
     kind: str
     ours: Summary | None
-    paper: Summary
+    paper: Summary | None
     difference: float | None
     p_value: float | None
     verdict: str
@@ -81,14 +83,15 @@ def judge(table, rows, paper):
 
     Returns:
         A list of `Entry`: for each network of the paper its rows, or, where it has none, one row of
-        missing entries; in a row the columns and then the contrasts.
+        missing entries; then the rows of other networks; in a row the columns and then the contrasts.
     """
     entries = []
-    for network, expected in paper.items():
+    others = dict.fromkeys(row.network for row in rows if row.network not in paper)
+    for network in (*paper, *others):
         found = [(row.dataset, row.label, {name: summarize(values) for name, values in row.values.items()}, row.runs)
                  for row in rows if row.network == network]
         for dataset, label, ours, runs in found or [("", "", {}, {})]:
-            entries += _row(table, (table.NUMBER, network, dataset, label), ours, expected, runs)
+            entries += _row(table, (table.NUMBER, network, dataset, label), ours, paper.get(network), runs)
     return entries
 
 
@@ -99,8 +102,8 @@ def count(entries):
 
 
 def judged_by_direction(entry):
-    """Whether an entry comes from runs on other data than the paper's."""
-    return entry.dataset not in ("", _papers_dataset(entry.network, entry.dataset))
+    """Whether an entry of one of the paper's networks comes from runs on other data than the paper's."""
+    return entry.paper is not None and entry.dataset not in ("", _papers_dataset(entry.network, entry.dataset))
 
 
 def value_verdict(kind, ours, paper, *, same_direction):
@@ -146,38 +149,50 @@ def contrast(kind, small, large):
 
 def _row(table, key, ours, paper, runs):
     _, network, dataset, _ = key
-    own, label = _papers_dataset(network, dataset), catalog.dataset_label(dataset)
-    papers_data = dataset == own
     pairs = _pairs(table.COLUMNS)
+    reason = _not_comparable(network, dataset, paper)
     entries = []
     for column in table.COLUMNS:
-        value, expected = ours.get(column.name), paper[column.name]
+        value, expected = ours.get(column.name), paper and paper[column.name]
         frame = (*key, column.name, column.heading, column.kind, value, expected)
         behind = runs.get(column.regime, ())
         if value is None:
             entries.append(Entry(*frame, None, None, MISSING))
-        elif not papers_data:
-            entries.append(Entry(*frame, None, None, NOT_JUDGED, f"{label}, not {own.upper()}", behind))
+        elif reason:
+            entries.append(Entry(*frame, None, None, NOT_JUDGED, reason, behind))
         else:
             verdict = value_verdict(column.kind, value, expected,
                                     same_direction=_same_direction(pairs.get(column.quantity), ours, paper))
             entries.append(Entry(*frame, value.mean - expected.mean, welch(value, expected), verdict, runs=behind))
     for item in table.CONTRASTS:
-        small, large = pairs[item.quantity]
-        expected = contrast(item.kind, paper[small].mean, paper[large].mean)
-        frame = (*key, item.name, item.heading, item.kind)
-        published = Summary(expected, None, min(paper[small].trials, paper[large].trials))
-        if not (ours.get(small) and ours.get(large)):
-            entries.append(Entry(*frame, None, published, None, None, MISSING))
-            continue
-        value = contrast(item.kind, ours[small].mean, ours[large].mean)
-        entries.append(Entry(
-            *frame, Summary(value, None, min(ours[small].trials, ours[large].trials)), published,
-            value - expected if papers_data else None, None,
-            contrast_verdict(item.kind, value, expected, papers_data=papers_data),
-            "" if papers_data else f"direction only: {label}, not {own.upper()}",
-            runs=(*runs.get("SB", ()), *runs.get("LB", ()))))
+        value, expected = (_contrast(item.kind, pairs[item.quantity], values) for values in (ours, paper))
+        frame = (*key, item.name, item.heading, item.kind, value, expected)
+        behind = (*runs.get("SB", ()), *runs.get("LB", ()))
+        if value is None:
+            entries.append(Entry(*frame, None, None, MISSING))
+        elif expected is None:
+            entries.append(Entry(*frame, None, None, NOT_JUDGED, reason, behind))
+        else:
+            verdict = contrast_verdict(item.kind, value.mean, expected.mean, papers_data=not reason)
+            entries.append(Entry(*frame, None if reason else value.mean - expected.mean, None, verdict,
+                                 f"direction only: {reason}" if reason else "", behind))
     return entries
+
+
+def _not_comparable(network, dataset, paper):
+    """Why values cannot be compared with the paper's; "" where they can."""
+    if paper is None:
+        return "not in the paper"
+    own = _papers_dataset(network, dataset)
+    return "" if dataset == own else f"{catalog.dataset_label(dataset)}, not {own.upper()}"
+
+
+def _contrast(kind, pair, values):
+    """The `Summary` of the contrast of a pair of columns in {column: `Summary`}; None where one is absent."""
+    small, large = (values and values.get(name) for name in pair)
+    if not (small and large):
+        return None
+    return Summary(contrast(kind, small.mean, large.mean), None, min(small.trials, large.trials))
 
 
 def _papers_dataset(network, default):

@@ -1,4 +1,4 @@
-"""Measures the minimizers and the kept iterates of finished runs and leaves the results in their records."""
+"""Measures the minimizers and the iterates of finished runs and leaves the results in their records."""
 
 import itertools
 
@@ -33,7 +33,7 @@ def measure_run(record, choices, dataset, *, wait=False, devices=None):
 
 
 def measure_iterates(record, schedule, choices, dataset, *, wait=False):
-    """Measures the sharpness of a run's kept iterates, once for each iterate and choice, as `measure_run` does.
+    """Measures the sharpness of x_0 and a run's kept iterates, once for each and each choice, as `measure_run` does.
 
     Args:
         record, choices, dataset, wait: As in `measure_run`.
@@ -44,7 +44,7 @@ def measure_iterates(record, schedule, choices, dataset, *, wait=False):
     """
     schedules.require_schedule("schedule", schedule)
     with record.lock(wait=wait):
-        epochs = schedules.epochs([schedule], record.epochs)
+        epochs = schedules.measured_epochs(schedule, record.epochs)
         _measure(record, [record.kept_iterate(epoch) for epoch in epochs], choices, dataset)
 
 

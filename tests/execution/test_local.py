@@ -47,8 +47,20 @@ def test_everything_is_made_once_and_in_order(tmp_path, trained):
     assert all("replayed" not in iterate.content for iterate in small.iterates())
     assert workdir.run(WARM).is_finished
     assert [iterate.epoch for iterate in small.iterates() if iterate.measurement(QUICK).exists()] == [3]
+    assert small.iterate(0).measurement(QUICK).exists()
     assert small.steepness(STEEPNESS).exists()
     assert not small.measurement(QUICK).exists()
+
+
+def test_the_iterates_are_measured_when_x_0_is_too(tmp_path):
+    workdir = records.Workdir.create(tmp_path)
+    training.train(SMALL, workdir, verbose=0, keep=(3,))
+    (task,) = (task for task in tasks(Needs(runs=(SMALL,), iterate_measurements=((SMALL, 3, QUICK),)))
+               if task.kind == "iterates")
+    assert execute([task], workdir) == [] and task.is_done(workdir)
+    workdir.run(SMALL).iterate(0).measurement(QUICK).unlink()
+    assert not task.is_done(workdir)
+    assert execute([task], workdir) == [] and task.is_done(workdir)
 
 
 def test_a_failed_task_does_not_stop_the_others(tmp_path):

@@ -40,6 +40,10 @@ def problem():
     return Problem()
 
 
+def _only(direction, block):
+    return np.where(np.isin(np.arange(len(direction)), block), direction, 0)
+
+
 def test_random_directions_are_corners_of_the_box(problem):
     corners = sorted(problem.rise(np.array(signs) * problem.half_widths)
                      for signs in itertools.product([-1.0, 1.0], repeat=len(problem.theta)))
@@ -56,26 +60,52 @@ def test_blocks_of_one_coordinate(problem):
     result = problem.take(directions=1, blocks=n)
     each = np.diag(np.where(problem.gradient < 0, -1, 1) * problem.half_widths)
     assert sorted(result.blocks) == pytest.approx(sorted(problem.rise(direction) for direction in each), rel=1e-9)
-    shares = np.abs(problem.gradient) * problem.half_widths
-    shares /= shares.sum()
-    assert sorted(result.block_gradient_shares) == pytest.approx(sorted(shares), rel=1e-9)
-    assert result.ranked_gradient_shares == pytest.approx(sorted(shares, reverse=True), rel=1e-9)
 
 
 def test_one_block_is_the_corner_of_steepest_rise(problem):
     result = problem.take(directions=1, blocks=1)
     corner = np.where(problem.gradient < 0, -1, 1) * problem.half_widths
     assert result.blocks == pytest.approx((problem.rise(corner),), rel=1e-9)
-    assert result.block_gradient_shares == result.ranked_gradient_shares == (1.0,)
 
 
 @pytest.mark.parametrize("blocks", [2, 4])
 def test_blocks_are_a_partition(problem, blocks):
+    """Each rise is that of one of the ways to choose so many coordinates, and no coordinate is in two."""
     result = problem.take(directions=1, blocks=blocks)
-    assert len(result.blocks) == blocks
-    for shares in (result.block_gradient_shares, result.ranked_gradient_shares):
-        assert sum(shares) == pytest.approx(1)
-    assert result.ranked_gradient_shares[0] >= max(result.block_gradient_shares) - 1e-12
+    corner = np.where(problem.gradient < 0, -1, 1) * problem.half_widths
+    n = len(corner)
+    sizes = [n // blocks + (number < n % blocks) for number in range(blocks)]
+    chosen = []
+    for size, found in zip(sizes, result.blocks):
+        chosen += min(itertools.combinations(range(n), size), key=lambda block: abs(
+            problem.rise(_only(corner, block)) - found))
+        assert problem.rise(_only(corner, chosen[-size:])) == pytest.approx(found, rel=1e-9)
+    assert sorted(chosen) == list(range(n))
+
+
+def test_the_steepest_coordinates_go_first(problem):
+    """Of six coordinates 0.1 to 20 % are one of them, each count once."""
+    ranked = problem.take(directions=1, blocks=1).ranked
+    order = np.argsort(-np.abs(problem.gradient) * problem.half_widths)
+    corner = np.where(problem.gradient < 0, -1, 1) * problem.half_widths
+    assert [share for share, _ in ranked] == [1 / 6, 3 / 6, 6 / 6]
+    assert [rise for _, rise in ranked] == pytest.approx(
+        [problem.rise(_only(corner, order[:count])) for count in (1, 3, 6)], rel=1e-9)
+
+
+def test_a_steep_coordinate_is_one_of_a_large_gradient_in_a_wide_box():
+    """Where a large weight has a smaller gradient than others, and the steepest rise all the same."""
+    inputs, labels = np.array([[1.0, 0.8]]), np.array([0])
+    theta = np.array([0.0, 0.0, 3.0, 0.0, 0.0, 0.0])
+    _, gradient = cases.loss_and_gradient(theta, inputs, labels)
+    steepest = np.argmax(np.abs(gradient) * (np.abs(theta) + 1))
+    assert steepest != np.argmax(np.abs(gradient))
+    objective = Objective(cases.regression_model(theta, FEATURES), inputs, labels)
+    (_, rise), *_ = steepness(objective, Steepness(directions=1, blocks=1)).ranked
+    step = np.zeros(6)
+    step[steepest] = np.sign(gradient[steepest]) * 1e-3 * (np.abs(theta[steepest]) + 1)
+    before, after = (cases.loss_and_gradient(point, inputs, labels)[0] for point in (theta, theta + step))
+    assert rise == pytest.approx((after - before) / (1 + before) * 100, rel=1e-6)
 
 
 def test_the_seed_decides(problem):
@@ -84,10 +114,11 @@ def test_the_seed_decides(problem):
     assert first.random != other.random
 
 
-def test_without_a_gradient_no_block_has_a_share():
+def test_without_a_gradient_the_shares_are_taken_all_the_same():
     """At theta = 0 with balanced classes and inputs of 0 the gradient vanishes to the last bit."""
     objective = Objective(cases.regression_model(np.zeros(6), 2), np.zeros((80, 2)), np.repeat([0, 1], 40))
-    assert steepness(objective, Steepness(directions=1, blocks=3)).block_gradient_shares == (0, 0, 0)
+    ranked = steepness(objective, Steepness(directions=1, blocks=3)).ranked
+    assert [share for share, _ in ranked] == [1 / 6, 3 / 6, 6 / 6] and np.isfinite(ranked).all()
 
 
 def test_more_blocks_than_weights_are_an_error(problem):
@@ -112,7 +143,10 @@ def test_the_record_of_a_run(tmp_path):
     (content,), problems = record.steepnesses()
     assert not problems
     assert Steepness.from_json(content["configuration"]) == choices
-    assert (len(content["random"]), len(content["blocks"]), len(content["block_gradient_shares"])) == (3, 4, 4)
+    assert (len(content["random"]), len(content["blocks"])) == (3, 4)
+    assert [share for share, _ in content["ranked"]] == pytest.approx(Steepness.SHARES, abs=1e-6)
+    rises = [rise for _, rise in content["ranked"]]
+    assert rises == sorted(rises) and rises[0] > 0
     assert content["weights_checksum"] == record.minimizer.checksum
     assert content["loss"] == pytest.approx(record.result["batch"]["train_loss"], rel=1e-5)
     assert min(content["blocks"]) > 0 and set(content) >= {"versions", "seconds"}

@@ -51,9 +51,10 @@ def write_needs(workdir, needs):
         for epoch in (1, 2, 4, 8):
             write_iterate(workdir.run(run), epoch)
     for run, _, choices in needs.iterate_measurements:
-        for iterate in workdir.run(run).iterates():
+        record = workdir.run(run)
+        for iterate in (record.iterate(0), *record.iterates()):
             write_measurement(iterate, choices, level(run, choices) / (4 - iterate.epoch / 4),
-                              loss=1 / iterate.epoch**2,
+                              loss=1 / iterate.epoch**2 if iterate.epoch else 2.3,
                               weights_checksum=iterate.checksum)
     for run, choices in needs.steepness:
         write_steepness(workdir.run(run), choices)
@@ -126,12 +127,12 @@ def write_steepness(record, choices=None, **changes):
     sharpness = LEVELS[record.configuration.regime][4][0, 1e-3]
     numbers = np.random.default_rng(0)
     shares = numbers.dirichlet(np.full(choices.blocks, 0.3))
+    ranked = [(share, sharpness * share**0.3) for share in Steepness.SHARES]
     files.write_json(record.steepness(choices), {
         "configuration": choices.to_json(), "loss": 1e-3,
         "random": (numbers.normal(1, 0.2, choices.directions) * sharpness / 1000).tolist(),
-        "blocks": (shares * sharpness).tolist(), "block_gradient_shares": shares.tolist(),
-        "ranked_gradient_shares": sorted(shares.tolist(), reverse=True), "versions": VERSIONS,
-        "seconds": 9.0, "weights_checksum": record.result["checksums"]["final.weights.h5"], **changes})
+        "blocks": (shares * sharpness).tolist(), "ranked": ranked, "versions": VERSIONS, "seconds": 9.0,
+         "weights_checksum": record.result["checksums"]["final.weights.h5"], **changes})
 
 
 def write_measurement(record, choices, sharpness, **changes):

@@ -48,6 +48,16 @@ def test_no_horizontal_overflow(whole_workdir, tmp_path, width):
     assert needed <= available <= width
 
 
+def test_the_overview_needs_no_scrolling_in_a_window_of_1200_pixels(whole_workdir, tmp_path):
+    for regime in ("SB", "LB"):
+        write_run(whole_workdir, other(quick_run(regime, 0, network="C1"), learning_rate=0.01, epochs=30))
+    make_report(whole_workdir)
+    boxes = "Math.max(...[...d.querySelectorAll('#overview .scroll')].map(box => box.{}))"
+    needed, available = measured(tmp_path, whole_workdir.page.read_text(),
+                                 f"[{boxes.format('scrollWidth')}, {boxes.format('clientWidth')}]", width=1200)
+    assert 0 < needed <= available
+
+
 def test_a_link_to_a_run_shows_its_details(paper_workdir, tmp_path):
     make_report(paper_workdir)
     name = paper_run("LB", 0).name

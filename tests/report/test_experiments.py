@@ -2,10 +2,12 @@
 
 import pytest
 
-from replication import remedies
+from replication import files, remedies
 from replication.configuration import Sharpness, Start
 from replication.experiments import (
     distances,
+    figure2,
+    figure3,
     figure4,
     figure5,
     figure6,
@@ -54,12 +56,56 @@ def test_figure_4_takes_sb_and_lb_in_where_they_differ_in_the_batch_size_alone(p
     assert plot.title == "F1 on mnist, trial 0"
 
 
-def test_figure_4_keeps_other_epochs_apart_and_needs_three_batch_sizes(paper_workdir):
+def test_figure_4_keeps_other_epochs_apart_and_takes_two_batch_sizes(paper_workdir):
+    grid(paper_workdir, (1024,), epochs=100)
+    assert figure4.axes(Store(paper_workdir)) == []
+    grid(paper_workdir, (2048,), epochs=100)
+    (plot,) = figure4.axes(Store(paper_workdir))
+    assert plot.panels[0].series[0].x == (1024, 2048) and plot.panels[0].marks == ()
+
+
+def test_what_warm_starts_refer_to_is_no_figure_4_of_its_own(paper_workdir):
     grid(paper_workdir, (256, 6000), epochs=100)
+    small, large = (other(paper_run("SB", 0), regime="grid", batch_size=size, epochs=100) for size in (256, 6000))
+    write_run(paper_workdir, other(large, start=Start(small.name, 3)))
     assert figure4.axes(Store(paper_workdir)) == []
     grid(paper_workdir, (1024,), epochs=100)
     (plot,) = figure4.axes(Store(paper_workdir))
-    assert plot.panels[0].series[0].x == (256, 1024, 6000) and plot.panels[0].marks == ()
+    assert plot.panels[0].series[0].x == (256, 1024, 6000)
+
+
+def test_each_epsilon_is_a_line_of_its_own(paper_workdir):
+    grid(paper_workdir, (1024,))
+    run = other(paper_run("SB", 0), regime="grid", batch_size=1024)
+    fixtures.write_measurement(paper_workdir.run(run), Sharpness(epsilon=5e-4), 7.0)
+    (plot,) = figure4.axes(Store(paper_workdir))
+    assert {series.label: series.y for series in plot.panels[0].series[1:]} == {
+        "sharpness, ε = 1e-3": (2.55, 1024, 323.0), "sharpness, ε = 5e-4": (0.77, 7.0, 61.0)}
+
+
+def test_figure_2_is_solid_for_training_and_dashed_for_test(paper_workdir):
+    (plot,) = figure2.axes(Store(paper_workdir))
+    assert [(series.label, series.dashed, series.role) for series in plot.panels[0].series] == [
+        (f"{regime}, {title}", title == "test", regime) for regime in ("SB", "LB") for title in ("training", "test")]
+    first = [series.y[0] for series in plot.panels[0].series]
+    assert first == pytest.approx([79.69, 88.04, 79.99, 87.82])
+    assert {series.x for series in plot.panels[0].series} == {tuple(range(1, fixtures.EPOCHS + 1))}
+
+
+def test_paths_are_drawn_as_they_were_evaluated(paper_workdir):
+    store = Store(paper_workdir)
+    (plot,), (line,) = figure3.axes(store), store.first_lines("linear")
+    expected = {
+        "cross-entropy, training": ("train_loss", 1, False, "left"),
+        "cross-entropy, test": ("test_loss", 1, True, "left"),
+        "accuracy, training": ("train_accuracy", 100, False, "right"),
+        "accuracy, test": ("test_accuracy", 100, True, "right")}
+    assert {series.label for series in plot.panels[0].series} == set(expected)
+    for series in plot.panels[0].series:
+        name, factor, dashed, side = expected[series.label]
+        assert series.x == tuple(line.content["alpha"])
+        assert series.y == pytest.approx([factor * value for value in line.content[name]])
+        assert (series.dashed, series.side, series.role) == (dashed, side, side)
 
 
 def test_figure_5_orders_the_starts_and_names_its_references(paper_workdir):
@@ -80,11 +126,14 @@ def test_figure_6_goes_along_the_measured_iterates(paper_workdir):
             iterate = fixtures.write_iterate(record, epoch)
             fixtures.write_measurement(iterate, Sharpness(seed=1), 10.0 * epoch, loss=1 / epoch,
                                        weights_checksum=iterate.checksum)
+        fixtures.write_measurement(record.iterate(0), Sharpness(seed=1), 5.0, loss=2.5,
+                                   weights_checksum=record.iterate(0).checksum)
     fixtures.write_iterate(paper_workdir.run(paper_run("SB", 0)), 1)
     (plot,) = figure6.axes(Store(paper_workdir))
     assert plot.title == "F1 on mnist, trial 1"
     assert [(series.role, series.x, series.y) for series in plot.panels[0].series] == [
-        (regime, (1.0, 0.25), (10.0, 40.0)) for regime in ("SB", "LB")]
+        (regime, (2.5, 1.0, 0.25), (5.0, 10.0, 40.0)) for regime in ("SB", "LB")]
+    assert plot.runs == tuple(paper_run(regime, 1).name for regime in ("SB", "LB"))
 
 
 def test_the_performance_model_meets_our_iterations(paper_workdir):
@@ -94,14 +143,30 @@ def test_the_performance_model_meets_our_iterations(paper_workdir):
     assert ours.y[0] == pytest.approx(10 / 235)  # 60,000 examples in batches of 6,000 and of 256, equal epochs
 
 
-def test_steepness_is_a_distribution_over_corners_and_the_share_of_the_steepest_coordinates(paper_workdir):
+@pytest.mark.parametrize("epochs, where", [(1000, "lies above"), (1, "lies below the whole curve")])
+def test_the_caption_of_the_performance_model_tells_of_lines_that_do_not_meet(paper_workdir, epochs, where):
     record = paper_workdir.run(paper_run("LB", 0))
-    fixtures.write_steepness(record, random=[0.3, -0.1, 0.2, 0.1], ranked_gradient_shares=[0.5, 0.3, 0.2, 0.0])
+    files.write_json(record.folder / "result.json", record.result | {"epochs": epochs})
+    (plot,) = performance.axes(Store(paper_workdir))
+    bound, ours = plot.panels[0].series
+    assert {ratio > ours.y[0] for ratio in bound.y} == {where == "lies below the whole curve"}
+    assert where in performance.CAPTION
+
+
+def test_steepness_is_two_distributions_and_the_rise_along_the_steepest_coordinates(paper_workdir):
+    for regime, factor in (("SB", 1), ("LB", 10)):
+        fixtures.write_steepness(
+            paper_workdir.run(paper_run(regime, 0)), random=[0.3 * factor, -0.1, 0.2, 0.1], blocks=[4.0 * factor, 2.0],
+            ranked=[[0.01, 5.0 * factor], [1.0, 8.0 * factor]])
     (plot,) = steepness.axes(Store(paper_workdir))
-    (corners,), (coordinates,) = (panel.series for panel in plot.panels)
-    assert corners.x == (-0.1, 0.1, 0.2, 0.3) and corners.y == (25, 50, 75, 100)
-    assert not plot.panels[0].log_x
-    assert coordinates.x == (0, 25, 50, 75, 100) and coordinates.y == pytest.approx((0, 50, 80, 100, 100))
+    above, below = plot.panels
+    assert [(series.role, series.dashed, series.x, series.y) for series in above.series] == [
+        ("SB", False, (-0.1, 0.1, 0.2, 0.3), (25, 50, 75, 100)), ("SB", True, (2.0, 4.0), (50, 100)),
+        ("LB", False, (-0.1, 0.1, 0.2, 3.0), (25, 50, 75, 100)), ("LB", True, (2.0, 40.0), (50, 100))]
+    assert [(series.role, series.x, series.y) for series in below.series] == [
+        ("SB", (1, 100), (5.0, 8.0)), ("LB", (1, 100), (50.0, 80.0))]
+    assert below.log_x and below.log_left
+    assert plot.runs == tuple(paper_run(regime, 0).name for regime in ("SB", "LB"))
 
 
 def test_listings_set_variants_beside_plain_runs(paper_workdir):
@@ -116,6 +181,13 @@ def test_listings_set_variants_beside_plain_runs(paper_workdir):
     assert lines[2].runs == (sam.name,) and len(lines[0].runs) == 3
     _, lines = optimizers.listing(Store(paper_workdir))
     assert [line.cells[2] for line in lines] == ["adam", "adam", "sgd"]
+
+
+def test_an_optimizer_at_another_learning_rate_than_its_own_is_told_so(paper_workdir):
+    for rate in (0.01, 0.1):
+        write_run(paper_workdir, other(paper_run("LB", 0), optimizer="sgd", learning_rate=rate))
+    _, lines = optimizers.listing(Store(paper_workdir))
+    assert [line.cells[2] for line in lines] == ["adam", "adam", "sgd", "sgd, learning rate 0.1"]
 
 
 def test_records_without_gradients_have_no_cost(paper_workdir):

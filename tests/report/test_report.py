@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from replication import configuration, experiments, files, records
+from replication import catalog, configuration, experiments, files, records, remedies
 from replication.report import make_report, verify
 from replication.report.store import Store
 from tests.report import fixtures
@@ -27,7 +27,7 @@ def contents(workdir):
 
 def test_everything_is_drawn(paper_workdir):
     assert make_report(paper_workdir) == []
-    assert {path.name for path in contents(paper_workdir)} == {
+    assert {path.name for path in contents(paper_workdir)} >= {
         *(f"{name}.{extension}" for name in ("table2", "table3", "table4", "table6", "table7", "distances")
           for extension in ("csv", "json", "md", "tex")),
         *(f"{name}-F1.{extension}" for name in ("figure2", "figure3", "performance")
@@ -48,7 +48,7 @@ def test_what_a_killed_drawing_has_left_is_removed(paper_workdir):
 def test_the_quick_set_up_shows_every_table_figure_and_listing(whole_workdir):
     assert make_report(whole_workdir) == []
     page = whole_workdir.page.read_text()
-    assert "Nothing to show" not in page
+    assert "Nothing to show" not in page and not re.search(r"<tbody>\s*</tbody>", page)
     assert_well_formed(page)
     for name in experiments.figures():
         assert list(whole_workdir.figures.glob(f"{name}-*.pdf")), name
@@ -90,6 +90,59 @@ def test_without_a_finished_run_there_is_a_page(tmp_path):
     workdir = records.Workdir.create(tmp_path)
     assert make_report(workdir) == []
     assert "no finished run" in workdir.page.read_text()
+
+
+def test_a_network_of_the_users_own_is_on_the_page(tmp_path, monkeypatch):
+    monkeypatch.setitem(catalog.NETWORKS, "W1", catalog.Network("W1", "digits", input_shape=(64,), classes=10))
+    workdir = records.Workdir.create(tmp_path / "work")
+    for regime, size in (("SB", 16), ("LB", 144)):
+        run = configuration.Run(network="W1", regime=regime, trial=0, dataset="digits", batch_size=size)
+        fixtures.write_measurements(write_run(workdir, run))
+    assert make_report(workdir) == []
+    page = workdir.page.read_text()
+    assert_well_formed(page)
+    assert "there is no finished run" not in page and "W1 is not in the paper" in page
+    assert "the paper’s data set" not in page and "not the paper’s data" not in page
+    row, = re.findall(r'<th scope="row">W1<small>.*?</tr>', page.split('id="table2"')[0], re.DOTALL)
+    assert "0.22 · –" in row and "not judged" in row
+    assert "| W1" in (workdir.tables / "table2.md").read_text()
+
+
+def test_each_run_behind_a_figure_is_linked_under_it(whole_workdir):
+    make_report(whole_workdir)
+    store, page = Store(whole_workdir), whole_workdir.page.read_text()
+    for name, module in experiments.figures().items():
+        plots = module.axes(store)
+        assert all(bool(plot.runs) != (name == "tradeoff") for plot in plots), name
+        (section,) = re.findall(f'<section id="{name}">.*?</section>', page, re.DOTALL)
+        captions = re.findall("<figcaption>.*?</figcaption>", section, re.DOTALL)
+        assert [tuple(re.findall('href="#([^"]+)"', caption)) for caption in captions] == [
+            plot.runs for plot in plots], name
+
+
+def test_a_column_of_runs_is_there_where_a_line_has_runs(whole_workdir):
+    make_report(whole_workdir)
+    page = whole_workdir.page.read_text()
+    for name in experiments.listings():
+        (section,) = re.findall(f'<section id="{name}">.*?</section>', page, re.DOTALL)
+        assert (">runs</th>" in section) != (name == "searches"), name
+        assert len({row.count("</th>") + row.count("</td>") for row in section.split("<tr>")[1:]}) == 1
+
+
+def test_what_has_no_figure_and_no_listing_stands_in_the_list_of_runs(paper_workdir):
+    """As docs/verdicts.md says of SB with another optimizer or remedy, and of mixed precision."""
+    sgd, sam, half = (write_run(paper_workdir, run).name for run in (
+        other(paper_run("SB", 0), optimizer="sgd", learning_rate=0.01),
+        other(paper_run("SB", 0), remedy=remedies.SharpnessAware()),
+        other(paper_run("LB", 0), precision="mixed_bfloat16")))
+    make_report(paper_workdir)
+    store = Store(paper_workdir)
+    shown = {name for module in experiments.listings().values() for line in module.listing(store)[1]
+             for name in line.runs}
+    shown |= {name for module in experiments.figures().values() for plot in module.axes(store) for name in plot.runs}
+    assert paper_run("SB", 0).name in shown and not {sgd, sam, half} & shown
+    page = paper_workdir.page.read_text()
+    assert all(page.count(f'href="#{name}"') == 1 for name in (sgd, sam, half))
 
 
 def test_hostile_text_is_escaped(paper_workdir):
@@ -222,6 +275,26 @@ def damage_steepness(record):
     files.write_json(path, files.read_json(path) | {"random": [None]})
 
 
+def damage_measurement_of_x_0(record):
+    (path,) = (record.iterate(0).folder / "sharpness").iterdir()
+    files.write_json(path, files.read_json(path) | {"weights_checksum": "of other weights"})
+
+
+def without(name):
+    """A damage of the steepness: what the page reads under this name is gone."""
+    def damage(record):
+        (path,) = (record.folder / "steepness").iterdir()
+        content = files.read_json(path)
+        del content[name]
+        files.write_json(path, content)
+    return damage
+
+
+def damage_pairs_of_steepness(record):
+    (path,) = (record.folder / "steepness").iterdir()
+    files.write_json(path, files.read_json(path) | {"ranked": [[0.1, 1.0], [0.2]]})
+
+
 def damage_choices_of_steepness(record):
     (path,) = (record.folder / "steepness").iterdir()
     files.write_json(path, files.read_json(path) | {"configuration": {"blocks": 0}})
@@ -229,7 +302,8 @@ def damage_choices_of_steepness(record):
 
 @pytest.mark.parametrize("damage", [
     damage_history, damage_iterate, damage_description_of_iterate, damage_measurement_of_iterate, damage_steepness,
-    damage_choices_of_steepness])
+    damage_choices_of_steepness, damage_measurement_of_x_0, damage_pairs_of_steepness,
+    *map(without, ("random", "blocks", "ranked"))])
 def test_each_damaged_record_of_a_run_is_one_line(whole_workdir, damage):
     record = whole_workdir.run(quick_run("LB", 0, network="C1"))
     damage(record)

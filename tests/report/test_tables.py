@@ -77,3 +77,15 @@ def test_an_infinite_ratio_is_no_json_number():
     entry = next(e for e in json.loads(written["json"])["entries"] if e["entry"] == "eps1e-3_ratio")
     assert entry["ours"] is None and entry["verdict"] == verdicts.SAME_DIRECTION
     assert "∞" in written["md"] and r"\infty" in written["tex"]
+
+
+def test_a_network_that_the_paper_lacks_has_a_dash_for_the_papers_values():
+    entries = verdicts.judge(table2, [Row("W1", "digits", "", ACCURACIES)], paper.table(2))
+    written = tables.files(table2.TITLE, entries)
+    ours, theirs, verdict = written["md"].splitlines()[-3:]
+    assert ours.startswith("| W1") and "98.05 ± 0.07 (2)" in ours
+    assert theirs.count("–") == 5 and verdict.count("not judged: not in the paper") == 5
+    entry = json.loads(written["json"])["entries"][-1]
+    assert (entry["paper"], entry["paper_trials"], entry["difference"]) == (None, None, None)
+    assert entry["ours"] == pytest.approx(0.25)
+    assert "not judged: not in the paper" in tables.comparison(entries)

@@ -125,3 +125,16 @@ def test_entries_know_their_runs():
                if entry.network == "F1"}
     assert entries == {"train_SB": (), "train_LB": (), "test_SB": ("one",), "test_LB": ("two",),
                        "test_gap": ("one", "two")}
+
+
+def test_a_network_that_the_paper_lacks_is_shown_last_and_not_judged():
+    row = Row("W1", "digits", "", {"test_SB": (98.0,), "test_LB": (97.0, 96.0)}, {"SB": ("one",), "LB": ("two",)})
+    entries = verdicts.judge(table2, [row], paper.table(2))
+    assert list(dict.fromkeys(entry.network for entry in entries)) == ["F1", "F2", "C1", "C2", "C3", "C4", "W1"]
+    found = {entry.name: entry for entry in entries if entry.network == "W1"}
+    assert {name: (entry.verdict, entry.note) for name, entry in found.items()} == {
+        **dict.fromkeys(("train_SB", "train_LB"), (verdicts.MISSING, "")),
+        **dict.fromkeys(("test_SB", "test_LB", "test_gap"), (verdicts.NOT_JUDGED, "not in the paper"))}
+    assert found["test_gap"].ours == Summary(1.5, None, 1) and found["test_gap"].runs == ("one", "two")
+    assert {(entry.paper, entry.difference, entry.p_value) for entry in found.values()} == {(None, None, None)}
+    assert not any(map(verdicts.judged_by_direction, found.values()))

@@ -16,6 +16,7 @@ from replication import configuration, data, files, records, training
 from replication.configuration import Sharpness, Start
 from replication.errors import TrainingFailedError, UserError
 from replication.minimizers import build_network, load_minimizer, load_weights
+from replication.report.store import Store
 from replication.sharpness import Objective
 from replication.sharpness.runs import measure_iterates, measure_run
 from replication.training.iterates import ReplayIterates
@@ -230,7 +231,7 @@ def test_a_damaged_iterate_is_named_where_it_is_used(kept):
     with pytest.raises(UserError, match=f"{weights}: damaged"):
         training.train(dataclasses.replace(LARGE, start=Start(RUN.name, 3)), workdir, verbose=0)
     with pytest.raises(UserError, match=f"{weights}: damaged"):
-        measure_iterates(kept, 3, [Sharpness()], data.load("digits"))
+        measure_iterates(kept, 3, [Sharpness(subspace_dim=1, starts=1, iterations=1)], data.load("digits"))
     shutil.rmtree(kept.iterate(3).folder)
     training.train(RUN, workdir, verbose=0, keep=[3])
     kept.iterate(3).check()
@@ -251,6 +252,28 @@ def test_iterates_are_measured_once_and_the_last_as_the_minimizer(kept):
     last, minimizer = (files.read_json(point.measurement(choice)) for point in (kept.iterate(5), kept.minimizer))
     assert last["weights_checksum"] == minimizer["weights_checksum"] == kept.minimizer.checksum
     assert (last["loss"], last["sharpness"]) == (minimizer["loss"], minimizer["sharpness"])
+
+
+def test_x_0_is_measured_with_the_iterates(kept):
+    dataset = data.load("digits")
+    choice = Sharpness(subspace_dim=1, starts=1, iterations=1)
+    measure_iterates(kept, 5, [choice], dataset)
+    start = kept.iterate(0)
+    assert start.measurement(choice).parent == kept.folder / "iterates" / "0000" / "sharpness"
+    content = files.read_json(start.measurement(choice))
+    assert content["weights_checksum"] == files.file_checksum(kept.initial_weights)
+    objective = Objective(build_network(RUN), dataset.train_inputs, dataset.train_labels)
+    assert content["loss"] == pytest.approx(objective.value(objective.x), rel=1e-6)
+    assert [iterate.epoch for iterate in kept.iterates()] == [1, 2, 3, 4, 5]
+    (minimizer,) = Store(records.Workdir(kept.folder.parent.parent)).minimizers
+    assert [iterate.epoch for iterate in minimizer.iterates] == [0, 5]
+
+
+def test_a_damaged_x_0_is_not_measured(kept):
+    kept.initial_weights.write_bytes(kept.final_weights.read_bytes())
+    with pytest.raises(UserError, match=f"{kept.initial_weights}: damaged"):
+        measure_iterates(kept, 5, [Sharpness()], data.load("digits"))
+    assert not kept.iterate(0).folder.exists()
 
 
 def test_iterates_share_an_objective_and_not_their_weights(kept):
