@@ -39,6 +39,6 @@ def checksums(path):
     """
     found = files.read_json(path).get("checksums", {})
     if not isinstance(found, dict) or not set(found) <= set(CHECKED_FILES):
-        raise UserError(f"{path}: damaged (checksums of other files than {', '.join(CHECKED_FILES)}); remove the folder "
-                        f"{path.parent} to run it again")
+        raise UserError(f"{path}: damaged (checksums of other files than {', '.join(CHECKED_FILES)}); remove the "
+                        f"folder {path.parent} to run it again")
     return found
