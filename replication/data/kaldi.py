@@ -119,7 +119,8 @@ class _Files:
         """The file, standing at `offset` bytes (of the decompressed content)."""
         if path != self._path:
             self.close()
-            self._path, self._file = path, _open(path)
+            self._path, self._file = path, _open(path, "no such file; paths of a moved folder are mended in "
+                                                 "feats.scp, where a relative one starts from the scp's folder")
         self._file.seek(offset)
         return self._file
 
@@ -129,11 +130,15 @@ class _Files:
         self._path = self._file = None
 
 
-def _open(path):
+def _require_file(path, absent):
     # A pipe or a device would block, or never end.
     if not path.is_file():
-        raise UserError(f"{path}: no such file; paths of a moved folder are mended in feats.scp, "
-                        "where a relative one starts from the scp's folder")
+        raise UserError(f"{path}: not a regular file (a pipe, a device or a folder)" if path.exists() else
+                        f"{path}: {absent}")
+
+
+def _open(path, absent="no such file"):
+    _require_file(path, absent)
     with open(path, "rb") as file:
         compressed = file.read(2) == _GZIP_MAGIC
     # kaldiio 2.18.1 does not decompress by itself.
@@ -157,10 +162,9 @@ def _read_scp(path):
 
 def _read_pairs(path, form):
     """Yields the first word and the rest of each line."""
+    _require_file(path, "not there; BUILD.md tells how Kaldi makes it")
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        raise UserError(f"{path}: not there; BUILD.md tells how Kaldi makes it") from None
     except UnicodeDecodeError:
         raise UserError(f"{path}: not text in UTF-8; expected lines of {form}") from None
     if not lines:

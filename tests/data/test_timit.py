@@ -247,6 +247,27 @@ def test_bad_input_is_one_line_and_harms_nothing(tmp_path, case):
     assert not (tmp_path / "new/timit-arrays").exists()
 
 
+@pytest.mark.parametrize("kind, file", [
+    ("pipe", "feats.scp"), ("pipe", "pdf.1.gz"), ("pipe", "feats.ark"), ("pipe", "utt2spk"), ("device", "feats.scp"),
+    ("folder", "pdf.1.gz")])
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path, kind, file):
+    kaldi_fixture.make(tmp_path / "kaldi")
+    path = tmp_path / "kaldi/train" / file
+    path.unlink()
+    {"pipe": os.mkfifo, "device": lambda path: os.symlink("/dev/zero", path), "folder": os.mkdir}[kind](path)
+    completed = script("prepare_data", "--dataset=timit", f"--kaldi_dir={tmp_path}/kaldi",
+                       f"--data_dir={tmp_path}/data", "--normalize_speakers")
+    assert completed.returncode == 1
+    assert completed.stderr.splitlines()[-1].startswith(f"error: {path}: not a regular file")
+
+
+def test_an_absent_alignment_is_no_matter_of_the_scp(tmp_path):
+    kaldi_fixture.make(tmp_path / "kaldi")
+    os.symlink(tmp_path / "gone", tmp_path / "kaldi/train/pdf.2")
+    with pytest.raises(UserError, match="pdf.2: no such file$"):
+        data.prepare("timit", tmp_path / "data", kaldi_dir=tmp_path / "kaldi")
+
+
 def test_speakers_must_be_known(tmp_path):
     kaldi_fixture.make(tmp_path / "kaldi")
     path = tmp_path / "kaldi/train/utt2spk"
