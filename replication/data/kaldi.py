@@ -73,7 +73,7 @@ class Split:
         """Yields each utterance and its features, float32 [T, 40], in the order of `labels`.
 
         Raises:
-            UserError: features are damaged, not finite, of another dimension, or not one row for
+            UserError: features cannot be read, are damaged, not finite, of another dimension, or not one row for
                 each label; the message names the utterance.
         """
         with contextlib.closing(_Files()) as files:
@@ -139,7 +139,7 @@ def _require_file(path, absent):
 
 def _open(path, absent="no such file"):
     _require_file(path, absent)
-    with open(path, "rb") as file:
+    with _damage_as_error(path), open(path, "rb") as file:
         compressed = file.read(2) == _GZIP_MAGIC
     # kaldiio 2.18.1 does not decompress by itself.
     return io.BufferedReader(gzip.open(path)) if compressed else open(path, "rb")  # noqa: SIM115
@@ -163,10 +163,11 @@ def _read_scp(path):
 def _read_pairs(path, form):
     """Yields the first word and the rest of each line."""
     _require_file(path, "not there; BUILD.md tells how Kaldi makes it")
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: not text in UTF-8; expected lines of {form}") from None
+    with _damage_as_error(path):
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError:
+            raise UserError(f"{path}: not text in UTF-8; expected lines of {form}") from None
     if not lines:
         raise UserError(f"{path}: empty, expected lines of {form}")
     seen = set()
@@ -265,3 +266,8 @@ def _damage_as_error(where):
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"{where}: damaged or no archive of Kaldi's ({reason[:120]}); copy it again from Kaldi's "
                         "folder") from error
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        # An error of an open file names none; the files being written in the meantime would be blamed.
+        raise UserError(f"{where}: cannot be read ({error.strerror or error})") from error

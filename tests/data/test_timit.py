@@ -1,3 +1,4 @@
+import errno
 import functools
 import gzip
 import json
@@ -259,6 +260,16 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path, kind, file):
                        f"--data_dir={tmp_path}/data", "--normalize_speakers")
     assert completed.returncode == 1
     assert completed.stderr.splitlines()[-1].startswith(f"error: {path}: not a regular file")
+
+
+@pytest.mark.parametrize("read, file", [("_Files.at", "feats.ark, utterance FCJF0_SX0"),
+                                        ("matio.read_token", "pdf.1.gz")])
+def test_a_disk_that_cannot_be_read_is_not_the_cache(tmp_path, monkeypatch, read, file):
+    kaldi_fixture.make(tmp_path / "kaldi")
+    monkeypatch.setattr(f"replication.data.kaldi.{read}",
+                        lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "Input/output error")))
+    with pytest.raises(UserError, match=rf"kaldi/train/{file}: cannot be read \(Input/output error\)"):
+        data.prepare("timit", tmp_path / "data", kaldi_dir=tmp_path / "kaldi")
 
 
 def test_an_absent_alignment_is_no_matter_of_the_scp(tmp_path):
