@@ -15,6 +15,7 @@ stands at a binary vector or matrix.
 """
 
 import contextlib
+import errno
 import gzip
 import io
 import re
@@ -116,12 +117,25 @@ class _Files:
         self._path = self._file = None
 
     def at(self, path, offset):
-        """The file, standing at `offset` bytes (of the decompressed content)."""
+        """The file, standing at `offset` bytes (of the decompressed content).
+
+        Raises:
+            UserError: it is no regular file.
+            One of _DAMAGE: it ends before the offset, or is cut off.
+        """
         if path != self._path:
             self.close()
             self._path, self._file = path, _open(path, "no such file; paths of a moved folder are mended in "
                                                  "feats.scp, where a relative one starts from the scp's folder")
-        self._file.seek(offset)
+        try:
+            self._file.seek(offset)
+            ended = not self._file.peek(1)
+        except OSError as error:
+            # The file system has no files of that size.
+            if not (ended := error.errno == errno.EINVAL):
+                raise
+        if ended:
+            raise EOFError(f"it ends before the offset {offset} of feats.scp")
         return self._file
 
     def close(self):
@@ -151,9 +165,10 @@ def _read_scp(path):
     for utterance, name in _read_pairs(path, "UTTERANCE FILE:OFFSET"):
         for refused, kind in ((name.startswith("|") or name.endswith("|"), "a command, which is not run"),
                               (name == "-", "standard input"),
-                              (name.endswith("]"), "a range of frames")):
+                              (name.endswith("]"), "a range of frames"),
+                              (re.search(r":\d{19,}$", name), "an offset beyond every file")):
             if refused:
-                raise UserError(f"{path}: entry {utterance} {name}: {kind}; expected FILE:OFFSET, as "
+                raise UserError(f"{path}: entry {utterance} {name[:80]}: {kind}; expected FILE:OFFSET, as "
                                 "copy-feats writes it with ark,scp:")
         file, offset = re.fullmatch(r"(.+?)(?::(\d+))?", name).groups()
         entries[utterance] = path.parent / file, int(offset or 0)
@@ -206,9 +221,11 @@ def _read_archive(path):
     with _open(path) as file:
         while True:
             with _damage_as_error(path):
+                if not file.peek(1):
+                    return
                 key = matio.read_token(file)
                 if key is None:
-                    return
+                    raise ValueError("an entry without a name")
                 if len(key.split()) != 1 or key.strip() != key:
                     raise ValueError(f"{key[:40]!r} is no utterance followed by its pdf ids")
             where = f"{path}, utterance {key}"
