@@ -80,10 +80,12 @@ class Split:
         with contextlib.closing(_Files()) as files:
             for utterance, (path, offset) in self._entries.items():
                 where = f"{path}, utterance {utterance}"
-                with _damage_as_error(where):
-                    features = _read_value(files.at(path, offset), where)
+                # What is beyond float32 becomes infinite and is refused below; NumPy would warn beside it.
+                with _damage_as_error(where), np.errstate(over="ignore"):
+                    read = _read_value(files.at(path, offset), where)
+                    features = read.astype(np.float32, copy=False)
                 self._check(features, len(self.labels[utterance]), where)
-                yield utterance, features.astype(np.float32, copy=False)
+                yield utterance, features
 
     def speakers(self):
         """The speaker of each utterance, from utt2spk.
@@ -107,7 +109,7 @@ class Split:
         if not np.isfinite(features).all():
             frame, dimension = np.argwhere(~np.isfinite(features))[0]
             raise UserError(f"{where}: frame {frame}, dimension {dimension} is {features[frame, dimension]}; "
-                            "expected finite numbers")
+                            "expected finite numbers in the range of float32")
 
 
 class _Files:

@@ -108,6 +108,11 @@ def test_arrays_are_mapped_not_read(prepared):
     assert not list((prepared / "data/timit-arrays").glob(".partial-*"))
 
 
+def test_a_tilde_is_the_home_folder(prepared, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(prepared))
+    assert data.prepare("timit", tmp_path, kaldi_dir="~/kaldi").startswith("timit: prepared in ")
+
+
 def test_description_is_known_without_the_arrays(prepared):
     description = data.describe("timit", prepared / "data")
     loaded = data.load("timit", prepared / "data")
@@ -148,7 +153,7 @@ def test_a_disk_without_room_is_no_crash(prepared, tmp_path, monkeypatch):
     monkeypatch.setattr(cache.shutil, "disk_usage", lambda folder: types.SimpleNamespace(free=1000))
     with pytest.raises(UserError, match="GB needed, 0.00 GB free"):
         data.prepare("timit", tmp_path / "data", kaldi_dir=prepared / "kaldi")
-    assert not (tmp_path / "data/timit-arrays").exists()
+    assert not (tmp_path / "data").exists()
 
 
 def edit_scp(change, folder):
@@ -181,6 +186,12 @@ def edit_pdf(change, folder):
 
 def set_nan(array):
     array[3, 5] = np.nan
+    return array
+
+
+def set_immense(array):
+    array = array.astype(np.float64)
+    array[2, 1] = 1e300
     return array
 
 
@@ -232,10 +243,13 @@ BAD_INPUT = {
                         ["feats.scp, line 3", "each utterance once"]),
     "entry without a file": (lambda f: edit_scp(lambda name, file: name, f), ["feats.scp, line 2"]),
     "not finite": (functools.partial(rewrite, set_nan), ["FCJF0_SX1", "frame 3, dimension 5 is nan"]),
+    "beyond float32": (functools.partial(rewrite, set_immense),
+                       ["FCJF0_SX1", "frame 2, dimension 1 is inf", "the range of float32"]),
     "dimension": (functools.partial(rewrite, lambda array: array[:, :13]), ["FCJF0_SX1", "13)", "[T, 40]"]),
 }
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("case", BAD_INPUT)
 def test_bad_input_is_one_line_and_harms_nothing(tmp_path, case):
     spoil, words = BAD_INPUT[case]
@@ -252,7 +266,7 @@ def test_bad_input_is_one_line_and_harms_nothing(tmp_path, case):
             assert word in message
     assert {path: path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file()} == before
     assert not (tmp_path / "kaldi/run").exists() and not pathlib.Path("pickle-was-run").exists()
-    assert not (tmp_path / "new/timit-arrays").exists()
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("kind, file", [
