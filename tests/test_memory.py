@@ -52,6 +52,16 @@ def test_a_measurement_says_so_before_its_first_pass(monkeypatch):
         measure_sharpness(model, np.zeros((300, 4), np.float32), np.zeros(300, int))
 
 
+@pytest.mark.parametrize("room, words", [
+    (11_000, "about 268 would fit"), (30, "not even one fits"), (-1_000, "with 0.0 GB to be had; not even one fits")])
+def test_the_largest_peak_seen_must_fit(monkeypatch, room, words):
+    monkeypatch.setattr(memory, "available", lambda: room)
+    # 28 bytes an example, 1.45 times as many at the peak.
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), keras.layers.Dense(4)])
+    with pytest.raises(UserError, match=words), memory.fitting(model, 300):
+        pytest.fail("it began")
+
+
 def test_exhaustion_on_the_device_is_told_in_the_same_words():
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
     with pytest.raises(UserError, match="batch_size=5: the activations .* do not fit"), memory.fitting(model, 5):

@@ -24,10 +24,10 @@ def fitting_processes(jobs, tasks, datasets):
 
 def _bytes(task, dataset):
     batch = min(task.largest_batch(), len(dataset.train_labels))
-    activations = batch * _activation_bytes(dataclasses.replace(task.run, trial=0, remedy=None, start=None))
+    activations = batch * _peak_bytes(dataclasses.replace(task.run, trial=0, remedy=None, start=None))
     return _BYTES_OF_A_PROCESS + sum(array.nbytes for array in dataset.arrays) + activations
 
 
 @functools.cache
-def _activation_bytes(run):
-    return memory.activation_bytes(build_network(run))
+def _peak_bytes(run):
+    return memory.peak_bytes(build_network(run))
