@@ -45,14 +45,31 @@ def _outputs(model):
 
 
 def available():
-    """Bytes of main memory that this process can still take, under the limit of its control group."""
-    free = psutil.virtual_memory().available
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        limit = int((_CGROUP / "memory.max").read_text())
-        statistics = dict(line.split() for line in (_CGROUP / "memory.stat").read_text().splitlines())
-        # The cache of files is given back when memory is short.
-        free = min(free, limit - int((_CGROUP / "memory.current").read_text()) + int(statistics["inactive_file"]))
-    return free
+    """Bytes of main memory that this process can still take, under the limits of its control groups."""
+    return min([psutil.virtual_memory().available, *_left_by_control_groups()])
+
+
+def _left_by_control_groups():
+    """Yields what each limit leaves: of the process's group and of those around it, of cgroups version 2 or 1."""
+    membership = _MEMBERSHIP.read_text().splitlines() if _MEMBERSHIP.exists() else []
+    for line in membership:
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            yield from _left(_CGROUP, path, "memory.max", "memory.current", "inactive_file")
+        elif "memory" in controllers.split(","):
+            yield from _left(_CGROUP / "memory", path, "memory.limit_in_bytes", "memory.usage_in_bytes",
+                             "total_inactive_file")
+
+
+def _left(root, path, limit, usage, cache):
+    group = root / path.strip("/")
+    # In a container the path may be the host's, of which nothing but the root is to be seen.
+    for folder in (group, *group.parents):
+        # A group without a limit says "max", or has no file.
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            statistics = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+            # The cache of files is given back when memory is short.
+            yield int((folder / limit).read_text()) - int((folder / usage).read_text()) + int(statistics[cache])
 
 
 @contextlib.contextmanager

@@ -1,5 +1,7 @@
 """A batch that does not fit into memory ends in one line that says what would."""
 
+import types
+
 import keras
 import numpy as np
 import psutil
@@ -36,6 +38,35 @@ def test_nothing_is_known_of_a_model_that_is_no_graph():
 
 def test_available_memory_is_that_of_the_machine_at_most():
     assert 0 < memory.available() <= psutil.virtual_memory().total
+
+
+V1 = "memory/", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
+V2 = "", "memory.max", "memory.current", "inactive_file"
+
+
+@pytest.mark.parametrize("version, membership, limits, left", [
+    (V2, "0::/a/b", {"": "max", "a": 5000, "a/b": 9000}, 4100),
+    (V2, "0::/a/b", {"": "max", "a": 9000, "a/b": 5000}, 4100),
+    (V2, "0::/", {"": 5000}, 4100),
+    (V2, "0::/host/path", {"": 5000}, 4100),
+    (V1, "9:cpu,cpuacct:/\n4:memory:/a/b\n0::/", {"": 2**63 - 4096, "a": 5000, "a/b": 2**63 - 4096}, 4100),
+    (V1, "4:memory:/docker/x", {"": 5000}, 4100),
+    (V2, "0::/a", {"a": "max"}, None),
+    (V2, "0::/a", {}, None),
+])
+def test_the_tightest_control_group_counts(tmp_path, monkeypatch, version, membership, limits, left):
+    controller, limit, usage, cache = version
+    for group, value in limits.items():
+        folder = tmp_path / "cgroup" / controller / group
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / limit).write_text(f"{value}\n")
+        (folder / usage).write_text("1000\n")
+        (folder / "memory.stat").write_text(f"anon 7\n{cache} 100\n")
+    (tmp_path / "self").write_text(membership + "\n")
+    monkeypatch.setattr(memory, "_CGROUP", tmp_path / "cgroup")
+    monkeypatch.setattr(memory, "_MEMBERSHIP", tmp_path / "self")
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: types.SimpleNamespace(available=10**12))
+    assert memory.available() == (10**12 if left is None else left)
 
 
 def test_training_says_what_would_fit(tmp_path, monkeypatch):
