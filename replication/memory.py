@@ -73,8 +73,8 @@ def _left(root, path, limit, usage, cache):
 
 
 @contextlib.contextmanager
-def fitting(model, batch_size, name="batch_size"):
-    """A block in which `model` passes batches forward and back.
+def fitting(model, batch_size, name="batch_size", *, backward=True, is_in_use=lambda: True):
+    """A block in which `model` passes batches.
 
     Micro-batches are no way out for the networks of the paper: they have other batch statistics.
 
@@ -82,20 +82,30 @@ def fitting(model, batch_size, name="batch_size"):
         model: A built `keras.Model`.
         batch_size: Examples of the largest batch.
         name: What the user calls it.
+        backward: Whether the passes go back as well: one that does not holds two outputs of layers at a time.
+        is_in_use: Function that tells, of a block with batches of other sizes too, whether one of these is passed.
 
     Raises:
         UserError: the activations exceed the main memory by the estimate, before the block begins; or a
             GPU's memory was exhausted in it. The message estimates what would fit.
     """
-    each = peak_bytes(model)
+    each = peak_bytes(model) if backward else sum(sorted(_sizes(model))[-2:])
     if not tf.config.list_logical_devices("GPU") and each * batch_size > available():
         raise _too_large(model, batch_size, name, each, available())
     try:
         yield
-    except tf.errors.ResourceExhaustedError:
+    except (tf.errors.ResourceExhaustedError, tf.errors.InternalError) as error:
+        if not is_exhaustion(error) or not is_in_use():
+            raise
         device = tf.config.list_logical_devices("GPU")
         room = tf.config.experimental.get_memory_info(device[0].name)["peak"] if device else available()
         raise _too_large(model, batch_size, name, each, room) from None
+
+
+def is_exhaustion(error):
+    """Whether an error of TensorFlow's says that memory was exhausted; of a copy to a GPU it is an InternalError."""
+    return (isinstance(error, tf.errors.ResourceExhaustedError)
+            or isinstance(error, tf.errors.InternalError) and "Dst tensor" in str(error))
 
 
 def _too_large(model, batch_size, name, each, room):

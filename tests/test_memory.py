@@ -11,7 +11,7 @@ import tensorflow as tf
 import models
 from replication import configuration, memory, records, training
 from replication.errors import UserError
-from replication.sharpness import measure_sharpness
+from replication.sharpness import Objective, measure_sharpness
 
 
 def test_the_outputs_of_all_layers_are_counted():
@@ -91,6 +91,52 @@ def test_the_largest_peak_seen_must_fit(monkeypatch, room, words):
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), keras.layers.Dense(4)])
     with pytest.raises(UserError, match=words), memory.fitting(model, 300):
         pytest.fail("it began")
+
+
+def _exhausted(*arguments, **options):
+    raise tf.errors.ResourceExhaustedError(None, None, "out of memory")
+
+
+RUN = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=359, epochs=1)
+
+
+@pytest.mark.parametrize("where, name", [
+    ("on_test_batch_begin", "evaluation_batch_size=1437"), ("on_train_batch_begin", "batch_size=359")])
+def test_exhaustion_in_training_names_the_batch_to_blame(tmp_path, monkeypatch, where, name):
+    monkeypatch.setattr(f"replication.training.run._Watch.{where}", _exhausted)
+    with pytest.raises(UserError, match=f"^{name}: the activations of F1"):
+        training.train(RUN, records.Workdir.create(tmp_path / "work"), verbose=0)
+
+
+def test_exhaustion_in_the_last_evaluation(tmp_path, monkeypatch):
+    monkeypatch.setattr("replication.training.run._Training._evaluate", _exhausted)
+    with pytest.raises(UserError, match="^evaluation_batch_size=1437: the activations of F1"):
+        training.train(RUN, records.Workdir.create(tmp_path / "work"), verbose=0)
+
+
+@pytest.mark.parametrize("function, call", [("_sum_loss_and_hits", "value"),
+                                            ("_sum_loss_and_gradient", "value_and_gradient")])
+def test_exhaustion_in_a_measurement(monkeypatch, function, call):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
+    monkeypatch.setattr(Objective, function, _exhausted)
+    objective = Objective(model, np.zeros((300, 4), np.float32), np.zeros(300, int))
+    with pytest.raises(UserError, match="^batch_size=300: the activations"):
+        getattr(objective, call)(objective.x)
+
+
+def test_a_forward_pass_holds_two_outputs_at_a_time(monkeypatch):
+    model = keras.Sequential([keras.Input((4,)), *(keras.layers.Dense(50) for _ in range(9))])
+    monkeypatch.setattr(memory, "available", lambda: 100 * 4 * (50 + 50))
+    with memory.fitting(model, 100, backward=False):
+        pass
+    with pytest.raises(UserError, match="about 100 would fit"), memory.fitting(model, 101, backward=False):
+        pytest.fail("it began")
+
+
+def test_other_errors_inside_tensorflow_stay():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    with pytest.raises(tf.errors.InternalError), memory.fitting(model, 5):
+        raise tf.errors.InternalError(None, None, "a bug")
 
 
 def test_exhaustion_on_the_device_is_told_in_the_same_words():

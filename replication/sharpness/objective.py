@@ -59,7 +59,7 @@ class Objective:
         self._order = tf.constant(order)
         self._bounds = tf.constant(bounds)
         self._largest_batch = self._devices.share(int(bounds[1]))
-        self._fits = False
+        self._fitting_passes = set()
         self._inputs = self._devices.place(inputs)
         self._labels = self._devices.place(labels)
         self.x = flatten_weights(model)
@@ -83,10 +83,8 @@ class Objective:
             UserError: the activations of a batch do not fit into memory.
         """
         self.passes += 1
-        # Once a pass has fitted the next will; memory that TensorFlow keeps would look taken.
-        with contextlib.nullcontext() if self._fits else memory.fitting(self._model, self._largest_batch):
+        with self._fitting(backward=True):
             loss, gradient = self._value_and_gradient(x)
-        self._fits = True
         return float(loss), gradient.numpy()
 
     def value(self, x):
@@ -94,10 +92,25 @@ class Objective:
         return self.value_and_accuracy(x)[0]
 
     def value_and_accuracy(self, x):
-        """f(x) and the share of examples whose most probable class is their label, as floats."""
+        """f(x) and the share of examples whose most probable class is their label, as floats.
+
+        Raises:
+            UserError: as in `value_and_gradient`.
+        """
         self.passes += 1
-        loss, accuracy = self._value_and_accuracy(x)
+        with self._fitting(backward=False):
+            loss, accuracy = self._value_and_accuracy(x)
         return float(loss), float(accuracy)
+
+    @contextlib.contextmanager
+    def _fitting(self, *, backward):
+        # Once a pass has fitted the next will; memory that TensorFlow keeps would look taken.
+        if backward in self._fitting_passes:
+            yield
+            return
+        with memory.fitting(self._model, self._largest_batch, backward=backward):
+            yield
+        self._fitting_passes |= {backward, False}
 
     @tf.autograph.experimental.do_not_convert
     def _sum_loss_and_gradient(self, x):
