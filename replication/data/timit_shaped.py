@@ -26,9 +26,8 @@ import numpy as np
 from replication import catalog, validation
 from replication.data import cache
 from replication.data.kaldi import FEATURE_DIM
-from replication.data.timit import CONTEXT, splice
+from replication.data.timit import CONTEXT, PAPER_SIZES, splice
 
-PAPER_SIZES = {"training": 721_329, "test": 310_621}
 DEFAULT_FRAMES = 50_000
 TEACHER_ACCURACY = 0.647
 

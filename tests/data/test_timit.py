@@ -27,6 +27,34 @@ def script(name, *flags):
                           capture_output=True, timeout=120)
 
 
+# The anonymous memory that a preparation adds at its peak, and the size of the arrays.
+_PEAK = """
+import pathlib
+import sys
+import threading
+from replication import data
+
+def anonymous():
+    line, = (line for line in pathlib.Path("/proc/self/status").read_text().splitlines() if line.startswith("RssAnon"))
+    return int(line.split()[1]) * 1024
+
+def watch():
+    while not done.wait(0.002):
+        seen.append(anonymous())
+
+kaldi, small, folder = map(pathlib.Path, sys.argv[1:])
+data.prepare("timit", folder / "small", kaldi_dir=small)
+seen, done = [anonymous()], threading.Event()
+watcher = threading.Thread(target=watch)
+watcher.start()
+data.prepare("timit", folder / "large", kaldi_dir=kaldi)
+done.set()
+watcher.join()
+arrays = data.load("timit", folder / "large").arrays
+print(max(seen) - seen[0], sum(array.nbytes for array in arrays))
+"""
+
+
 def assert_same_arrays(loaded, content, tolerance=0.0):
     for split, inputs, labels in (("train", loaded.train_inputs, loaded.train_labels),
                                   ("test", loaded.test_inputs, loaded.test_labels)):
@@ -126,6 +154,38 @@ def test_other_numbers_of_classes_are_a_warning(prepared, tmp_path, caplog):
     with caplog.at_level(logging.WARNING, logger="absl"):
         data.prepare("timit", tmp_path, kaldi_dir=prepared / "kaldi")
     assert "30 classes" in caplog.text and "1973" in caplog.text
+
+
+def test_other_numbers_of_frames_are_a_warning(prepared, tmp_path, caplog, monkeypatch):
+    found = data.describe("timit", prepared / "data")
+    with caplog.at_level(logging.WARNING, logger="absl"):
+        data.prepare("timit", tmp_path, kaldi_dir=prepared / "kaldi")
+    assert f"{found.training_size} training and {found.test_size} test frames, the paper has 721329" in caplog.text
+    caplog.clear()
+    monkeypatch.setattr(timit, "PAPER_SIZES", {"training": found.training_size, "test": found.test_size})
+    with caplog.at_level(logging.WARNING, logger="absl"):
+        data.prepare("timit", tmp_path, kaldi_dir=prepared / "kaldi")
+    assert "frames" not in caplog.text
+
+
+def repeat_utterances(folder, times):
+    """Lets the features of one archive be those of many utterances."""
+    for name, text in (("feats.scp", (folder / "feats.scp").read_text()),
+                       ("pdf.1.ark", (folder / "pdf.1.ark").read_text())):
+        (folder / name).write_text("".join(f"again{i}-{line}" for i in range(times)
+                                           for line in text.splitlines(keepends=True)))
+
+
+def test_preparation_never_holds_the_arrays(prepared, tmp_path):
+    if not pathlib.Path("/proc/self/status").exists():
+        pytest.skip("the system keeps no /proc")
+    kaldi_fixture.make(tmp_path / "kaldi", alignments="text")
+    repeat_utterances(tmp_path / "kaldi/train", times=120)
+    completed = subprocess.run(
+        [sys.executable, "-c", _PEAK, tmp_path / "kaldi", prepared / "kaldi", tmp_path / "data"], cwd=ROOT, text=True,
+        capture_output=True, check=True)
+    peak, size = map(int, completed.stdout.split())
+    assert size > 80e6 and peak < size / 4
 
 
 def test_what_is_prepared_stays_without_a_kaldi_dir(prepared):
