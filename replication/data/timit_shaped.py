@@ -14,7 +14,7 @@ class has 2 % of the frames, the rarest 0.01 %.
 Everything follows from one seed. An utterance is decided by its split and number alone, so that a smaller
 set is the beginning of a larger one. Processors agree on every bit: frames come from NumPy's elementwise
 arithmetic in a fixed order, without BLAS, which rounds differently from one processor to another. (The
-normal distribution's tail is the exception, one number in 3,000: it takes a logarithm from the system's
+normal distribution's tail is the exception, one number in 4,000: it takes a logarithm from the system's
 library, whose last bit of 53 all but never reaches the 24 that are kept.)
 """
 
