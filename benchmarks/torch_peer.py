@@ -14,6 +14,15 @@ def version():
     return torch.__version__
 
 
+def why_missing(device):
+    """Why PyTorch cannot compute on "GPU" or "CPU", in a few words, or None where it can."""
+    if version() is None:
+        return "not installed"
+    import torch
+
+    return None if device == "CPU" or torch.cuda.is_available() else "has no CUDA"
+
+
 class TorchObjective:
     """f and its gradient over a set by a stack of Linear, BatchNorm1d and ReLU, and a last Linear.
 

@@ -4,7 +4,7 @@ import numpy as np
 
 
 class TorchTraining:
-    """ADAM on one of the networks of table 1 in PyTorch, in float32, on the processor.
+    """ADAM on one of the networks of table 1 in PyTorch, in float32.
 
     Layers, order and initial scale are those of `models` (kernels PyTorch's own); pools are padded on
     both sides alike, which costs the same. The optimizer is PyTorch's fused one.
@@ -16,21 +16,27 @@ class TorchTraining:
         classes: Number of classes.
         batch_size: Examples in a batch.
         threads: Threads within an operation.
+        device: "GPU" or "CPU" (default), where it computes.
         channels_last: Whether images lie in memory with the channels last; PyTorch is faster either way.
     """
 
-    def __init__(self, name, inputs, labels, *, classes, batch_size, threads, channels_last=False):
+    def __init__(self, name, inputs, labels, *, classes, batch_size, threads, device="CPU",
+                 channels_last=False):
         import torch
 
         torch.set_num_threads(threads)
+        if device == "GPU":
+            # TF32: TensorFlow's default, and in PyTorch that of convolutions only.
+            torch.set_float32_matmul_precision("high")
         self._torch = torch
+        self._device = {"GPU": "cuda", "CPU": "cpu"}[device]
         self._batch_size = batch_size
         images = inputs.ndim == 4
         layout = torch.channels_last if images and channels_last else torch.contiguous_format
         self._inputs = torch.from_numpy(np.moveaxis(inputs, -1, 1).copy() if images else inputs)
-        self._inputs = self._inputs.contiguous(memory_format=layout)
-        self._labels = torch.from_numpy(labels.astype(np.int64))
-        self._network = _network(torch.nn, name, inputs.shape[1:], classes).to(memory_format=layout)
+        self._inputs = self._inputs.to(self._device).contiguous(memory_format=layout)
+        self._labels = torch.from_numpy(labels.astype(np.int64)).to(self._device)
+        self._network = _network(torch.nn, name, inputs.shape[1:], classes).to(self._device, memory_format=layout)
         self._optimizer = torch.optim.Adam(self._network.parameters(), fused=True)
 
     @property
@@ -41,7 +47,7 @@ class TorchTraining:
     def epoch(self):
         """One pass over the shuffled examples; returns the mean loss."""
         total = 0.0
-        for rows in self._torch.randperm(len(self._labels)).split(self._batch_size):
+        for rows in self._torch.randperm(len(self._labels), device=self._device).split(self._batch_size):
             self._optimizer.zero_grad()
             loss = self._torch.nn.functional.cross_entropy(self._network(self._inputs[rows]), self._labels[rows])
             loss.backward()

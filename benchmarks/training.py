@@ -50,28 +50,28 @@ def main(argv):
     from benchmarks import timing
     from replication.threads import processors
 
+    device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
     threads = _THREADS.value or processors()
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     rows, faster = [], {}
     for network in networks:
-        found, faster[network] = _compare(network, threads)
+        found, faster[network] = _compare(network, threads, device)
         rows += found
-    machine = {**timing.machine(), "threads": threads}
+    machine = {**timing.machine(), "threads": threads, "device": device}
     packages = {**versions.versions(), "torch": torch_peer.version() or "not installed"}
     print(tabulate.tabulate(rows, headers="keys", floatfmt=".3g", missingval="-"))
-    print(f"{machine['processor']}, {threads} threads; " + ", ".join(
+    print(f"{machine['processor']}, {threads} threads, on the {device}; " + ", ".join(
         f"{name} {packages[name]}" for name in ("tensorflow", "keras", "torch")))
     if _OUTPUT.value:
         files.write_json(_OUTPUT.value, {"rows": rows, "machine": machine, "versions": packages})
     if _UPDATE_TABLE.value:
-        device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
         table = files.read_json(_TABLE)
         entries = {name: value for network, value in faster.items()
                    for name in (network, _ALIKE.get(network, network))}
         files.write_json(_TABLE, {**table, device: dict(sorted((table.get(device, {}) | entries).items()))})
 
 
-def _compare(network, threads):
+def _compare(network, threads, device):
     """The rows of one network, and whether XLA is faster for it."""
     from benchmarks import timing
 
@@ -83,8 +83,10 @@ def _compare(network, threads):
         "on": _ours(network, inputs, labels, classes, batch_size, jit_compile=True),
         "keras": _plain_keras(network, inputs, labels, classes, batch_size),
     }
-    if torch_peer.version() is not None:
-        actions["torch"] = _pytorch(network, inputs, labels, classes, batch_size, threads)
+    # PyTorch on the processor is no peer of TensorFlow on a GPU.
+    missing = torch_peer.why_missing(device)
+    if missing is None:
+        actions["torch"] = _pytorch(network, inputs, labels, classes, batch_size, threads, device)
     times = timing.interleaved(actions, rounds=1 if _SMOKE.value else _ROUNDS.value)
     xla = statistics.median(times["on"]) < statistics.median(times["off"])
     ours = times["on" if xla else "off"]
@@ -94,7 +96,7 @@ def _compare(network, threads):
         rows.append(timing.row(f"{title} : PyTorch", ours, times["torch"],
                                goal=1 if network in ("F1", "C1") else None))
     else:
-        rows.append(timing.filled_row(f"{title} : PyTorch", f"{statistics.median(ours):.3g} s", "not installed", None))
+        rows.append(timing.filled_row(f"{title} : PyTorch", f"{statistics.median(ours):.3g} s", missing, None))
     rows.append(timing.row(f"{network} with XLA : without", times["on"], times["off"]))
     for row in rows:
         row["microseconds an example"] = 1e6 * statistics.median(ours) / size
@@ -136,12 +138,13 @@ def _plain_keras(network, inputs, labels, classes, batch_size):
     return lambda: model.fit(inputs, labels, batch_size=batch_size, epochs=1, verbose=0)
 
 
-def _pytorch(network, inputs, labels, classes, batch_size, threads):
+def _pytorch(network, inputs, labels, classes, batch_size, threads, device):
     from benchmarks import timing
     from benchmarks.torch_training import TorchTraining
 
+    layouts = [False, True] if inputs.ndim == 4 else [False]
     peers = [TorchTraining(network, inputs, labels, classes=classes, batch_size=batch_size, threads=threads,
-                           channels_last=last) for last in ([False, True] if inputs.ndim == 4 else [False])]
+                           device=device, channels_last=last) for last in layouts]
     times = timing.interleaved({number: peer.epoch for number, peer in enumerate(peers)}, rounds=1)
     return peers[min(times, key=times.get)].epoch
 

@@ -1,5 +1,7 @@
 """A batch that does not fit into memory ends in one line that says what would."""
 
+import types
+
 import keras
 import numpy as np
 import psutil
@@ -9,7 +11,7 @@ import tensorflow as tf
 import models
 from replication import configuration, memory, records, training
 from replication.errors import UserError
-from replication.sharpness import measure_sharpness
+from replication.sharpness import Objective, measure_sharpness
 
 
 def test_the_outputs_of_all_layers_are_counted():
@@ -38,6 +40,35 @@ def test_available_memory_is_that_of_the_machine_at_most():
     assert 0 < memory.available() <= psutil.virtual_memory().total
 
 
+V1 = "memory/", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
+V2 = "", "memory.max", "memory.current", "inactive_file"
+
+
+@pytest.mark.parametrize("version, membership, limits, left", [
+    (V2, "0::/a/b", {"": "max", "a": 5000, "a/b": 9000}, 4100),
+    (V2, "0::/a/b", {"": "max", "a": 9000, "a/b": 5000}, 4100),
+    (V2, "0::/", {"": 5000}, 4100),
+    (V2, "0::/host/path", {"": 5000}, 4100),
+    (V1, "9:cpu,cpuacct:/\n4:memory:/a/b\n0::/", {"": 2**63 - 4096, "a": 5000, "a/b": 2**63 - 4096}, 4100),
+    (V1, "4:memory:/docker/x", {"": 5000}, 4100),
+    (V2, "0::/a", {"a": "max"}, None),
+    (V2, "0::/a", {}, None),
+])
+def test_the_tightest_control_group_counts(tmp_path, monkeypatch, version, membership, limits, left):
+    controller, limit, usage, cache = version
+    for group, value in limits.items():
+        folder = tmp_path / "cgroup" / controller / group
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / limit).write_text(f"{value}\n")
+        (folder / usage).write_text("1000\n")
+        (folder / "memory.stat").write_text(f"anon 7\n{cache} 100\n")
+    (tmp_path / "self").write_text(membership + "\n")
+    monkeypatch.setattr(memory, "_CGROUP", tmp_path / "cgroup")
+    monkeypatch.setattr(memory, "_MEMBERSHIP", tmp_path / "self")
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: types.SimpleNamespace(available=10**12))
+    assert memory.available() == (10**12 if left is None else left)
+
+
 def test_training_says_what_would_fit(tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "available", lambda: 20_000_000)
     run = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=1437, epochs=1)
@@ -50,6 +81,62 @@ def test_a_measurement_says_so_before_its_first_pass(monkeypatch):
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
     with pytest.raises(UserError, match=r"batch_size=300: .* about \d+ would fit"):
         measure_sharpness(model, np.zeros((300, 4), np.float32), np.zeros(300, int))
+
+
+@pytest.mark.parametrize("room, words", [
+    (11_000, "about 183 would fit"), (30, "not even one fits"), (-1_000, "with 0.0 GB to be had; not even one fits")])
+def test_the_largest_peak_seen_must_fit(monkeypatch, room, words):
+    monkeypatch.setattr(memory, "available", lambda: room)
+    # 28 bytes an example, and twice the 16 of the largest layer.
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), keras.layers.Dense(4)])
+    with pytest.raises(UserError, match=words), memory.fitting(model, 300):
+        pytest.fail("it began")
+
+
+def _exhausted(*arguments, **options):
+    raise tf.errors.ResourceExhaustedError(None, None, "out of memory")
+
+
+RUN = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=359, epochs=1)
+
+
+@pytest.mark.parametrize("where, name", [
+    ("on_test_batch_begin", "evaluation_batch_size=1437"), ("on_train_batch_begin", "batch_size=359")])
+def test_exhaustion_in_training_names_the_batch_to_blame(tmp_path, monkeypatch, where, name):
+    monkeypatch.setattr(f"replication.training.run._Watch.{where}", _exhausted)
+    with pytest.raises(UserError, match=f"^{name}: the activations of F1"):
+        training.train(RUN, records.Workdir.create(tmp_path / "work"), verbose=0)
+
+
+def test_exhaustion_in_the_last_evaluation(tmp_path, monkeypatch):
+    monkeypatch.setattr("replication.training.run._Training._evaluate", _exhausted)
+    with pytest.raises(UserError, match="^evaluation_batch_size=1437: the activations of F1"):
+        training.train(RUN, records.Workdir.create(tmp_path / "work"), verbose=0)
+
+
+@pytest.mark.parametrize("function, call", [("_add_loss_and_hits", "value"),
+                                            ("_add_loss_and_gradient", "value_and_gradient")])
+def test_exhaustion_in_a_measurement(monkeypatch, function, call):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
+    monkeypatch.setattr(Objective, function, _exhausted)
+    objective = Objective(model, np.zeros((300, 4), np.float32), np.zeros(300, int))
+    with pytest.raises(UserError, match="^batch_size=300: the activations"):
+        getattr(objective, call)(objective.x)
+
+
+def test_a_forward_pass_holds_two_outputs_at_a_time(monkeypatch):
+    model = keras.Sequential([keras.Input((4,)), *(keras.layers.Dense(50) for _ in range(9))])
+    monkeypatch.setattr(memory, "available", lambda: 100 * 4 * (50 + 50))
+    with memory.fitting(model, 100, backward=False):
+        pass
+    with pytest.raises(UserError, match="about 100 would fit"), memory.fitting(model, 101, backward=False):
+        pytest.fail("it began")
+
+
+def test_other_errors_inside_tensorflow_stay():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    with pytest.raises(tf.errors.InternalError), memory.fitting(model, 5):
+        raise tf.errors.InternalError(None, None, "a bug")
 
 
 def test_exhaustion_on_the_device_is_told_in_the_same_words():

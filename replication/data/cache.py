@@ -84,7 +84,7 @@ def writing(folder, name, description, *, details=None):
     """
     shapes = [shape for size in (description.training_size, description.test_size)
               for shape in ((size, *description.input_shape), (size,))]
-    made = not folder.exists()
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
         with hold(folder, "data set", wait=True):
             _check_room(folder, shapes)
@@ -105,7 +105,8 @@ def writing(folder, name, description, *, details=None):
         if made:
             with contextlib.suppress(OSError):
                 (folder / ".lock").unlink(missing_ok=True)
-                folder.rmdir()
+                for each in made:
+                    each.rmdir()
         raise
 
 

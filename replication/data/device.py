@@ -19,11 +19,15 @@ def on_device(array):
     # Data are loaded, and reports drawn, without TensorFlow.
     import tensorflow as tf
 
+    from replication import memory
+
     if not tf.config.list_logical_devices("GPU"):
         return _shared(array)
     try:
         return tf.convert_to_tensor(array)
-    except tf.errors.ResourceExhaustedError:
+    except (tf.errors.ResourceExhaustedError, tf.errors.InternalError) as error:
+        if not memory.is_exhaustion(error):
+            raise
         logging.warning("%.1f GB of examples do not fit into the GPU's memory; they stay in the host's",
                         array.nbytes / 1e9)
         with tf.device("CPU:0"):

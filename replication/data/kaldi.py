@@ -15,6 +15,7 @@ stands at a binary vector or matrix.
 """
 
 import contextlib
+import errno
 import gzip
 import io
 import re
@@ -73,16 +74,18 @@ class Split:
         """Yields each utterance and its features, float32 [T, 40], in the order of `labels`.
 
         Raises:
-            UserError: features are damaged, not finite, of another dimension, or not one row for
+            UserError: features cannot be read, are damaged, not finite, of another dimension, or not one row for
                 each label; the message names the utterance.
         """
         with contextlib.closing(_Files()) as files:
             for utterance, (path, offset) in self._entries.items():
                 where = f"{path}, utterance {utterance}"
-                with _damage_as_error(where):
-                    features = _read_value(files.at(path, offset), where)
+                # What is beyond float32 becomes infinite and is refused below; NumPy would warn beside it.
+                with _damage_as_error(where), np.errstate(over="ignore"):
+                    read = _read_value(files.at(path, offset), where)
+                    features = read.astype(np.float32, copy=False)
                 self._check(features, len(self.labels[utterance]), where)
-                yield utterance, features.astype(np.float32, copy=False)
+                yield utterance, features
 
     def speakers(self):
         """The speaker of each utterance, from utt2spk.
@@ -106,7 +109,7 @@ class Split:
         if not np.isfinite(features).all():
             frame, dimension = np.argwhere(~np.isfinite(features))[0]
             raise UserError(f"{where}: frame {frame}, dimension {dimension} is {features[frame, dimension]}; "
-                            "expected finite numbers")
+                            "expected finite numbers in the range of float32")
 
 
 class _Files:
@@ -116,11 +119,25 @@ class _Files:
         self._path = self._file = None
 
     def at(self, path, offset):
-        """The file, standing at `offset` bytes (of the decompressed content)."""
+        """The file, standing at `offset` bytes (of the decompressed content).
+
+        Raises:
+            UserError: it is no regular file.
+            One of _DAMAGE: it ends before the offset, or is cut off.
+        """
         if path != self._path:
             self.close()
-            self._path, self._file = path, _open(path)
-        self._file.seek(offset)
+            self._path, self._file = path, _open(path, "no such file; paths of a moved folder are mended in "
+                                                 "feats.scp, where a relative one starts from the scp's folder")
+        try:
+            self._file.seek(offset)
+            ended = not self._file.peek(1)
+        except OSError as error:
+            # The file system has no files of that size.
+            if not (ended := error.errno == errno.EINVAL):
+                raise
+        if ended:
+            raise EOFError(f"it ends before the offset {offset} of feats.scp")
         return self._file
 
     def close(self):
@@ -129,12 +146,16 @@ class _Files:
         self._path = self._file = None
 
 
-def _open(path):
+def _require_file(path, absent):
     # A pipe or a device would block, or never end.
     if not path.is_file():
-        raise UserError(f"{path}: no such file; paths of a moved folder are mended in feats.scp, "
-                        "where a relative one starts from the scp's folder")
-    with open(path, "rb") as file:
+        raise UserError(f"{path}: not a regular file (a pipe, a device or a folder)" if path.exists() else
+                        f"{path}: {absent}")
+
+
+def _open(path, absent="no such file"):
+    _require_file(path, absent)
+    with _damage_as_error(path), open(path, "rb") as file:
         compressed = file.read(2) == _GZIP_MAGIC
     # kaldiio 2.18.1 does not decompress by itself.
     return io.BufferedReader(gzip.open(path)) if compressed else open(path, "rb")  # noqa: SIM115
@@ -146,9 +167,10 @@ def _read_scp(path):
     for utterance, name in _read_pairs(path, "UTTERANCE FILE:OFFSET"):
         for refused, kind in ((name.startswith("|") or name.endswith("|"), "a command, which is not run"),
                               (name == "-", "standard input"),
-                              (name.endswith("]"), "a range of frames")):
+                              (name.endswith("]"), "a range of frames"),
+                              (re.search(r":\d{19,}$", name), "an offset beyond every file")):
             if refused:
-                raise UserError(f"{path}: entry {utterance} {name}: {kind}; expected FILE:OFFSET, as "
+                raise UserError(f"{path}: entry {utterance} {name[:80]}: {kind}; expected FILE:OFFSET, as "
                                 "copy-feats writes it with ark,scp:")
         file, offset = re.fullmatch(r"(.+?)(?::(\d+))?", name).groups()
         entries[utterance] = path.parent / file, int(offset or 0)
@@ -157,12 +179,12 @@ def _read_scp(path):
 
 def _read_pairs(path, form):
     """Yields the first word and the rest of each line."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        raise UserError(f"{path}: not there; BUILD.md tells how Kaldi makes it") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: not text in UTF-8; expected lines of {form}") from None
+    _require_file(path, "not there; BUILD.md tells how Kaldi makes it")
+    with _damage_as_error(path):
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError:
+            raise UserError(f"{path}: not text in UTF-8; expected lines of {form}") from None
     if not lines:
         raise UserError(f"{path}: empty, expected lines of {form}")
     seen = set()
@@ -201,9 +223,11 @@ def _read_archive(path):
     with _open(path) as file:
         while True:
             with _damage_as_error(path):
+                if not file.peek(1):
+                    return
                 key = matio.read_token(file)
                 if key is None:
-                    return
+                    raise ValueError("an entry without a name")
                 if len(key.split()) != 1 or key.strip() != key:
                     raise ValueError(f"{key[:40]!r} is no utterance followed by its pdf ids")
             where = f"{path}, utterance {key}"
@@ -261,3 +285,8 @@ def _damage_as_error(where):
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"{where}: damaged or no archive of Kaldi's ({reason[:120]}); copy it again from Kaldi's "
                         "folder") from error
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        # An error of an open file names none; the files being written in the meantime would be blamed.
+        raise UserError(f"{where}: cannot be read ({error.strerror or error})") from error

@@ -61,7 +61,7 @@ def _prepare_arrays(dataset, data_dir, kaldi_dir, normalize_speakers, frames):
     if not found and dataset == "timit":
         if kaldi_dir is None:
             raise UserError("--kaldi_dir: required, the folder that Kaldi's recipe has left; see BUILD.md")
-        timit.prepare(pathlib.Path(kaldi_dir), folder, normalize_speakers=normalize_speakers)
+        timit.prepare(pathlib.Path(kaldi_dir).expanduser(), folder, normalize_speakers=normalize_speakers)
     elif not found:
         timit_shaped.prepare(folder, timit_shaped.DEFAULT_FRAMES if frames is None else frames)
     made = cache.describe(folder, dataset)

@@ -5,8 +5,8 @@ says. An input is a frame with the four before and the four after it, 9 x 40 = 3
 of an utterance its first or last frame is repeated (Kaldi's splice-feats does the same). A label is the
 pdf id of the frame in the middle.
 
-The paper's sizes are 721,329 training and 310,621 test frames of 1,973 classes. Others are admitted: the
-number of classes is the largest pdf id plus one, and sizes the output layer.
+The paper's sizes are 721,329 training and 310,621 test frames of 1,973 classes. Others are admitted, with a
+warning: the number of classes is the largest pdf id plus one, and sizes the output layer.
 """
 
 import numpy as np
@@ -18,6 +18,7 @@ from replication.data.kaldi import FEATURE_DIM, Split
 from replication.errors import UserError
 
 CONTEXT = 4
+PAPER_SIZES = {"training": 721_329, "test": 310_621}
 # Relative to the mean: below it, a dimension is constant but for rounding.
 _SMALLEST_DEVIATION = 1e-6
 
@@ -40,6 +41,7 @@ def prepare(kaldi_dir, folder, *, normalize_speakers=False):
     description = catalog.Dataset(
         training_size=training.frames, test_size=test.frames,
         input_shape=catalog.DATASETS["timit"].input_shape, classes=_classes(training, test))
+    _compare_sizes(description)
     details = {"normalize_speakers": normalize_speakers}
     with cache.writing(folder, "timit", description, details=details) as arrays:
         for split, inputs, labels in ((training, *arrays[:2]), (test, *arrays[2:])):
@@ -102,3 +104,10 @@ def _classes(*splits):
         logging.warning("%d classes (the largest pdf id plus one), the paper has %d: the output layer gets %d "
                         "units. More may mean transition ids, for want of ali-to-pdf", classes, expected, classes)
     return classes
+
+
+def _compare_sizes(description):
+    found, expected = (description.training_size, description.test_size), tuple(PAPER_SIZES.values())
+    if found != expected:
+        logging.warning("%d training and %d test frames, the paper has %d and %d: other data than the paper's, of "
+                        "which its accuracies may differ", *found, *expected)

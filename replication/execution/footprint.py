@@ -29,8 +29,8 @@ def parameters(run):
 
 def _bytes(task, dataset):
     batch = min(task.largest_batch(), len(dataset.train_labels))
-    number, activations = _size(dataclasses.replace(task.run, trial=0, remedy=None, start=None))
-    return (_BYTES_OF_A_PROCESS + sum(array.nbytes for array in dataset.arrays) + batch * activations
+    number, peak = _size(dataclasses.replace(task.run, trial=0, remedy=None, start=None))
+    return (_BYTES_OF_A_PROCESS + sum(array.nbytes for array in dataset.arrays) + batch * peak
             + task.vector_bytes(number))
 
 
@@ -38,4 +38,4 @@ def _bytes(task, dataset):
 def _size(run):
     network = build_network(run)
     return (sum(variable.shape.num_elements() for variable in network.trainable_variables),
-            memory.activation_bytes(network))
+            memory.peak_bytes(network))

@@ -60,7 +60,7 @@ class Objective:
         self._order = tf.constant(order)
         self._bounds = tf.constant(bounds)
         self._largest_batch = self._devices.share(int(bounds[1]))
-        self._fits = False
+        self._fitting_passes = set()
         self._inputs = self._devices.place(inputs)
         self._labels = self._devices.place(labels)
         self.x = flatten_weights(model)
@@ -88,10 +88,8 @@ class Objective:
         Raises:
             UserError: the activations of a batch do not fit into memory.
         """
-        # Once a pass has fitted the next will; memory that TensorFlow keeps would look taken.
-        with contextlib.nullcontext() if self._fits else memory.fitting(self._model, self._largest_batch):
+        with self._fitting(backward=True):
             loss, gradient = self._mean(self._add_gradient, x, tf.zeros([len(self.x)], tf.float64))
-        self._fits = True
         return float(loss), gradient.numpy()
 
     def value(self, x):
@@ -99,8 +97,13 @@ class Objective:
         return self.value_and_accuracy(x)[0]
 
     def value_and_accuracy(self, x):
-        """f(x) and the share of examples whose most probable class is their label, as floats."""
-        loss, accuracy = self._mean(self._add_accuracy, x, tf.zeros([], tf.float64))
+        """f(x) and the share of examples whose most probable class is their label, as floats.
+
+        Raises:
+            UserError: as in `value_and_gradient`.
+        """
+        with self._fitting(backward=False):
+            loss, accuracy = self._mean(self._add_accuracy, x, tf.zeros([], tf.float64))
         return float(loss), float(accuracy)
 
     def _mean(self, add, x, zero):
@@ -110,6 +113,17 @@ class Objective:
         for batch in range(len(self._bounds) - 1):
             totals = add(tf.constant(batch), weights, totals)
         return tuple(total / self.size for total in totals)
+
+    @contextlib.contextmanager
+    def _fitting(self, *, backward):
+        # Once a pass has fitted the next will; memory that TensorFlow keeps would look taken.
+        if backward in self._fitting_passes:
+            yield
+            return
+        with memory.fitting(self._model, self._largest_batch, backward=backward):
+            yield
+        self._fitting_passes |= {backward, False}
+
 
     @tf.autograph.experimental.do_not_convert
     def _add_loss_and_gradient(self, batch, weights, totals):

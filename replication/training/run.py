@@ -145,13 +145,16 @@ class _Training:
         history = state.restore(record.state, self._model)
         stopping = StopWhenLossCeases([row["loss"] for row in history], patience=run.patience,
                                       min_improvement=run.min_improvement)
-        if len(history) < self._last_epoch and not (run.epochs is None and stopping.ceased):
-            callbacks = [stopping] if run.epochs is None else []
-            callbacks += [iterates.KeepIterates(record, self._network, keep), state.SaveState(record.state, history)]
-            if tensorboard:
-                callbacks.append(keras.callbacks.TensorBoard(log_dir=str(record.logs)))
-            self._fit(history, callbacks, epochs=self._last_epoch, verbose=verbose)
-        figures = {mode: self._evaluate(mode) for mode in configuration.STATISTICS}
+        # Looked at once, before training: memory that TensorFlow keeps would look taken after it.
+        with self._fitting_evaluation():
+            if len(history) < self._last_epoch and not (run.epochs is None and stopping.ceased):
+                callbacks = [stopping] if run.epochs is None else []
+                callbacks += [iterates.KeepIterates(record, self._network, keep),
+                              state.SaveState(record.state, history)]
+                if tensorboard:
+                    callbacks.append(keras.callbacks.TensorBoard(log_dir=str(record.logs)))
+                self._fit(history, callbacks, epochs=self._last_epoch, verbose=verbose)
+            figures = {mode: self._evaluate(mode) for mode in configuration.STATISTICS}
         distance = float(np.linalg.norm(flatten_weights(self._network) - self._initial))
         if not np.isfinite([distance, *(figure for each in figures.values() for figure in each.values())]).all():
             self._fail(f"epoch {len(history)}: the loss at the weights it ended with is not finite")
@@ -174,13 +177,14 @@ class _Training:
     def replay(self, missing, *, verbose):
         """Trains a finished run once more and writes the iterates of the epochs in `missing`, nothing else."""
         callbacks = [iterates.ReplayIterates(self._record, self._network, missing)]
-        self._fit([], callbacks, epochs=missing[-1], verbose=verbose)
+        with self._fitting_evaluation():
+            self._fit([], callbacks, epochs=missing[-1], verbose=verbose)
 
     def _fit(self, history, callbacks, *, epochs, verbose):
         run = self._run
         watch = _Watch(history)
         size = self._examples.size("train")
-        with memory.fitting(self._network, self._devices.share(run.batch_size)):
+        with memory.fitting(self._network, self._devices.share(run.batch_size), is_in_use=lambda: not watch.evaluates):
             for batch_size, last in self._stages(history, watch, epochs):
                 batches = training_batches(size, batch_size=batch_size, seed=run.trial, first_epoch=len(history))
                 self._model.fit(
@@ -237,8 +241,16 @@ class _Training:
         return figures
 
     def _evaluation(self, split):
-        return evaluation_batches(
-            split, *data.partition(self._examples.size(split), self._run.evaluation_batch_size))
+        return evaluation_batches(split, *self._partition(split))
+
+    def _partition(self, split):
+        return data.partition(self._examples.size(split), self._run.evaluation_batch_size)
+
+    def _fitting_evaluation(self):
+        """A block whose evaluations fit into memory, those in `fit` among them, or are an error of their own."""
+        # Batches differ by one example at most, larger ones first.
+        largest = max(int(self._partition(split)[1][1]) for split in ("train", "test"))
+        return memory.fitting(self._network, self._devices.share(largest), "evaluation_batch_size", backward=False)
 
 
 class _Watch(keras.callbacks.TerminateOnNaN):
@@ -246,6 +258,7 @@ class _Watch(keras.callbacks.TerminateOnNaN):
 
     Attributes:
         batch_size: Of the present epoch where batches grow, for the history; None where they do not.
+        evaluates: Whether the epoch is over and the test set is passed.
     """
 
     def __init__(self, history):
@@ -253,6 +266,13 @@ class _Watch(keras.callbacks.TerminateOnNaN):
         self._history = history
         self.failure = None
         self.batch_size = None
+        self.evaluates = False
+
+    def on_test_begin(self, logs=None):
+        self.evaluates = True
+
+    def on_test_end(self, logs=None):
+        self.evaluates = False
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch

@@ -1,15 +1,18 @@
 """That the benchmark of training runs and is complete; how fast anything is depends on the machine."""
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
 
 import models
 from benchmarks import torch_peer
+from replication import files
 
 _ROOT = pathlib.Path(__file__).parents[2]
 
@@ -35,6 +38,35 @@ def test_a_smoke_run_never_fills_the_table():
     finished = _run("--networks=F1", "--update_table")
     assert finished.returncode == 1 and "--smoke" in finished.stderr
     assert table.read_bytes() == before
+
+
+_WITHOUT_MEASURING = """
+import pathlib
+import sys
+from benchmarks import training
+from replication import entry
+training._TABLE = pathlib.Path(sys.argv.pop())
+training._compare = lambda network, threads, device: ([], network == "C1")
+entry.run(training.main)
+"""
+
+
+def test_the_table_takes_what_was_faster_and_keeps_the_rest(tmp_path):
+    table = tmp_path / "jit_compile.json"
+    files.write_json(table, {"TPU": {"F1": True}, "CPU": {"F1": True, "F2": True}})
+    subprocess.run([sys.executable, "-c", _WITHOUT_MEASURING, "--networks=F1,C1", "--update_table", table], cwd=_ROOT,
+                   env={**os.environ, "CUDA_VISIBLE_DEVICES": ""}, check=True, capture_output=True)
+    assert files.read_json(table) == {"TPU": {"F1": True}, "CPU": {"C1": True, "C3": True, "F1": False, "F2": True}}
+
+
+@pytest.mark.parametrize("installed, cuda, device, reason", [
+    (False, False, "CPU", "not installed"), (True, False, "CPU", None), (True, False, "GPU", "has no CUDA"),
+    (True, True, "GPU", None)])
+def test_the_peer_computes_where_tensorflow_does_or_not_at_all(monkeypatch, installed, cuda, device, reason):
+    torch = types.SimpleNamespace(__version__="2", cuda=types.SimpleNamespace(is_available=lambda: cuda))
+    monkeypatch.setattr(torch_peer.importlib.util, "find_spec", lambda name: torch if installed else None)
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    assert torch_peer.why_missing(device) == reason
 
 
 @pytest.mark.parametrize("name", ["F1", "F2", "C1", "C2"])

@@ -42,6 +42,32 @@ def test_the_array_stays_read_only(tmp_path):
     assert not array.flags.writeable
 
 
+@pytest.mark.parametrize("error", [
+    tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor"),
+    tf.errors.InternalError(None, None, "Failed copying input tensor: Dst tensor is not initialized.")])
+def test_what_a_gpu_has_no_room_for_stays_with_the_host(monkeypatch, error):
+    array = np.arange(10, dtype=np.float32)[::2]
+    convert, calls = tf.convert_to_tensor, []
+
+    def full(value):
+        calls.append(value)
+        if len(calls) == 1:
+            raise error
+        return convert(value)
+
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: ["a GPU"])
+    monkeypatch.setattr(tf, "convert_to_tensor", full)
+    np.testing.assert_array_equal(data.on_device(array), array)
+
+
+def test_other_errors_of_a_gpu_stay(monkeypatch):
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: ["a GPU"])
+    monkeypatch.setattr(tf, "convert_to_tensor", lambda value: (_ for _ in ()).throw(
+        tf.errors.InternalError(None, None, "a bug")))
+    with pytest.raises(tf.errors.InternalError):
+        data.on_device(np.zeros(3))
+
+
 def _anonymous():
     for line in _STATUS.read_text().splitlines():
         if line.startswith("RssAnon"):

@@ -1,3 +1,4 @@
+import errno
 import functools
 import gzip
 import json
@@ -24,6 +25,34 @@ ROOT = pathlib.Path(__file__).parents[2]
 def script(name, *flags):
     return subprocess.run([sys.executable, "-m", f"replication.{name}", *map(str, flags)], cwd=ROOT, text=True,
                           capture_output=True, timeout=120)
+
+
+# The anonymous memory that a preparation adds at its peak, and the size of the arrays.
+_PEAK = """
+import pathlib
+import sys
+import threading
+from replication import data
+
+def anonymous():
+    line, = (line for line in pathlib.Path("/proc/self/status").read_text().splitlines() if line.startswith("RssAnon"))
+    return int(line.split()[1]) * 1024
+
+def watch():
+    while not done.wait(0.002):
+        seen.append(anonymous())
+
+kaldi, small, folder = map(pathlib.Path, sys.argv[1:])
+data.prepare("timit", folder / "small", kaldi_dir=small)
+seen, done = [anonymous()], threading.Event()
+watcher = threading.Thread(target=watch)
+watcher.start()
+data.prepare("timit", folder / "large", kaldi_dir=kaldi)
+done.set()
+watcher.join()
+arrays = data.load("timit", folder / "large").arrays
+print(max(seen) - seen[0], sum(array.nbytes for array in arrays))
+"""
 
 
 def assert_same_arrays(loaded, content, tolerance=0.0):
@@ -107,6 +136,11 @@ def test_arrays_are_mapped_not_read(prepared):
     assert not list((prepared / "data/timit-arrays").glob(".partial-*"))
 
 
+def test_a_tilde_is_the_home_folder(prepared, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(prepared))
+    assert data.prepare("timit", tmp_path, kaldi_dir="~/kaldi").startswith("timit: prepared in ")
+
+
 def test_description_is_known_without_the_arrays(prepared):
     description = data.describe("timit", prepared / "data")
     loaded = data.load("timit", prepared / "data")
@@ -120,6 +154,38 @@ def test_other_numbers_of_classes_are_a_warning(prepared, tmp_path, caplog):
     with caplog.at_level(logging.WARNING, logger="absl"):
         data.prepare("timit", tmp_path, kaldi_dir=prepared / "kaldi")
     assert "30 classes" in caplog.text and "1973" in caplog.text
+
+
+def test_other_numbers_of_frames_are_a_warning(prepared, tmp_path, caplog, monkeypatch):
+    found = data.describe("timit", prepared / "data")
+    with caplog.at_level(logging.WARNING, logger="absl"):
+        data.prepare("timit", tmp_path, kaldi_dir=prepared / "kaldi")
+    assert f"{found.training_size} training and {found.test_size} test frames, the paper has 721329" in caplog.text
+    caplog.clear()
+    monkeypatch.setattr(timit, "PAPER_SIZES", {"training": found.training_size, "test": found.test_size})
+    with caplog.at_level(logging.WARNING, logger="absl"):
+        data.prepare("timit", tmp_path, kaldi_dir=prepared / "kaldi")
+    assert "frames" not in caplog.text
+
+
+def repeat_utterances(folder, times):
+    """Lets the features of one archive be those of many utterances."""
+    for name, text in (("feats.scp", (folder / "feats.scp").read_text()),
+                       ("pdf.1.ark", (folder / "pdf.1.ark").read_text())):
+        (folder / name).write_text("".join(f"again{i}-{line}" for i in range(times)
+                                           for line in text.splitlines(keepends=True)))
+
+
+def test_preparation_never_holds_the_arrays(prepared, tmp_path):
+    if not pathlib.Path("/proc/self/status").exists():
+        pytest.skip("the system keeps no /proc")
+    kaldi_fixture.make(tmp_path / "kaldi", alignments="text")
+    repeat_utterances(tmp_path / "kaldi/train", times=120)
+    completed = subprocess.run(
+        [sys.executable, "-c", _PEAK, tmp_path / "kaldi", prepared / "kaldi", tmp_path / "data"], cwd=ROOT, text=True,
+        capture_output=True, check=True)
+    peak, size = map(int, completed.stdout.split())
+    assert size > 80e6 and peak < size / 4
 
 
 def test_what_is_prepared_stays_without_a_kaldi_dir(prepared):
@@ -147,7 +213,7 @@ def test_a_disk_without_room_is_no_crash(prepared, tmp_path, monkeypatch):
     monkeypatch.setattr(cache.shutil, "disk_usage", lambda folder: types.SimpleNamespace(free=1000))
     with pytest.raises(UserError, match="GB needed, 0.00 GB free"):
         data.prepare("timit", tmp_path / "data", kaldi_dir=prepared / "kaldi")
-    assert not (tmp_path / "data/timit-arrays").exists()
+    assert not (tmp_path / "data").exists()
 
 
 def edit_scp(change, folder):
@@ -183,6 +249,12 @@ def set_nan(array):
     return array
 
 
+def set_immense(array):
+    array = array.astype(np.float64)
+    array[2, 1] = 1e300
+    return array
+
+
 class _Bomb:
     def __reduce__(self):
         return os.mkdir, ("pickle-was-run",)
@@ -195,6 +267,12 @@ BAD_INPUT = {
     "leading pipe": (lambda f: edit_scp(lambda name, file: f"{name} | mkdir {f}/run", f), ["a command"]),
     "standard input": (lambda f: edit_scp(lambda name, file: f"{name} -", f), ["FCJF0_SX1 -", "standard input"]),
     "range": (lambda f: edit_scp(lambda name, file: f"{name} {file}[0:5]", f), ["a range of frames"]),
+    "offset of many digits": (lambda f: edit_scp(lambda name, file: f"{name} feats.ark:{'1' * 5000}", f),
+                              ["feats.scp: entry FCJF0_SX1 feats.ark:111", "an offset beyond every file"]),
+    "offset past the end": (lambda f: edit_scp(lambda name, file: f"{name} feats.ark:9999999", f),
+                            ["feats.ark, utterance FCJF0_SX1", "ends before the offset 9999999 of feats.scp"]),
+    "offset past all files": (lambda f: edit_scp(lambda name, file: f"{name} feats.ark:{10**18 - 1}", f),
+                              ["feats.ark, utterance FCJF0_SX1", "ends before the offset 9999"]),
     "pickle": (functools.partial(write_entry, PICKLE), ["utterance FCJF0_SX1", "a pickle (PKL)"]),
     "pickled alignment": (lambda f: (f / "train/pdf.2").write_bytes(b"FCJF0_SX9 " + PICKLE),
                           ["pdf.2, utterance FCJF0_SX9", "a pickle (PKL)"]),
@@ -210,6 +288,7 @@ BAD_INPUT = {
     "negative label": (lambda f: edit_pdf(lambda line: line + " -1", f), ["FCJF0_SX1", "from -1"]),
     "immense label": (lambda f: edit_pdf(lambda line: line + " 2000000000", f), ["to 2000000000", "1972"]),
     "real label": (lambda f: edit_pdf(lambda line: line + " 1.5", f), ["pdf.1.gz", "damaged"]),
+    "leading space": (lambda f: edit_pdf(lambda line: " " + line, f), ["pdf.1.gz", "an entry without a name"]),
     "aligned twice": (lambda f: (f / "train/pdf.2").write_bytes((f / "train/pdf.1.gz").read_bytes()),
                       ["pdf.2", "aligned twice"]),
     "transition ids only": (lambda f: (f / "train/pdf.1.gz").rename(f / "train/ali.1.gz"), ["ali-to-pdf"]),
@@ -224,10 +303,13 @@ BAD_INPUT = {
                         ["feats.scp, line 3", "each utterance once"]),
     "entry without a file": (lambda f: edit_scp(lambda name, file: name, f), ["feats.scp, line 2"]),
     "not finite": (functools.partial(rewrite, set_nan), ["FCJF0_SX1", "frame 3, dimension 5 is nan"]),
+    "beyond float32": (functools.partial(rewrite, set_immense),
+                       ["FCJF0_SX1", "frame 2, dimension 1 is inf", "the range of float32"]),
     "dimension": (functools.partial(rewrite, lambda array: array[:, :13]), ["FCJF0_SX1", "13)", "[T, 40]"]),
 }
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("case", BAD_INPUT)
 def test_bad_input_is_one_line_and_harms_nothing(tmp_path, case):
     spoil, words = BAD_INPUT[case]
@@ -244,7 +326,38 @@ def test_bad_input_is_one_line_and_harms_nothing(tmp_path, case):
             assert word in message
     assert {path: path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file()} == before
     assert not (tmp_path / "kaldi/run").exists() and not pathlib.Path("pickle-was-run").exists()
-    assert not (tmp_path / "new/timit-arrays").exists()
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("kind, file", [
+    ("pipe", "feats.scp"), ("pipe", "pdf.1.gz"), ("pipe", "feats.ark"), ("pipe", "utt2spk"), ("device", "feats.scp"),
+    ("folder", "pdf.1.gz")])
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path, kind, file):
+    kaldi_fixture.make(tmp_path / "kaldi")
+    path = tmp_path / "kaldi/train" / file
+    path.unlink()
+    {"pipe": os.mkfifo, "device": lambda path: os.symlink("/dev/zero", path), "folder": os.mkdir}[kind](path)
+    completed = script("prepare_data", "--dataset=timit", f"--kaldi_dir={tmp_path}/kaldi",
+                       f"--data_dir={tmp_path}/data", "--normalize_speakers")
+    assert completed.returncode == 1
+    assert completed.stderr.splitlines()[-1].startswith(f"error: {path}: not a regular file")
+
+
+@pytest.mark.parametrize("read, file", [("_Files.at", "feats.ark, utterance FCJF0_SX0"),
+                                        ("matio.read_token", "pdf.1.gz")])
+def test_a_disk_that_cannot_be_read_is_not_the_cache(tmp_path, monkeypatch, read, file):
+    kaldi_fixture.make(tmp_path / "kaldi")
+    monkeypatch.setattr(f"replication.data.kaldi.{read}",
+                        lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "Input/output error")))
+    with pytest.raises(UserError, match=rf"kaldi/train/{file}: cannot be read \(Input/output error\)"):
+        data.prepare("timit", tmp_path / "data", kaldi_dir=tmp_path / "kaldi")
+
+
+def test_an_absent_alignment_is_no_matter_of_the_scp(tmp_path):
+    kaldi_fixture.make(tmp_path / "kaldi")
+    os.symlink(tmp_path / "gone", tmp_path / "kaldi/train/pdf.2")
+    with pytest.raises(UserError, match="pdf.2: no such file$"):
+        data.prepare("timit", tmp_path / "data", kaldi_dir=tmp_path / "kaldi")
 
 
 def test_speakers_must_be_known(tmp_path):

@@ -1,0 +1,39 @@
+"""The convolutional networks through a whole run, on a handful of images."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from replication import catalog, configuration, data, records, training
+from replication.sharpness.runs import measure_run
+
+COUNTS = {"C1": 1_757_834, "C2": 14_991_946, "C3": 1_757_834, "C4": 14_991_946}
+RUN = configuration.Run(network="C1", regime="SB", trial=0, dataset="digits32", batch_size=16, epochs=1)
+
+
+@pytest.fixture(scope="module")
+def images():
+    train_inputs, train_labels, test_inputs, test_labels = data.load("digits32").arrays
+    description = dataclasses.replace(catalog.DATASETS["digits32"], training_size=32, test_size=16)
+    return data.Data.from_arrays("digits32", (train_inputs[:32], train_labels[:32], test_inputs[:16], test_labels[:16]),
+                                 description=description)
+
+
+@pytest.mark.parametrize("network", COUNTS)
+def test_one_epoch_leaves_a_finished_record(tmp_path, images, network):
+    run = dataclasses.replace(RUN, network=network)
+    record = training.train(run, records.Workdir.create(tmp_path), dataset=images, verbose=0)
+    assert record.is_finished and record.configuration.architecture == "released"
+    result = record.result
+    # On the digits C3 and C4 have ten classes too.
+    assert result["epochs"] == 1 and result["parameters"] == COUNTS[network]
+    assert result["distance_from_start"] > 1
+    for statistics in configuration.STATISTICS:
+        assert np.isfinite(result[statistics]["train_loss"]) and 0 <= result[statistics]["test_accuracy"] <= 1
+    if network == "C2":
+        # In the full space SciPy's set-up alone, of 15 million bounds, would take longer than all else here.
+        choice = configuration.Sharpness(subspace_dim=2, starts=1, iterations=1, examples=20, batch_size=20)
+        measure_run(record, [choice], images)
+        (measurement,), _ = record.measurements()
+        assert measurement["sharpness"] > 0 and measurement["max_loss"] > measurement["loss"]
