@@ -7,6 +7,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 
 import numpy as np
@@ -34,6 +35,19 @@ def main(argv):
 sys.argv = ["reproduce"]
 if __name__ == "__main__":
     entry.run(main)
+"""
+
+_LOST = """
+import os, signal, sys, time
+from replication import entry
+def come():
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0.01)
+def main(argv):
+{meets}
+    time.sleep(20)
+sys.argv = ["reproduce"]
+entry.run(main)
 """
 
 
@@ -81,6 +95,42 @@ def test_a_replication_ends_with_its_processes(tmp_path, jobs, survived):
     with workdir.run(ENDLESS).lock(wait=False):
         assert not list(tmp_path.rglob(".partial-*"))
     survived["interrupts"] += 1
+
+
+@pytest.mark.parametrize("meets", [
+    # Python drops what is raised there.
+    "class Late:\n    def __del__(self):\n        come()\nLate()",
+    "try:\n    come()\nexcept KeyboardInterrupt:\n    raise SystemError('returned a result with an exception set')",
+    "try:\n    come()\nexcept KeyboardInterrupt:\n    pass",
+])
+def test_a_signal_is_not_lost(tmp_path, meets, survived):
+    process = _meet(tmp_path, meets)
+    assert process.returncode == 143
+    assert process.stderr == "error: interrupted; the same command goes on from what is on disk\n"
+    survived["interrupts"] += 1
+
+
+def test_cleaning_up_is_not_interrupted_again(tmp_path):
+    process = _meet(tmp_path, "try:\n    come()\nfinally:\n    time.sleep(2.5)\n    print('clean')")
+    assert process.returncode == 143 and process.stdout == "clean\n"
+
+
+def test_a_second_signal_ends_the_process_at_once(tmp_path):
+    process = _meet(tmp_path, "try:\n    come()\nfinally:\n    come()\n    print('clean')")
+    assert process.returncode == -signal.SIGTERM and process.stdout == ""
+
+
+def test_an_error_without_a_signal_keeps_its_traceback(tmp_path):
+    process = _meet(tmp_path, "raise SystemError('of ours')")
+    assert process.returncode == 1 and "Traceback" in process.stderr and "SystemError: of ours" in process.stderr
+
+
+def _meet(tmp_path, meets):
+    """A script in its frame that does this, `come()` being a SIGTERM, and goes on for a while."""
+    script = tmp_path / "script.py"
+    script.write_text(_LOST.format(meets=textwrap.indent(meets, "    ")))
+    return subprocess.run([sys.executable, str(script)], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
+                          text=True, capture_output=True, timeout=60)
 
 
 def _wait_for_the_end_of_group(leader):
