@@ -1,6 +1,7 @@
 """The state that an interrupted run resumes from, one atomic file an epoch."""
 
 import json
+import math
 import tokenize
 import zipfile
 
@@ -14,6 +15,8 @@ from replication.errors import UserError
 class SaveState(keras.callbacks.Callback):
     """Writes the state of a run at the end of each epoch: weights, seeds, optimizer and history.
 
+    Not of one whose loss is not finite: the run fails there, and one that is killed before it says so does it again.
+
     Args:
         path: The file; it is replaced each time.
         history: The list of the epochs' rows so far, kept by another callback that comes first.
@@ -25,6 +28,8 @@ class SaveState(keras.callbacks.Callback):
         self._history = history
 
     def on_epoch_end(self, epoch, logs=None):
+        if not math.isfinite(logs["loss"]):
+            return
         variables = _variables(self.model)
         arrays = {f"variable{i}": v.numpy() for i, v in enumerate(variables)}
         with files.replacing(self._path) as temporary, open(temporary, "wb") as file:

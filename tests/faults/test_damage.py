@@ -109,7 +109,7 @@ def test_state_to_resume_from(tmp_path, survived):
     path = tmp_path / "state.npz"
     saving = state.SaveState(path, [{"epoch": 1, "loss": 0.5}])
     saving.set_model(model)
-    saving.on_epoch_end(0)
+    saving.on_epoch_end(0, {"loss": 0.5})
     weights = [variable.numpy() for variable in model.variables]
     for damage in damaged(path):
         try:
