@@ -37,6 +37,16 @@ class RunRecord:
         return (self.folder / "result.json").exists()
 
     @property
+    def failure(self):
+        """The reason in failure.json: why the run ended without a minimizer; None where it has not failed.
+
+        Raises:
+            UserError: failure.json is damaged.
+        """
+        path = self.folder / "failure.json"
+        return str(files.read_json(path).get("reason", "unknown")) if path.exists() else None
+
+    @property
     def was_begun(self):
         """Whether there is a run: a folder is made, and held, before its data are known to be there."""
         return (self.folder / "config.json").exists() or self.is_finished
@@ -91,7 +101,6 @@ class RunRecord:
             self.check_data(config["data"])
         else:
             files.write_json(path, config)
-        (self.folder / "failure.json").unlink(missing_ok=True)
 
     def write_history(self, rows):
         """Replaces history.csv."""
@@ -114,7 +123,7 @@ class RunRecord:
         shutil.rmtree(self.state.parent, ignore_errors=True)
 
     def fail(self, reason):
-        """Writes failure.json: why the run ended without a minimizer."""
+        """Writes failure.json with the reason; the run is not trained again while it is there."""
         files.write_json(self.folder / "failure.json", {"reason": reason})
 
     def check_configuration(self):

@@ -119,11 +119,13 @@ class Workdir:
         """By name of the failed runs the reason that each gave, and what is wrong with the others'."""
         reasons, problems = {}, []
         for folder in self._run_folders():
-            if (folder / "failure.json").exists():
-                try:
-                    reasons[folder.name] = str(files.read_json(folder / "failure.json").get("reason", "unknown"))
-                except UserError as error:
-                    problems.append(str(error))
+            try:
+                reason = RunRecord(folder).failure
+            except UserError as error:
+                problems.append(str(error))
+                continue
+            if reason is not None:
+                reasons[folder.name] = reason
         return reasons, problems
 
     def path_record(self, path, small_batch, large_batch):

@@ -29,8 +29,9 @@ def train(run, workdir, *, data_dir=None, dataset=None, network=None, wait=False
     """Trains one network from its starting point to a minimizer x*, and leaves a record.
 
     The starting point is x_0, or an iterate of another run; either way the optimizer starts afresh. A finished
-    run is not repeated; an interrupted one goes on from its last epoch. Iterates that a finished run has not kept
-    are made by training it once more, up to the last one missing; nothing else of its record is touched.
+    run is not repeated, nor one that has failed; an interrupted one goes on from its last epoch. Iterates that a
+    finished run has not kept are made by training it once more, up to the last one missing; nothing else of its
+    record is touched.
 
     Args:
         run: A `configuration.Run`.
@@ -51,7 +52,7 @@ def train(run, workdir, *, data_dir=None, dataset=None, network=None, wait=False
     Raises:
         MissingDataError: the data set is not prepared.
         BusyError: another process works on this run and `wait` is false.
-        TrainingFailedError: the loss became NaN or infinite; failure.json tells the epoch.
+        TrainingFailedError: the loss became NaN or infinite, now or before; failure.json tells the epoch.
         UserError: the record on disk is damaged or was started on other data, or the iterate to start at was
             not kept; the message names the command that keeps it.
     """
@@ -65,6 +66,8 @@ def train(run, workdir, *, data_dir=None, dataset=None, network=None, wait=False
             # Where the process was killed between the two.
             record.drop_backup()
             logging.info("%s: finished already", record.folder)
+        elif (reason := record.failure) is not None:
+            raise _failed(record, reason)
         else:
             dataset = _prepare_data(run, data_dir, dataset)
             start = _starting_point(run, workdir, dataset)
@@ -103,6 +106,11 @@ def _starting_point(run, workdir, dataset):
                        f"a run of the architecture {run.architecture}")
     other.check_data(dataset.to_json())
     return start
+
+
+def _failed(record, reason):
+    return TrainingFailedError(f"{record.folder}: {reason}; a smaller --learning_rate may help; remove failure.json "
+                               "to try again")
 
 
 class _Training:
@@ -194,9 +202,11 @@ class _Training:
     def _fail(self, reason):
         # A replay that fails where the run did not leaves the run as it is.
         if not self._record.is_finished:
-            self._record.fail(reason)
+            # In this order: killed between the two, the run begins again and ends here.
             self._record.drop_backup()
-        raise TrainingFailedError(f"{self._record.folder}: {reason}; a smaller --learning_rate may help")
+            self._record.fail(reason)
+            raise _failed(self._record, reason)
+        raise TrainingFailedError(f"{self._record.folder}: trained once more, {reason}")
 
     def _stages(self, history, watch, epochs):
         """The parts of the run, up to so many epochs, with one batch size each: the size, and the last epoch."""

@@ -10,6 +10,7 @@ from replication.experiments import Needs
 SMALL = configuration.Run(network="F1", regime="SB", trial=0, dataset="digits", batch_size=359, epochs=2)
 LARGE = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=719, epochs=1)
 WARM = dataclasses.replace(LARGE, start=configuration.Start(SMALL.name, 2))
+DIVERGING = dataclasses.replace(SMALL, optimizer="sgd", learning_rate=1e30, batch_size=1437)
 SHARPNESS = Sharpness(starts=1, iterations=1)
 PATH = Path(points=2)
 STEEPNESS = Steepness(directions=1, blocks=1)

@@ -1,5 +1,6 @@
 """kill -9 at any moment: the same command goes on, and ends with the records of an undisturbed run."""
 
+import dataclasses
 import random
 import shutil
 
@@ -7,6 +8,7 @@ import pytest
 
 from replication import data, records
 from replication.data import cache, loading
+from replication.experiments import Needs
 from tests.execution import runs
 
 children = pytest.importorskip("tests.faults.children", reason="this system has no limits of resources")
@@ -77,16 +79,42 @@ def test_preparation_killed(tmp_path, survived):
     assert data.load("timit_shaped", folder).fingerprint == expected
 
 
+@pytest.mark.parametrize("number", [9, 11, 12, 14])
+def test_run_that_diverges_killed(tmp_path, number, survived):
+    """After the save of its last finite epoch, and before and after each step of its end."""
+    needs = Needs(runs=(runs.DIVERGING,))
+    workdir, undisturbed = (records.Workdir(tmp_path / name) for name in ("killed", "undisturbed"))
+    child = children.start(children.replicate, workdir.path, None, needs,
+                           fault=(children.kill_at_operation, number, False))
+    child.join()
+    assert child.exitcode < 0
+    for each in (workdir, undisturbed):
+        child = children.start(children.replicate, each.path, None, needs)
+        child.join()
+        assert child.exitcode == 1
+    assert "epoch 2, batch 1" in undisturbed.failures()[0][runs.DIVERGING.name]
+    assert runs.contents(workdir) == runs.contents(undisturbed)
+    survived["kills"] += 1
+
+
 def test_two_replications_at_once(tmp_path, reference, survived):
+    """Each task once, that of a run that fails among them; both tell of the failure."""
     workdir, log = records.Workdir(tmp_path / "work"), tmp_path / "log"
-    both = [children.start(children.replicate, workdir.path, log) for _ in range(2)]
+    needs = dataclasses.replace(runs.NEEDS, runs=(runs.DIVERGING, *runs.NEEDS.runs))
+    both = [children.start(children.refused, children.replicate, (workdir.path, log, needs), tmp_path / f"answer{i}")
+            for i in range(2)]
     for child in both:
         child.join()
         assert child.exitcode == 0
+    reason = workdir.failures()[0][runs.DIVERGING.name]
+    for i in range(2):
+        line, = (tmp_path / f"answer{i}").read_text().splitlines()
+        assert reason in line and "remove failure.json to try again" in line
     assert sorted(log.read_text().split()) == sorted(
-        ["finish"] * len(runs.NEEDS.runs) + ["measure"] * len(runs.NEEDS.measurements)
+        ["finish"] * len(needs.runs) + ["measure"] * len(runs.NEEDS.measurements)
         + ["evaluate"] * len(runs.NEEDS.paths) + ["steepness"] * len(runs.NEEDS.steepness))
-    assert _records(workdir) == _records(reference)
+    assert {name: content for name, content in _records(workdir).items()
+            if runs.DIVERGING.name not in name} == _records(reference)
     survived["races"] += 1
 
 

@@ -1,12 +1,11 @@
 """Full disks, folders that are read-only, losses that are not finite, and clocks that jump."""
 
-import dataclasses
 import shutil
 import subprocess
 
 import pytest
 
-from replication import records
+from replication import execution, records
 from replication.experiments import Needs
 from tests.execution import runs
 
@@ -62,16 +61,20 @@ def test_read_only_file_system(tmp_path, small_disk, survived):
 
 
 def test_loss_that_is_not_finite(tmp_path, survived):
-    diverging = dataclasses.replace(runs.SMALL, optimizer="sgd", learning_rate=1e30)
-    needs = Needs(runs=(diverging, runs.LARGE), measurements=((diverging, runs.SHARPNESS),))
-    workdir = records.Workdir(tmp_path / "work")
-    for _ in range(2):
-        first, second = _answer(tmp_path, workdir.path, None, needs)
+    """The run is trained once, and again when its failure.json is removed."""
+    needs = Needs(runs=(runs.DIVERGING, runs.LARGE), measurements=((runs.DIVERGING, runs.SHARPNESS),))
+    workdir, log = records.Workdir(tmp_path / "work"), tmp_path / "log"
+    record = workdir.run(runs.DIVERGING)
+    for finishes, removed in ((2, False), (2, False), (3, True)):
+        if removed:
+            (record.folder / "failure.json").unlink()
+        first, second = _answer(tmp_path, workdir.path, log, needs)
         assert "the training loss became" in first and "no minimizer to measure" in second
-        record = workdir.run(diverging)
-        assert set(workdir.failures()[0]) == {diverging.name}
+        assert set(workdir.failures()[0]) == {runs.DIVERGING.name}
         assert not record.is_finished and not record.final_weights.exists() and not record.state.exists()
         assert workdir.run(runs.LARGE).is_finished
+        assert log.read_text().split() == ["finish"] * finishes
+        assert execution.tasks(needs)[0].is_done(workdir)
     survived["losses that became NaN"] += 1
 
 
