@@ -49,6 +49,17 @@ def replacing(path):
         raise
 
 
+def require_room(path, size):
+    """Raises an OSError where a file cannot grow to so many bytes, as on a full disk; the file is empty afterwards.
+
+    For writers that do not survive a disk that fills up: HDF5 may end the process.
+    """
+    if hasattr(os, "posix_fallocate"):
+        with open(path, "wb") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+            file.truncate(0)
+
+
 def write_text(path, text):
     """Writes `text` as UTF-8 with Unix line ends, atomically."""
     with replacing(path) as temporary:

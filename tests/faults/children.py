@@ -14,6 +14,7 @@ import signal
 import time
 
 from replication import data, execution, landscape, records, training
+from replication.minimizers import build_network, save_weights
 from replication.report import make_report
 from replication.sharpness import runs as sharpness_runs
 from tests.execution import runs
@@ -65,6 +66,11 @@ def replicate(path, log=None, needs=runs.NEEDS):
     return "\n".join(execution.execute(execution.tasks(needs), records.Workdir.create(path))) or None
 
 
+def save(path):
+    """Saves weights."""
+    save_weights(build_network(runs.LARGE), path)
+
+
 def report(path):
     """Draws the report."""
     make_report(records.Workdir.open(path))
@@ -79,7 +85,7 @@ def refused(function, arguments, answer):
     """Leaves in the file `answer` what another function of this module returns or raises."""
     try:
         text = str(function(*arguments))
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         text = str(error)
     with open(answer, "w", encoding="utf-8") as file:
         file.write(text)
@@ -95,6 +101,8 @@ def kill_at_operation(number, before):
 def kill_in_write(size):
     """The process is killed where a file would grow beyond so many bytes: in the middle of a write."""
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    # Which would be killed before a write of weights begins.
+    del os.posix_fallocate
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     refuse_writes(size)
 

@@ -7,6 +7,7 @@ import pytest
 
 from replication import execution, records
 from replication.experiments import Needs
+from replication.minimizers import save_weights
 from tests.execution import runs
 
 children = pytest.importorskip("tests.faults.children", reason="this system has no limits of resources")
@@ -28,7 +29,11 @@ def small_disk(tmp_path):
 
 
 def _answer(tmp_path, *arguments, fault=None):
-    child = children.start(children.refused, children.replicate, arguments, tmp_path / "answer", fault=fault)
+    return _refused(tmp_path, children.replicate, *arguments, fault=fault)
+
+
+def _refused(tmp_path, function, *arguments, fault=None):
+    child = children.start(children.refused, function, arguments, tmp_path / "answer", fault=fault)
     child.join()
     assert child.exitcode == 0
     return (tmp_path / "answer").read_text().splitlines()
@@ -44,6 +49,39 @@ def test_no_room_for_a_file(tmp_path, reference, size, survived):
     children.undisturbed(children.replicate, workdir.path, None, FEW)
     assert runs.contents(workdir) == _records(reference)
     survived["full disks"] += 1
+
+
+@pytest.mark.parametrize("missing", [1, 3_000, 100_000])
+def test_no_room_for_the_end_of_weights(tmp_path, reference, missing, survived):
+    """HDF5 writes it as it closes the file, where an error may end the process."""
+    size = reference.run(runs.LARGE).final_weights.stat().st_size
+    path = tmp_path / "weights" / "some.weights.h5"
+    line, = _refused(tmp_path, children.save, path, fault=(children.refuse_writes, size - missing))
+    assert line.endswith(f"File too large: '{path}'")
+    assert not list(path.parent.iterdir())
+    survived["full disks"] += 1
+
+
+def test_no_room_on_the_disk_for_the_end_of_weights(tmp_path, small_disk, reference, survived):
+    size = reference.run(runs.LARGE).final_weights.stat().st_size
+    subprocess.run(["mount", "-o", f"remount,size={size - 3_000}", str(small_disk)], check=True)
+    line, = _refused(tmp_path, children.save, small_disk / "some.weights.h5")
+    assert line.endswith(f"No space left on device: '{small_disk / 'some.weights.h5'}'")
+    assert not list(small_disk.iterdir())
+    survived["full disks"] += 1
+
+
+def test_an_error_of_hdf5_tells_the_file(tmp_path):
+    class Network:
+        def get_weights(self):
+            return []
+
+        def save_weights(self, path):
+            raise RuntimeError("Unable to close\nmore")
+
+    with pytest.raises(OSError, match="Unable to close: .*some.weights.h5"):
+        save_weights(Network(), tmp_path / "some.weights.h5")
+    assert not list(tmp_path.iterdir())
 
 
 def test_full_disk(tmp_path, small_disk, survived):
