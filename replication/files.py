@@ -76,8 +76,12 @@ def write_json(path, content):
     write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
-def read_json(path):
+def read_json(path, remedy="remove it to have it made again"):
     """Reads a JSON object, without its checksum, which it may lack.
+
+    Args:
+        path: The file.
+        remedy: What the user can do where it is damaged, for the message.
 
     Raises:
         UserError: the file is absent, unreadable, does not hold a JSON object or is not as it was written.
@@ -87,13 +91,13 @@ def read_json(path):
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
     except (ValueError, RecursionError):
-        raise UserError(f"{path}: not valid JSON; the file is damaged or truncated") from None
+        raise UserError(f"{path}: not valid JSON; the file is damaged or truncated; {remedy}") from None
     if not isinstance(content, dict):
-        raise UserError(f"{path}: expected a JSON object, found {type(content).__name__}")
+        raise UserError(f"{path}: expected a JSON object, found {type(content).__name__}; {remedy}")
     checksum = content.pop(_CHECKSUM, None)
     if checksum not in (None, _json_checksum(content)):
-        raise UserError(f"{path}: damaged (its content does not have the checksum in its field {_CHECKSUM}); remove "
-                        "it to have it made again, or, if you have changed it, remove that field")
+        raise UserError(f"{path}: damaged (its content does not have the checksum in its field {_CHECKSUM}); {remedy}, "
+                        "or, if you have changed it, remove that field")
     return content
 
 

@@ -5,6 +5,7 @@
     WORKDIR/runs/F1-SB-trial0-1a2b3c4d/iterates/0007/iterate.weights.h5, iterate.json, sharpness/*.json
     WORKDIR/paths/*.json
     WORKDIR/tuning/F1-digits-random-1a2b3c4d/search.json, best.json, runs/, and the state of keras-tuner
+    WORKDIR/damaged/: what `damage.set_aside` has moved there
     WORKDIR/tables/  WORKDIR/figures/  WORKDIR/report/index.html
 """
 

@@ -1,6 +1,7 @@
 """Small replications and what must be the same however they were made."""
 
 import dataclasses
+import itertools
 
 from replication import configuration, execution, files
 from replication.configuration import Path, Sharpness, Steepness
@@ -34,7 +35,7 @@ def replicate(workdir, needs=NEEDS, *, threads):
 def contents(workdir):
     """All files of a workdir's runs and paths, by name: JSON and histories without times, others as checksums."""
     found = {}
-    for path in sorted(workdir.path.rglob("*")):
+    for path in sorted(itertools.chain.from_iterable((workdir.path / name).rglob("*") for name in ("runs", "paths"))):
         if path.is_file() and path.name != ".lock":
             found[str(path.relative_to(workdir.path))] = _content(path)
     return found
