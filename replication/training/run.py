@@ -71,9 +71,10 @@ def train(run, workdir, *, data_dir=None, dataset=None, network=None, wait=False
         else:
             dataset = _prepare_data(run, data_dir, dataset)
             start = _starting_point(run, workdir, dataset)
-            record.start({"configuration": run.to_json(), "data": dataset.to_json(),
-                          "versions": versions.versions(), "machine": {**versions.machine(), **_threads()}})
-            _Training(run, record, dataset, start, network).finish(verbose=verbose, tensorboard=tensorboard, keep=keep)
+            session = {"versions": versions.versions(), "machine": {**versions.machine(), **_threads()}}
+            record.start({"configuration": run.to_json(), "data": dataset.to_json(), **session})
+            _Training(run, record, dataset, start, network).finish(
+                verbose=verbose, tensorboard=tensorboard, keep=keep, session=session)
         iterates.keep_minimizer(record, keep)
         if missing := iterates.missing_epochs(record, keep):
             dataset = _prepare_data(run, data_dir, dataset)
@@ -145,17 +146,28 @@ class _Training:
             synchronize(network)
         return network
 
-    def finish(self, *, verbose, tensorboard, keep):
-        """Trains to the end and writes the minimizer and the result, and on the way the iterates to keep."""
+    def finish(self, *, verbose, tensorboard, keep, session):
+        """Trains to the end and writes the minimizer and the result, and on the way the iterates to keep.
+
+        Args:
+            verbose, tensorboard, keep: As in `train`.
+            session: The fields "versions" and "machine" of this process, as in config.json.
+        """
         record, run = self._record, self._run
         # Of a run that goes on as well: nothing but result.json tells whether the file is still as it was.
         save_weights(self._network, record.initial_weights)
-        history = state.restore(record.state, self._model)
+        history, sessions = state.restore(record.state, self._model)
+        before = sessions[-1] if sessions else record.config
+        if any(before.get(name) != value for name, value in session.items()):
+            logging.warning("%s: from epoch %d on another machine, with other threads or other versions than before; "
+                            "result.json will tell them", record.folder, len(history) + 1)
+            sessions.append({"from_epoch": len(history) + 1, **session})
         stopping = StopWhenLossCeases([row["loss"] for row in history], patience=run.patience,
                                       min_improvement=run.min_improvement)
         if len(history) < self._last_epoch and not (run.epochs is None and stopping.ceased):
             callbacks = [stopping] if run.epochs is None else []
-            callbacks += [iterates.KeepIterates(record, self._network, keep), state.SaveState(record.state, history)]
+            callbacks += [iterates.KeepIterates(record, self._network, keep),
+                          state.SaveState(record.state, history, sessions)]
             if tensorboard:
                 callbacks.append(keras.callbacks.TensorBoard(log_dir=str(record.logs)))
             self._fit(history, callbacks, epochs=self._last_epoch, verbose=verbose)
@@ -173,6 +185,7 @@ class _Training:
             "parameters": len(self._initial),
             "gradients": self._gradients(history),
             "seconds": sum(row["seconds"] for row in history),
+            **({"sessions": sessions} if sessions else {}),
         })
 
     @property

@@ -23,7 +23,7 @@ def test_dropout_goes_on_in_its_sequence(tmp_path):
     saving = state.SaveState(tmp_path / "state.npz", [{"epoch": 1}])
     saving.set_model(model)
     saving.on_epoch_end(0, {"loss": 0.5})
-    assert state.restore(tmp_path / "state.npz", resumed) == [{"epoch": 1}]
+    assert state.restore(tmp_path / "state.npz", resumed) == ([{"epoch": 1}], [])
     expected = keras.ops.convert_to_numpy(model(images, training=True))
     assert np.array_equal(resumed(images, training=True), expected)
 
