@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -96,6 +97,36 @@ def test_read_only_file_system(tmp_path, small_disk, survived):
     line, = _answer(tmp_path, small_disk / "work", None, Needs(runs=(runs.SMALL,)))
     assert line.startswith(f"--workdir={small_disk / 'work'}: cannot be made (Read-only file system)")
     survived["read-only folders"] += 1
+
+
+@pytest.fixture
+def read_only(reference, tmp_path):
+    """The finished workdir on a file system that is read-only."""
+    folder = tmp_path / "read-only"
+    folder.mkdir()
+    mounted = shutil.which("mount") and not subprocess.run(
+        ["mount", "--bind", str(reference.path), str(folder)], capture_output=True).returncode
+    if not mounted:
+        pytest.skip("no folder can be mounted here")
+    subprocess.run(["mount", "-o", "remount,ro,bind", str(folder)], check=True)
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_finished_workdir_that_is_read_only(read_only, survived):
+    """It is compared with the paper; what would write there says so."""
+    verified = _script("verify", f"--workdir={read_only}")
+    assert verified.returncode in (0, 2) and "Traceback" not in verified.stderr and "Table 2" in verified.stdout
+    for name, *options in (("make_report",), ("measure_sharpness", "--epsilon=1e-4", "--iterations=1")):
+        answer = _script(name, f"--workdir={read_only}", *options)
+        lines = [line for line in answer.stderr.splitlines() if line.startswith("error: ")]
+        assert answer.returncode == 1 and "Traceback" not in answer.stderr
+        assert len(lines) == 1 and str(read_only) in lines[0] and "Read-only file system" in lines[0], answer.stderr
+    survived["read-only folders"] += 1
+
+
+def _script(name, *arguments):
+    return subprocess.run([sys.executable, "-m", f"replication.{name}", *arguments], text=True, capture_output=True)
 
 
 def test_loss_that_is_not_finite(tmp_path, survived):
