@@ -16,6 +16,7 @@ import time
 from replication import data, execution, landscape, records, training
 from replication.minimizers import build_network, save_weights
 from replication.report import make_report
+from replication.sharpness import Objective
 from replication.sharpness import runs as sharpness_runs
 from tests.execution import runs
 
@@ -95,7 +96,13 @@ def kill_at_operation(number, before):
     """The process is killed at so many-th operation on the file system, before it or after it."""
     counter = itertools.count(1)
     for module, name in _OPERATIONS:
-        setattr(module, name, _deadly(getattr(module, name), counter, number, before))
+        _make_deadly(module, name, counter, number, before)
+
+
+def kill_in_pass(number):
+    """The process is killed in the middle of a measurement, in its so many-th pass with gradients."""
+    counter = itertools.count(1)
+    _make_deadly(Objective, "value_and_gradient", counter, number, True)
 
 
 def kill_in_write(size):
@@ -147,7 +154,9 @@ def _log_calls(log, owner, name):
     setattr(owner, name, logged)
 
 
-def _deadly(operation, counter, number, before):
+def _make_deadly(owner, name, counter, number, before):
+    operation = getattr(owner, name)
+
     def deadly(*arguments, **options):
         reached = next(counter) == number
         if reached and before:
@@ -157,4 +166,4 @@ def _deadly(operation, counter, number, before):
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
-    return deadly
+    setattr(owner, name, deadly)

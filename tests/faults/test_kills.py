@@ -27,7 +27,7 @@ def test_replication_killed_at_random(tmp_path, reference, survived):
             # The last attempts are left alone, or bad luck might never end.
             fault, seconds = children.random_fault(generator) if len(faults) < _KILLS else (None, None)
             faults.append((fault, seconds))
-            child = children.start(children.replicate, workdir.path, fault=fault)
+            child = children.start(children.replicate, workdir.path, tmp_path / "log", fault=fault)
             if seconds is not None:
                 children.kill_after(child, seconds)
             child.join()
@@ -35,9 +35,21 @@ def test_replication_killed_at_random(tmp_path, reference, survived):
                 break
             assert child.exitcode < 0, (child.exitcode, faults)
             kills += 1
-            survived["kills"] += 1
+            survived[f"kills in {_begun_last(tmp_path / 'log')}"] += 1
         assert _records(workdir) == expected, faults
         replications += 1
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_measurement_killed(tmp_path, reference, number, survived):
+    workdir = _copy(reference, tmp_path / "work")
+    workdir.run(runs.SMALL).measurement(runs.SHARPNESS).unlink()
+    child = children.start(children.replicate, workdir.path, fault=(children.kill_in_pass, number))
+    child.join()
+    assert child.exitcode < 0 and not workdir.run(runs.SMALL).measurement(runs.SHARPNESS).exists()
+    children.undisturbed(children.replicate, workdir.path)
+    assert _records(workdir) == _records(reference)
+    survived["kills in a measurement"] += 1
 
 
 @pytest.mark.parametrize("number, before", [(3, True), (10, False), (25, True)])
@@ -116,6 +128,17 @@ def test_two_replications_at_once(tmp_path, reference, survived):
     assert {name: content for name, content in _records(workdir).items()
             if runs.DIVERGING.name not in name} == _records(reference)
     survived["races"] += 1
+
+
+def _begun_last(log):
+    """What a killed process was at, or had just ended, by the log of `children.replicate`, which is removed."""
+    names = {"finish": "a training", "measure": "a measurement", "evaluate": "a path", "steepness": "a steepness"}
+    try:
+        lines = log.read_text().split()
+    except FileNotFoundError:
+        return "a start"
+    log.unlink()
+    return names[lines[-1]]
 
 
 def _records(workdir):

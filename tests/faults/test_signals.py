@@ -14,11 +14,15 @@ import numpy as np
 import pytest
 
 from replication import files, records
+from replication.execution.attempt import processors
+from replication.experiments import Needs
 from tests.execution import runs
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 ENDLESS = dataclasses.replace(runs.SMALL, epochs=100_000)
 OTHER = dataclasses.replace(ENDLESS, trial=1)
+
+SHORT = Needs(runs=(runs.SMALL, runs.LARGE), measurements=((runs.SMALL, runs.SHARPNESS), (runs.LARGE, runs.SHARPNESS)))
 
 # The script's own frame around a replication that is small or endless.
 _SCRIPT = """
@@ -28,9 +32,8 @@ def main(argv):
     from replication import execution
     from replication.executors import Local
     from replication.experiments import Needs
-    from tests.execution import runs
-    from tests.faults.test_signals import ENDLESS, OTHER
-    needs = Needs(runs=(ENDLESS, OTHER))
+    from tests.faults.test_signals import ENDLESS, OTHER, SHORT
+    needs = {needs}
     execution.execute(execution.tasks(needs), records.Workdir.create({path!r}), executor=Local({jobs}))
 sys.argv = ["reproduce"]
 if __name__ == "__main__":
@@ -82,7 +85,7 @@ def test_training_ends_within_a_step_and_keeps_its_last_epoch(tmp_path, number, 
 def test_a_replication_ends_with_its_processes(tmp_path, jobs, survived):
     workdir = records.Workdir.create(tmp_path / "work")
     script = tmp_path / "script.py"
-    script.write_text(_SCRIPT.format(path=str(workdir.path), jobs=jobs))
+    script.write_text(_SCRIPT.format(path=str(workdir.path), jobs=jobs, needs="Needs(runs=(ENDLESS, OTHER))"))
     process = subprocess.Popen([sys.executable, str(script)], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
                                text=True, stderr=subprocess.PIPE, start_new_session=True)
     # As Ctrl-C at a terminal: the whole process group hears it.
@@ -95,6 +98,25 @@ def test_a_replication_ends_with_its_processes(tmp_path, jobs, survived):
     with workdir.run(ENDLESS).lock(wait=False):
         assert not list(tmp_path.rglob(".partial-*"))
     survived["interrupts"] += 1
+
+
+def test_processes_end_with_a_killed_parent(tmp_path, survived):
+    workdir, alone = (records.Workdir.create(tmp_path / name) for name in ("work", "alone"))
+    script = tmp_path / "script.py"
+    script.write_text(_SCRIPT.format(path=str(workdir.path), jobs=2, needs="SHORT"))
+    command = {"args": [sys.executable, str(script)], "cwd": ROOT, "env": {**os.environ, "PYTHONPATH": str(ROOT)}}
+    process = subprocess.Popen(**command, stderr=subprocess.DEVNULL, start_new_session=True)
+    while not workdir.run(runs.SMALL).state.exists() and not workdir.run(runs.SMALL).is_finished:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    _wait_for_the_end_of_group(process.pid, seconds=40)
+    assert workdir.runs()[1] == []
+    subprocess.run(**command, check=True, stderr=subprocess.DEVNULL)
+    runs.replicate(alone, SHORT, threads=max(1, processors() // 2))
+    assert runs.contents(workdir) == runs.contents(alone)
+    survived["kills of a parent"] += 1
 
 
 @pytest.mark.parametrize("meets", [
@@ -133,9 +155,9 @@ def _meet(tmp_path, meets):
                           text=True, capture_output=True, timeout=60)
 
 
-def _wait_for_the_end_of_group(leader):
+def _wait_for_the_end_of_group(leader, *, seconds=10):
     # Python's own tracker of resources ends a moment after the process that started it.
-    for _ in range(100):
+    for _ in range(10 * seconds):
         try:
             os.killpg(leader, 0)
         except ProcessLookupError:
