@@ -23,6 +23,9 @@ _WARM_START_EVERY = flags.DEFINE_integer(
     "warm_start_every", None, "Figure 5: every how many epochs of SB to start LB; by default the preset's (paper: 1).")
 _DRY_RUN = flags.DEFINE_bool(
     "dry_run", False, "Only say what would run, what is done already, and about how long the rest will take.")
+_REMAKE_DAMAGED = flags.DEFINE_bool(
+    "remake_damaged", False, "First move what is damaged, or was made of other weights than the run's, to "
+    "WORKDIR/damaged, so that it is made anew.")
 _JIT_COMPILE = flags.DEFINE_enum(
     "jit_compile", "auto", ["auto", "on", "off"],
     "Whether XLA compiles the training step; auto: what was measured for the network and the device.")
@@ -47,6 +50,17 @@ def needs(setup):
 def dry_run():
     """Whether nothing is to be run."""
     return _DRY_RUN.value
+
+
+def remake_damaged():
+    """Whether what is damaged is made anew.
+
+    Raises:
+        UserError: nothing is to be run.
+    """
+    if _REMAKE_DAMAGED.value and _DRY_RUN.value:
+        raise UserError("--remake_damaged: moves files, which --dry_run does not; give one of them")
+    return _REMAKE_DAMAGED.value
 
 
 def _names():

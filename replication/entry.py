@@ -6,6 +6,7 @@ of shells, 128 + the signal's number: 130 or 143.
 Entry scripts import TensorFlow inside `main`, so that `--help` and a wrong flag answer at once.
 """
 
+import contextlib
 import functools
 import json
 import logging as standard_logging
@@ -19,6 +20,7 @@ from absl import app, flags, logging
 from replication.errors import UserError
 
 EXIT_ERROR = 1
+_SECONDS_TO_RAISE_AGAIN = 1
 
 
 def run(main):
@@ -39,15 +41,16 @@ def _guarded(main, argv):
     logging.use_absl_handler()
     # MirroredStrategy tells of each of its collectives.
     standard_logging.getLogger("tensorflow").setLevel("WARNING")
-    received = _raise_at_signals(signal.SIGINT, signal.SIGTERM)
+    received = []
     try:
-        if len(argv) > 1:
-            raise UserError(f"{argv[1]!r}: not understood; options start with --, see --help")
-        check_backend()
-        check_keras_configuration()
-        result = main(argv)
-        sys.stdout.flush()
-        return result
+        with _raising_at_signals(received, signal.SIGINT, signal.SIGTERM):
+            if len(argv) > 1:
+                raise UserError(f"{argv[1]!r}: not understood; options start with --, see --help")
+            check_backend()
+            check_keras_configuration()
+            result = main(argv)
+            sys.stdout.flush()
+            return result
     except UserError as error:
         return _fail(error)
     except BrokenPipeError:
@@ -65,19 +68,51 @@ def _guarded(main, argv):
         return 128 + received[0]
 
 
-def _raise_at_signals(*numbers):
-    """Has these signals raise KeyboardInterrupt, each once; returns the list of those that have come."""
-    received = []
+@contextlib.contextmanager
+def _raising_at_signals(received, *numbers):
+    """A block that the first of these signals ends by KeyboardInterrupt; a second one ends the process at once.
 
+    Python drops what is raised inside a destructor or a weak reference's callback, and libraries may turn it into
+    another error. So it is raised again every second, and whatever ends the block after a signal is the interrupt.
+
+    Args:
+        received: List that gets the signal's number.
+        *numbers: The signals.
+    """
     def interrupt(number, frame):
-        # A second one ends the process at once.
-        signal.signal(number, signal.SIG_DFL)
+        for each in numbers:
+            signal.signal(each, signal.SIG_DFL)
         received.append(number)
+        # What is dropped is raised again, so nobody need hear of it.
+        sys.unraisablehook = lambda unraisable: None
+        if hasattr(signal, "setitimer"):
+            signal.signal(signal.SIGALRM, interrupt_again)
+            signal.setitimer(signal.ITIMER_REAL, _SECONDS_TO_RAISE_AGAIN, _SECONDS_TO_RAISE_AGAIN)
         raise KeyboardInterrupt
 
-    for number in numbers:
-        signal.signal(number, interrupt)
-    return received
+    def interrupt_again(number, frame):
+        # One that is on its way lets blocks that it leaves clean up: they take what time they need.
+        if not _comes_of_interrupt(sys.exception()):
+            raise KeyboardInterrupt
+
+    try:
+        for each in numbers:
+            signal.signal(each, interrupt)
+        yield
+    except BaseException:
+        if not received:
+            raise
+    finally:
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    if received:
+        raise KeyboardInterrupt
+
+
+def _comes_of_interrupt(error):
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
 
 
 def progress():

@@ -49,6 +49,17 @@ def replacing(path):
         raise
 
 
+def require_room(path, size):
+    """Raises an OSError where a file cannot grow to so many bytes, as on a full disk; the file is empty afterwards.
+
+    For writers that do not survive a disk that fills up: HDF5 may end the process.
+    """
+    if hasattr(os, "posix_fallocate"):
+        with open(path, "wb") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+            file.truncate(0)
+
+
 def write_text(path, text):
     """Writes `text` as UTF-8 with Unix line ends, atomically."""
     with replacing(path) as temporary:
@@ -65,8 +76,12 @@ def write_json(path, content):
     write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
-def read_json(path):
+def read_json(path, remedy="remove it to have it made again"):
     """Reads a JSON object, without its checksum, which it may lack.
+
+    Args:
+        path: The file.
+        remedy: What the user can do where it is damaged, for the message.
 
     Raises:
         UserError: the file is absent, unreadable, does not hold a JSON object or is not as it was written.
@@ -76,13 +91,13 @@ def read_json(path):
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
     except (ValueError, RecursionError):
-        raise UserError(f"{path}: not valid JSON; the file is damaged or truncated") from None
+        raise UserError(f"{path}: not valid JSON; the file is damaged or truncated; {remedy}") from None
     if not isinstance(content, dict):
-        raise UserError(f"{path}: expected a JSON object, found {type(content).__name__}")
+        raise UserError(f"{path}: expected a JSON object, found {type(content).__name__}; {remedy}")
     checksum = content.pop(_CHECKSUM, None)
     if checksum not in (None, _json_checksum(content)):
-        raise UserError(f"{path}: damaged (its content does not have the checksum in its field {_CHECKSUM}); remove "
-                        "it to have it made again, or, if you have changed it, remove that field")
+        raise UserError(f"{path}: damaged (its content does not have the checksum in its field {_CHECKSUM}); {remedy}, "
+                        "or, if you have changed it, remove that field")
     return content
 
 

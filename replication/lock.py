@@ -1,11 +1,15 @@
 """Holds a folder against other processes."""
 
 import contextlib
+import errno
 
 import filelock
 
 from replication import files
 from replication.errors import BusyError, UserError
+
+# As of network file systems whose lock service is off.
+_WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 @contextlib.contextmanager
@@ -22,7 +26,7 @@ def hold(folder, what, *, wait, below=True):
 
     Raises:
         BusyError: another process holds the folder.
-        UserError: it cannot be made.
+        UserError: it cannot be made, or its file system has no locks.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -30,9 +34,23 @@ def hold(folder, what, *, wait, below=True):
         raise UserError(f"{folder}: cannot be made ({error.strerror})") from None
     lock = filelock.FileLock(folder / ".lock", timeout=-1 if wait else 0)
     try:
-        with lock:
-            files.remove_partial(folder, below=below)
-            yield
+        _acquire(lock)
     except filelock.Timeout:
         raise BusyError(f"{folder}: another process is working on this {what}; wait for it, "
                         "or give another --workdir") from None
+    try:
+        files.remove_partial(folder, below=below)
+        yield
+    finally:
+        lock.release()
+
+
+def _acquire(lock):
+    """Acquires a lock; raises a UserError where its file system has none."""
+    try:
+        lock.acquire()
+    except OSError as error:
+        if error.errno not in _WITHOUT_LOCKS:
+            raise
+        raise UserError(f"{lock.lock_file}: no file locks here ({error.strerror}); give a --workdir on a file system "
+                        "that has them") from None

@@ -9,6 +9,9 @@ import models
 from replication import catalog, files
 from replication.errors import UserError
 
+# More than HDF5 takes beside the weights.
+_HDF5_BYTES = 1_000_000
+
 
 def load_minimizer(record):
     """The network of a finished run at its minimizer x*.
@@ -44,9 +47,18 @@ def load_weights(network, point):
 
 
 def save_weights(network, path):
-    """Writes a network's weights in Keras's format, atomically."""
+    """Writes a network's weights in Keras's format, atomically.
+
+    Raises:
+        OSError: they cannot be written; its `filename` and `strerror` tell where and why.
+    """
     with files.replacing(path) as temporary:
-        network.save_weights(temporary)
+        files.require_room(temporary, sum(weight.nbytes for weight in network.get_weights()) + _HDF5_BYTES)
+        try:
+            network.save_weights(temporary)
+        except RuntimeError as error:
+            # Of HDF5, as when it closes a file; it tells no reason of the system's.
+            raise OSError(str(error).strip().splitlines()[0]) from error
 
 
 def build_network(run, *, statistics=None):

@@ -10,6 +10,7 @@ import flags.execution
 import flags.reproduction
 import flags.workdir
 from replication import entry, records
+from replication.records import damage
 from replication.report import make_report
 
 
@@ -20,6 +21,7 @@ def main(argv):
     setup = flags.reproduction.setup(entry.resolve_jit_compile, describe)
     needs = flags.reproduction.needs(setup)
     dry_run, path = flags.reproduction.dry_run(), flags.workdir.path()
+    remake_damaged = flags.reproduction.remake_damaged()
     from replication import execution
     from replication.sharpness import time_solver
     from replication.training import time_steps
@@ -27,6 +29,8 @@ def main(argv):
     if not dry_run:
         execution.check(executor)
     workdir = records.Workdir(path) if dry_run else records.Workdir.create(path)
+    if remake_damaged:
+        damage.set_aside(workdir)
     tasks = execution.tasks(needs)
     throughput = execution.Throughput(workdir, time_steps, time_solver)
     print(execution.overview(execution.estimate(tasks, workdir, describe, throughput)), flush=True)

@@ -3,11 +3,14 @@
 import collections
 
 _SURVIVED = collections.Counter()
+_PASSED = set()
 
 
 def pytest_runtest_logreport(report):
     # What a fixture counts is complete once it is torn down, and reports also come from pytest-xdist's workers.
-    if report.when == "teardown":
+    if report.when == "call" and report.passed:
+        _PASSED.add(report.nodeid)
+    if report.when == "teardown" and report.nodeid in _PASSED:
         for name, value in report.user_properties:
             if name == "survived":
                 _SURVIVED.update(value)

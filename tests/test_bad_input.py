@@ -275,6 +275,7 @@ def test_help_names_the_flags(name):
 
 @pytest.mark.parametrize("arguments, words", [
     (("reproduce", "--networks=", "--dry_run"), ["networks=''"]),
+    (("reproduce", "--remake_damaged", "--dry_run"), ["--remake_damaged", "one of them"]),
     (("reproduce", "--experiments=", "--dry_run"), ["experiments=''"]),
     (("train", "--workdir="), ["workdir=''"]),
     (("train", f"--trial={2**31}"), ["trial=2147483648"]),

@@ -1,11 +1,14 @@
 """The layout of the records of iterates, warm starts and steepness."""
 
+import errno
+import os
 import subprocess
 import sys
 
+import filelock
 import pytest
 
-from replication import configuration, files, records
+from replication import configuration, files, lock, records
 from replication.errors import UserError
 from tests.report import fixtures
 
@@ -111,3 +114,13 @@ def test_records_need_no_tensorflow():
     code = ("import sys; from replication import performance, records, schedules; "
             "print({'tensorflow', 'keras', 'models'} & set(sys.modules))")
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "set()\n"
+
+
+def test_a_file_system_without_locks_is_told(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(filelock.FileLock, "_acquire", refuse)
+    match = "no file locks here .*give a --workdir on a file system that has them"
+    with pytest.raises(UserError, match=match), lock.hold(tmp_path, "run", wait=True):
+        pass

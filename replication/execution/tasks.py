@@ -26,7 +26,7 @@ class Task:
     """
 
     def is_done(self, workdir):
-        """Whether what it makes is on disk."""
+        """Whether what it makes is on disk, or why it cannot be made."""
         raise NotImplementedError
 
     def gradients(self, workdir, description, epochs):
@@ -71,7 +71,7 @@ class Task:
 
 @dataclasses.dataclass(frozen=True)
 class Training(Task):
-    """A run is trained, keeping the iterates of some schedules."""
+    """A run is trained, keeping the iterates of some schedules. One that has failed has ended: it fails at once."""
 
     run: configuration.Run
     keep: tuple = ()
@@ -82,7 +82,9 @@ class Training(Task):
 
     def is_done(self, workdir):
         record = workdir.run(self.run)
-        return record.is_finished and all(
+        if not record.is_finished:
+            return (record.folder / "failure.json").exists()
+        return all(
             record.iterate(epoch).exists for epoch in schedules.epochs(self.keep, record.epochs))
 
     def gradients(self, workdir, description, epochs):

@@ -68,6 +68,7 @@ def _measure_path(file, path, small_batch, large_batch, dataset):
     files.write_json(file, {
         "configuration": path.to_json(), "network": run.network, "trial": run.trial, "dataset": run.dataset,
         "small_batch": small_batch.name, "large_batch": large_batch.name, "alpha": alpha.tolist(), **values,
+        "weights_checksums": [record.minimizer.checksum for record in (small_batch, large_batch)],
         "versions": versions.versions(), "seconds": time.perf_counter() - began,
     })
 

@@ -6,6 +6,7 @@
     WORKDIR/runs/F1-SB-trial0-1a2b3c4d/iterates/0000/sharpness/*.json, those of initial.weights.h5
     WORKDIR/paths/*.json
     WORKDIR/tuning/F1-digits-random-1a2b3c4d/search.json, best.json, runs/, and the state of keras-tuner
+    WORKDIR/damaged/: what `damage.set_aside` has moved there
     WORKDIR/tables/  WORKDIR/figures/  WORKDIR/report/index.html
 """
 

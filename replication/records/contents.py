@@ -6,13 +6,27 @@ from replication.errors import UserError
 # The files of a run whose checksums its result.json tells.
 CHECKED_FILES = ("initial.weights.h5", "final.weights.h5", "history.csv")
 
+REMAKE = "`reproduce --remake_damaged`"
+# Of the files that a run leaves beside its own, and of paths.
+FILE_REMEDY = f"remove it, or give {REMAKE}, to have it made again"
 
-def read_all(folder, pattern="*.json"):
-    """The content of a folder's JSON files that can be read, by name, and what is wrong with the others."""
+
+def run_remedy(folder):
+    """What a user does about a damaged run."""
+    return f"remove the folder {folder}, or give {REMAKE}, to run it again"
+
+
+def read_all(folder, pattern="*.json", *, remedy=FILE_REMEDY):
+    """The content of a folder's JSON files that can be read, by name, and what is wrong with the others.
+
+    Args:
+        folder, pattern: Which files.
+        remedy: What the user can do about one that cannot be read.
+    """
     contents, problems = [], []
     for path in sorted(folder.glob(pattern)):
         try:
-            contents.append(files.read_json(path))
+            contents.append(files.read_json(path, remedy))
         except UserError as error:
             problems.append(str(error))
     return contents, problems
@@ -37,8 +51,8 @@ def checksums(path):
     Raises:
         UserError: the file is damaged, or names others: names in a file must not lead out of its folder.
     """
-    found = files.read_json(path).get("checksums", {})
+    remedy = run_remedy(path.parent)
+    found = files.read_json(path, remedy).get("checksums", {})
     if not isinstance(found, dict) or not set(found) <= set(CHECKED_FILES):
-        raise UserError(f"{path}: damaged (checksums of other files than {', '.join(CHECKED_FILES)}); remove the "
-                        f"folder {path.parent} to run it again")
+        raise UserError(f"{path}: damaged (checksums of other files than {', '.join(CHECKED_FILES)}); {remedy}")
     return found

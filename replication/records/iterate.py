@@ -3,7 +3,7 @@
 import pathlib
 
 from replication import files
-from replication.records.contents import check_file, checksums, read_all
+from replication.records.contents import REMAKE, check_file, checksums, read_all, run_remedy
 
 
 class WeightsRecord:
@@ -35,7 +35,7 @@ class WeightsRecord:
     @property
     def content(self):
         """The content of the JSON file."""
-        return files.read_json(self._description)
+        return files.read_json(self._description, self._remedy)
 
     @property
     def checksum(self):
@@ -64,7 +64,7 @@ class EndRecord(WeightsRecord):
 
     def __init__(self, folder, epoch, weights):
         super().__init__(folder, epoch, weights=weights, description=weights.parent / "result.json",
-                         remedy=f"remove the folder {weights.parent} to run it again")
+                         remedy=run_remedy(weights.parent))
 
     @property
     def checksum(self):
@@ -82,7 +82,8 @@ class IterateRecord(WeightsRecord):
         folder = pathlib.Path(folder)
         super().__init__(
             folder, int(folder.name), weights=folder / "iterate.weights.h5", description=folder / "iterate.json",
-            remedy=f"remove the folder {folder} and train the run again with --keep_iterates={int(folder.name)}")
+            remedy=f"remove the folder {folder} and train the run again with --keep_iterates={int(folder.name)}, "
+                   f"or give {REMAKE}")
 
     def begin(self):
         """Prepares for other weights: until `finish` the iterate is not there."""

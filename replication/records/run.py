@@ -8,7 +8,7 @@ import shutil
 from replication import configuration, files, validation
 from replication.errors import UserError
 from replication.lock import hold
-from replication.records.contents import CHECKED_FILES, check_file, checksums, read_all
+from replication.records.contents import CHECKED_FILES, check_file, checksums, read_all, run_remedy
 from replication.records.iterate import EndRecord, IterateRecord, existing_iterates
 
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
@@ -37,6 +37,17 @@ class RunRecord:
         return (self.folder / "result.json").exists()
 
     @property
+    def failure(self):
+        """The reason in failure.json: why the run ended without a minimizer; None where it has not failed.
+
+        Raises:
+            UserError: failure.json is damaged.
+        """
+        path = self.folder / "failure.json"
+        remedy = "remove it to have the run trained again"
+        return str(files.read_json(path, remedy).get("reason", "unknown")) if path.exists() else None
+
+    @property
     def was_begun(self):
         """Whether there is a run: a folder is made, and held, before its data are known to be there."""
         return (self.folder / "config.json").exists() or self.is_finished
@@ -44,17 +55,17 @@ class RunRecord:
     @property
     def configuration(self):
         """The `configuration.Run` that made this record."""
-        return read_configuration(self.folder / "config.json")
+        return read_configuration(self.folder / "config.json", run_remedy(self.folder))
 
     @property
     def config(self):
         """The whole config.json: configuration, data, versions and machine."""
-        return files.read_json(self.folder / "config.json")
+        return files.read_json(self.folder / "config.json", run_remedy(self.folder))
 
     @property
     def result(self):
         """The content of result.json."""
-        return files.read_json(self.folder / "result.json")
+        return files.read_json(self.folder / "result.json", run_remedy(self.folder))
 
     @property
     def epochs(self):
@@ -65,8 +76,7 @@ class RunRecord:
         """
         epochs = self.result.get("epochs")
         if not validation.is_whole(epochs, 0):
-            raise UserError(f"{self.folder / 'result.json'}: damaged (epochs={epochs!r}); remove the folder "
-                            f"{self.folder} to run it again")
+            raise UserError(f"{self.folder / 'result.json'}: damaged (epochs={epochs!r}); {run_remedy(self.folder)}")
         return epochs
 
     @property
@@ -91,7 +101,6 @@ class RunRecord:
             self.check_data(config["data"])
         else:
             files.write_json(path, config)
-        (self.folder / "failure.json").unlink(missing_ok=True)
 
     def write_history(self, rows):
         """Replaces history.csv."""
@@ -114,7 +123,7 @@ class RunRecord:
         shutil.rmtree(self.state.parent, ignore_errors=True)
 
     def fail(self, reason):
-        """Writes failure.json: why the run ended without a minimizer."""
+        """Writes failure.json with the reason; the run is not trained again while it is there."""
         files.write_json(self.folder / "failure.json", {"reason": reason})
 
     def check_configuration(self):
@@ -137,7 +146,7 @@ class RunRecord:
         """
         for name, checksum in checksums(self.folder / "result.json").items():
             check_file(self.folder / name, checksum, named_in="result.json",
-                       remedy=f"remove the folder {self.folder} to run it again")
+                       remedy=run_remedy(self.folder))
 
     @property
     def minimizer(self):
@@ -199,13 +208,17 @@ class RunRecord:
         return hold(self.folder, "run", wait=wait)
 
 
-def read_configuration(path):
+def read_configuration(path, remedy="give a whole one"):
     """The `configuration.Run` of a config.json.
+
+    Args:
+        path: The file.
+        remedy: What the user can do where it is damaged.
 
     Raises:
         UserError: the file is damaged, or is no configuration of a run.
     """
-    content = files.read_json(path)
+    content = files.read_json(path, remedy)
     fields = content.get("configuration")
     if not isinstance(fields, dict):
         raise UserError(f"{path}: has no object 'configuration'; expected the config.json of a run")

@@ -6,6 +6,8 @@ from replication import files
 from replication.errors import UserError
 from replication.lock import hold
 
+SEARCH_REMEDY = "remove it and give the search's command again, which writes it anew"
+
 
 class SearchRecord:
     """The folder of one search: search.json, its trials' runs, and what keras-tuner resumes from."""
@@ -26,7 +28,7 @@ class SearchRecord:
         Raises:
             UserError: it is not there, or damaged.
         """
-        return files.read_json(self.folder / "search.json")
+        return files.read_json(self.folder / "search.json", SEARCH_REMEDY)
 
     def check_data(self, data):
         """Raises a UserError where the search was begun on other data than these, a `data.Data.to_json()`."""

@@ -9,7 +9,7 @@ from replication.errors import UserError
 from replication.lock import hold
 from replication.records.contents import read_all
 from replication.records.run import RunRecord
-from replication.records.search import SearchRecord
+from replication.records.search import SEARCH_REMEDY, SearchRecord
 
 
 class Workdir:
@@ -119,11 +119,13 @@ class Workdir:
         """By name of the failed runs the reason that each gave, and what is wrong with the others'."""
         reasons, problems = {}, []
         for folder in self._run_folders():
-            if (folder / "failure.json").exists():
-                try:
-                    reasons[folder.name] = str(files.read_json(folder / "failure.json").get("reason", "unknown"))
-                except UserError as error:
-                    problems.append(str(error))
+            try:
+                reason = RunRecord(folder).failure
+            except UserError as error:
+                problems.append(str(error))
+                continue
+            if reason is not None:
+                reasons[folder.name] = reason
         return reasons, problems
 
     def path_record(self, path, small_batch, large_batch):
@@ -148,7 +150,7 @@ class Workdir:
 
     def searches(self):
         """The content of search.json of all searches that can be read, by name, and what is wrong with the others."""
-        return read_all(self.path / "tuning", "*/search.json")
+        return read_all(self.path / "tuning", "*/search.json", remedy=SEARCH_REMEDY)
 
     def _run_folders(self):
         return sorted(folder for folder in (self.path / "runs").glob("*") if folder.is_dir())

@@ -4,6 +4,7 @@ import pathlib
 
 from replication import configuration
 from replication.errors import UserError
+from replication.records.contents import FILE_REMEDY
 from replication.validation import is_finite, is_whole
 
 _FIGURES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
@@ -121,7 +122,7 @@ def _choices(kind, content, where):
 
 def _require_weights(content, weights, where):
     if content.get("weights_checksum") != weights:
-        raise UserError(f"{where}: was measured on other weights than the run's; remove it to measure again")
+        raise UserError(f"{where}: was measured on other weights than the run's; {FILE_REMEDY}")
 
 
 def _has_number(content, name):

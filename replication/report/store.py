@@ -244,6 +244,12 @@ class Store:
         choices = contents.path(content)
         by_name = {minimizer.name: minimizer for minimizer in self.minimizers}
         small, large = by_name.get(content.get("small_batch")), by_name.get(content.get("large_batch"))
+        if small and large:
+            weights = [each.result.get("checksums", {}).get("final.weights.h5") for each in (small, large)]
+            if content.get("weights_checksums") != weights:
+                raise UserError(f"paths/: the path from {small.name} to {large.name} was evaluated between other "
+                                "weights than the runs'; remove it, or give `reproduce --remake_damaged`, to have it "
+                                "made again")
         return Line(small, large, choices, content)
 
 

@@ -7,6 +7,7 @@ from absl import logging
 from replication import data, files, schedules
 from replication.errors import UserError
 from replication.minimizers import build_network, load_weights
+from replication.records.contents import FILE_REMEDY
 from replication.sharpness.metric import measure
 from replication.sharpness.objective import Objective
 
@@ -89,7 +90,7 @@ def _take_over(record, points, choices):
     for point, twin, choice in itertools.product(last, twins, choices):
         target, source = point.measurement(choice), twin.measurement(choice)
         if source.exists() and not target.exists():
-            content = files.read_json(source)
+            content = files.read_json(source, FILE_REMEDY)
             if content.get("weights_checksum") == point.checksum:
                 files.write_json(target, content)
 

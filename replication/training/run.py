@@ -28,8 +28,9 @@ def train(run, workdir, *, data_dir=None, dataset=None, network=None, wait=False
     """Trains one network from its starting point to a minimizer x*, and leaves a record.
 
     The starting point is x_0, or an iterate of another run; either way the optimizer starts afresh. A finished
-    run is not repeated; an interrupted one goes on from its last epoch. Iterates that a finished run has not kept
-    are made by training it once more, up to the last one missing; nothing else of its record is touched.
+    run is not repeated, nor one that has failed; an interrupted one goes on from its last epoch. Iterates that a
+    finished run has not kept are made by training it once more, up to the last one missing; nothing else of its
+    record is touched.
 
     Args:
         run: A `configuration.Run`.
@@ -50,7 +51,7 @@ def train(run, workdir, *, data_dir=None, dataset=None, network=None, wait=False
     Raises:
         MissingDataError: the data set is not prepared.
         BusyError: another process works on this run and `wait` is false.
-        TrainingFailedError: the loss became NaN or infinite; failure.json tells the epoch.
+        TrainingFailedError: the loss became NaN or infinite, now or before; failure.json tells the epoch.
         UserError: the record on disk is damaged or was started on other data, or the iterate to start at was
             not kept; the message names the command that keeps it.
     """
@@ -64,12 +65,15 @@ def train(run, workdir, *, data_dir=None, dataset=None, network=None, wait=False
             # Where the process was killed between the two.
             record.drop_backup()
             logging.info("%s: finished already", record.folder)
+        elif (reason := record.failure) is not None:
+            raise _failed(record, reason)
         else:
             dataset = _prepare_data(run, data_dir, dataset)
             start = _starting_point(run, workdir, dataset)
-            record.start({"configuration": run.to_json(), "data": dataset.to_json(),
-                          "versions": versions.versions(), "machine": {**versions.machine(), **_threads()}})
-            _Training(run, record, dataset, start, network).finish(verbose=verbose, tensorboard=tensorboard, keep=keep)
+            session = {"versions": versions.versions(), "machine": {**versions.machine(), **_threads()}}
+            record.start({"configuration": run.to_json(), "data": dataset.to_json(), **session})
+            _Training(run, record, dataset, start, network).finish(
+                verbose=verbose, tensorboard=tensorboard, keep=keep, session=session)
         iterates.keep_minimizer(record, keep)
         if missing := iterates.missing_epochs(record, keep):
             dataset = _prepare_data(run, data_dir, dataset)
@@ -102,6 +106,11 @@ def _starting_point(run, workdir, dataset):
                        f"a run of the architecture {run.architecture}")
     other.check_data(dataset.to_json())
     return start
+
+
+def _failed(record, reason):
+    return TrainingFailedError(f"{record.folder}: {reason}; a smaller --learning_rate may help; remove failure.json "
+                               "to try again")
 
 
 class _Training:
@@ -137,12 +146,22 @@ class _Training:
             synchronize(network)
         return network
 
-    def finish(self, *, verbose, tensorboard, keep):
-        """Trains to the end and writes the minimizer and the result, and on the way the iterates to keep."""
+    def finish(self, *, verbose, tensorboard, keep, session):
+        """Trains to the end and writes the minimizer and the result, and on the way the iterates to keep.
+
+        Args:
+            verbose, tensorboard, keep: As in `train`.
+            session: The fields "versions" and "machine" of this process, as in config.json.
+        """
         record, run = self._record, self._run
         # Of a run that goes on as well: nothing but result.json tells whether the file is still as it was.
         save_weights(self._network, record.initial_weights)
-        history = state.restore(record.state, self._model)
+        history, sessions = state.restore(record.state, self._model)
+        before = sessions[-1] if sessions else record.config
+        if any(before.get(name) != value for name, value in session.items()):
+            logging.warning("%s: from epoch %d on another machine, with other threads or other versions than before; "
+                            "result.json will tell them", record.folder, len(history) + 1)
+            sessions.append({"from_epoch": len(history) + 1, **session})
         stopping = StopWhenLossCeases([row["loss"] for row in history], patience=run.patience,
                                       min_improvement=run.min_improvement)
         # Looked at once, before training: memory that TensorFlow keeps would look taken after it.
@@ -150,7 +169,7 @@ class _Training:
             if len(history) < self._last_epoch and not (run.epochs is None and stopping.ceased):
                 callbacks = [stopping] if run.epochs is None else []
                 callbacks += [iterates.KeepIterates(record, self._network, keep),
-                              state.SaveState(record.state, history)]
+                              state.SaveState(record.state, history, sessions)]
                 if tensorboard:
                     callbacks.append(keras.callbacks.TensorBoard(log_dir=str(record.logs)))
                 self._fit(history, callbacks, epochs=self._last_epoch, verbose=verbose)
@@ -168,6 +187,7 @@ class _Training:
             "parameters": len(self._initial),
             "gradients": self._gradients(history),
             "seconds": sum(row["seconds"] for row in history),
+            **({"sessions": sessions} if sessions else {}),
         })
 
     @property
@@ -198,9 +218,11 @@ class _Training:
     def _fail(self, reason):
         # A replay that fails where the run did not leaves the run as it is.
         if not self._record.is_finished:
-            self._record.fail(reason)
+            # In this order: killed between the two, the run begins again and ends here.
             self._record.drop_backup()
-        raise TrainingFailedError(f"{self._record.folder}: {reason}; a smaller --learning_rate may help")
+            self._record.fail(reason)
+            raise _failed(self._record, reason)
+        raise TrainingFailedError(f"{self._record.folder}: trained once more, {reason}")
 
     def _stages(self, history, watch, epochs):
         """The parts of the run, up to so many epochs, with one batch size each: the size, and the last epoch."""

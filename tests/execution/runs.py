@@ -1,6 +1,7 @@
 """Small replications and what must be the same however they were made."""
 
 import dataclasses
+import itertools
 
 from replication import configuration, execution, files
 from replication.configuration import Path, Sharpness, Steepness
@@ -10,6 +11,7 @@ from replication.experiments import Needs
 SMALL = configuration.Run(network="F1", regime="SB", trial=0, dataset="digits", batch_size=359, epochs=2)
 LARGE = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=719, epochs=1)
 WARM = dataclasses.replace(LARGE, start=configuration.Start(SMALL.name, 2))
+DIVERGING = dataclasses.replace(SMALL, optimizer="sgd", learning_rate=1e30, batch_size=1437)
 SHARPNESS = Sharpness(starts=1, iterations=1)
 PATH = Path(points=2)
 STEEPNESS = Steepness(directions=1, blocks=1)
@@ -33,7 +35,7 @@ def replicate(workdir, needs=NEEDS, *, threads):
 def contents(workdir):
     """All files of a workdir's runs and paths, by name: JSON and histories without times, others as checksums."""
     found = {}
-    for path in sorted(workdir.path.rglob("*")):
+    for path in sorted(itertools.chain.from_iterable((workdir.path / name).rglob("*") for name in ("runs", "paths"))):
         if path.is_file() and path.name != ".lock":
             found[str(path.relative_to(workdir.path))] = _content(path)
     return found

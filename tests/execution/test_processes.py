@@ -28,8 +28,7 @@ def test_the_records_are_those_of_one_process(tmp_path):
 
 
 def test_failures_are_those_of_one_process(tmp_path):
-    diverging = dataclasses.replace(runs.SMALL, optimizer="sgd", learning_rate=1e30)
-    needs = Needs(runs=(diverging, runs.LARGE), measurements=((diverging, runs.SHARPNESS),))
+    needs = Needs(runs=(runs.DIVERGING, runs.LARGE), measurements=((runs.DIVERGING, runs.SHARPNESS),))
     workdir = records.Workdir.create(tmp_path)
     first, second = execution.execute(tasks(needs), workdir, executor=Local(2))
     assert "became" in first and second.endswith("not finished, so there is no minimizer to measure")

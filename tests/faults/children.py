@@ -14,7 +14,9 @@ import signal
 import time
 
 from replication import data, execution, landscape, records, training
+from replication.minimizers import build_network, save_weights
 from replication.report import make_report
+from replication.sharpness import Objective
 from replication.sharpness import runs as sharpness_runs
 from tests.execution import runs
 
@@ -65,6 +67,11 @@ def replicate(path, log=None, needs=runs.NEEDS):
     return "\n".join(execution.execute(execution.tasks(needs), records.Workdir.create(path))) or None
 
 
+def save(path):
+    """Saves weights."""
+    save_weights(build_network(runs.LARGE), path)
+
+
 def report(path):
     """Draws the report."""
     make_report(records.Workdir.open(path))
@@ -79,7 +86,7 @@ def refused(function, arguments, answer):
     """Leaves in the file `answer` what another function of this module returns or raises."""
     try:
         text = str(function(*arguments))
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         text = str(error)
     with open(answer, "w", encoding="utf-8") as file:
         file.write(text)
@@ -89,12 +96,20 @@ def kill_at_operation(number, before):
     """The process is killed at so many-th operation on the file system, before it or after it."""
     counter = itertools.count(1)
     for module, name in _OPERATIONS:
-        setattr(module, name, _deadly(getattr(module, name), counter, number, before))
+        _make_deadly(module, name, counter, number, before)
+
+
+def kill_in_pass(number):
+    """The process is killed in the middle of a measurement, in its so many-th pass with gradients."""
+    counter = itertools.count(1)
+    _make_deadly(Objective, "value_and_gradient", counter, number, True)
 
 
 def kill_in_write(size):
     """The process is killed where a file would grow beyond so many bytes: in the middle of a write."""
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    # Which would be killed before a write of weights begins.
+    del os.posix_fallocate
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     refuse_writes(size)
 
@@ -139,7 +154,9 @@ def _log_calls(log, owner, name):
     setattr(owner, name, logged)
 
 
-def _deadly(operation, counter, number, before):
+def _make_deadly(owner, name, counter, number, before):
+    operation = getattr(owner, name)
+
     def deadly(*arguments, **options):
         reached = next(counter) == number
         if reached and before:
@@ -149,4 +166,4 @@ def _deadly(operation, counter, number, before):
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
-    return deadly
+    setattr(owner, name, deadly)

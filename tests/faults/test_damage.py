@@ -10,8 +10,9 @@ import pytest
 from replication import configuration, files, records
 from replication.data import cache, digits
 from replication.data.examples import Data
-from replication.errors import UserError
+from replication.errors import BusyError, UserError
 from replication.minimizers import load_minimizer
+from replication.records import damage
 from replication.training import state
 from tests.execution import runs
 
@@ -45,7 +46,7 @@ def damaged(path):
 def assert_named(path, read, survived):
     """`read` returns what is wrong, or raises it; damage that leaves the meaning alone is no damage."""
     sound = _meaning(path)
-    for damage in damaged(path):
+    for kind in damaged(path):
         problems = []
         try:
             problems = read()
@@ -53,7 +54,7 @@ def assert_named(path, read, survived):
             problems = [str(error)]
         if _meaning(path) == sound:
             continue
-        assert any(str(path) in problem for problem in problems), damage
+        assert any(str(path) in problem for problem in problems), kind
         survived["damaged files"] += 1
 
 
@@ -109,19 +110,19 @@ def test_state_to_resume_from(tmp_path, survived):
     path = tmp_path / "state.npz"
     saving = state.SaveState(path, [{"epoch": 1, "loss": 0.5}])
     saving.set_model(model)
-    saving.on_epoch_end(0)
+    saving.on_epoch_end(0, {"loss": 0.5})
     weights = [variable.numpy() for variable in model.variables]
-    for damage in damaged(path):
+    for kind in damaged(path):
         try:
-            history = state.restore(path, model)
+            found = state.restore(path, model)
         except UserError as error:
             assert str(path) in str(error)
             survived["damaged files"] += 1
         else:
             # Such as the date in the archive.
-            assert history == [{"epoch": 1, "loss": 0.5}], damage
+            assert found == ([{"epoch": 1, "loss": 0.5}], []), kind
         for variable, value in zip(model.variables, weights):
-            assert np.array_equal(variable.numpy(), value), damage
+            assert np.array_equal(variable.numpy(), value), kind
 
 
 def test_cached_arrays(tmp_path, survived):
@@ -146,9 +147,48 @@ def test_what_was_removed_is_made_again(workdir, reference, survived):
     children.undisturbed(children.replicate, workdir.path)
     assert runs.contents(workdir)["runs/" + runs.LARGE.name + "/final.weights.h5"] == files.file_checksum(
         reference.run(runs.LARGE).final_weights)
-    assert {k: v for k, v in runs.contents(workdir).items() if k.startswith("runs")} == {
-        k: v for k, v in runs.contents(reference).items() if k.startswith("runs")}
+    assert _records(workdir) == _records(reference)
     survived["damaged files"] += 2
+
+
+def test_what_is_damaged_is_set_aside_and_made_again(workdir, reference, survived):
+    """A run and the path from it, an iterate, a measurement, and a steepness of other weights."""
+    small, large = workdir.run(runs.SMALL), workdir.run(runs.LARGE)
+    large.final_weights.write_bytes(b"broken")
+    iterate = small.iterate(2)
+    iterate.weights.write_bytes(b"broken")
+    measurement, steepness = small.measurement(runs.SHARPNESS), small.steepness(runs.STEEPNESS)
+    measurement.write_bytes(measurement.read_bytes()[:-20])
+    files.write_json(steepness, files.read_json(steepness) | {"weights_checksum": "of other weights"})
+    path = workdir.path_record(runs.PATH, small, large)
+    expected = [large.folder, measurement, steepness, iterate.folder, path]
+    with small.lock(wait=False), pytest.raises(BusyError):
+        damage.set_aside(workdir)
+    assert damage.set_aside(workdir) == [each.relative_to(workdir.path) for each in expected]
+    assert (workdir.path / "damaged" / large.folder.relative_to(workdir.path) / "final.weights.h5").read_bytes() == (
+        b"broken")
+    assert damage.set_aside(workdir) == []
+    children.undisturbed(children.replicate, workdir.path)
+    assert _records(workdir) == _records(reference)
+    # Nothing is overwritten by what is set aside later.
+    measurement.write_text("{")
+    damage.set_aside(workdir)
+    folder = (workdir.path / "damaged" / measurement.relative_to(workdir.path)).parent
+    assert sorted(each.name for each in folder.iterdir()) == [measurement.name, f"{measurement.name}.1"]
+    survived["damaged files"] += 5
+
+
+@pytest.mark.parametrize("name, remedy", [
+    ("config.json", "remove the folder .* or give `reproduce --remake_damaged`, to run it again"),
+    ("result.json", "remove the folder .* or give `reproduce --remake_damaged`, to run it again"),
+    ("failure.json", "remove it to have the run trained again")])
+def test_damage_of_a_run_tells_its_remedy(tmp_path, name, remedy):
+    record = records.Workdir(tmp_path).run(runs.SMALL)
+    for damaged_content in ("{", '{"reason": "", "sha256": "of other content"}', "[]"):
+        files.write_text(record.folder / name, damaged_content)
+        with pytest.raises(UserError, match=f"{name}: .*; {remedy}"):
+            {"config.json": record.check_configuration, "result.json": record.check,
+             "failure.json": lambda: record.failure}[name]()
 
 
 def test_changed_json_is_refused_unless_its_checksum_goes_too(tmp_path):
@@ -161,3 +201,7 @@ def test_changed_json_is_refused_unless_its_checksum_goes_too(tmp_path):
     del content["sha256"]
     path.write_text(json.dumps(content))
     assert records.read_configuration(path) == configuration.Run.from_json({**runs.SMALL.to_json(), "trial": 1})
+
+
+def _records(workdir):
+    return {name: content for name, content in runs.contents(workdir).items() if name.startswith(("runs", "paths"))}

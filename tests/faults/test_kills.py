@@ -1,5 +1,6 @@
 """kill -9 at any moment: the same command goes on, and ends with the records of an undisturbed run."""
 
+import dataclasses
 import random
 import shutil
 
@@ -7,6 +8,7 @@ import pytest
 
 from replication import data, records
 from replication.data import cache, loading
+from replication.experiments import Needs
 from tests.execution import runs
 
 children = pytest.importorskip("tests.faults.children", reason="this system has no limits of resources")
@@ -25,7 +27,7 @@ def test_replication_killed_at_random(tmp_path, reference, survived):
             # The last attempts are left alone, or bad luck might never end.
             fault, seconds = children.random_fault(generator) if len(faults) < _KILLS else (None, None)
             faults.append((fault, seconds))
-            child = children.start(children.replicate, workdir.path, fault=fault)
+            child = children.start(children.replicate, workdir.path, tmp_path / "log", fault=fault)
             if seconds is not None:
                 children.kill_after(child, seconds)
             child.join()
@@ -33,9 +35,21 @@ def test_replication_killed_at_random(tmp_path, reference, survived):
                 break
             assert child.exitcode < 0, (child.exitcode, faults)
             kills += 1
-            survived["kills"] += 1
+            survived[f"kills in {_begun_last(tmp_path / 'log')}"] += 1
         assert _records(workdir) == expected, faults
         replications += 1
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_measurement_killed(tmp_path, reference, number, survived):
+    workdir = _copy(reference, tmp_path / "work")
+    workdir.run(runs.SMALL).measurement(runs.SHARPNESS).unlink()
+    child = children.start(children.replicate, workdir.path, fault=(children.kill_in_pass, number))
+    child.join()
+    assert child.exitcode < 0 and not workdir.run(runs.SMALL).measurement(runs.SHARPNESS).exists()
+    children.undisturbed(children.replicate, workdir.path)
+    assert _records(workdir) == _records(reference)
+    survived["kills in a measurement"] += 1
 
 
 @pytest.mark.parametrize("number, before", [(3, True), (10, False), (25, True)])
@@ -77,17 +91,54 @@ def test_preparation_killed(tmp_path, survived):
     assert data.load("timit_shaped", folder).fingerprint == expected
 
 
+@pytest.mark.parametrize("number", [9, 11, 12, 14])
+def test_run_that_diverges_killed(tmp_path, number, survived):
+    """After the save of its last finite epoch, and before and after each step of its end."""
+    needs = Needs(runs=(runs.DIVERGING,))
+    workdir, undisturbed = (records.Workdir(tmp_path / name) for name in ("killed", "undisturbed"))
+    child = children.start(children.replicate, workdir.path, None, needs,
+                           fault=(children.kill_at_operation, number, False))
+    child.join()
+    assert child.exitcode < 0
+    for each in (workdir, undisturbed):
+        child = children.start(children.replicate, each.path, None, needs)
+        child.join()
+        assert child.exitcode == 1
+    assert "epoch 2, batch 1" in undisturbed.failures()[0][runs.DIVERGING.name]
+    assert runs.contents(workdir) == runs.contents(undisturbed)
+    survived["kills"] += 1
+
+
 def test_two_replications_at_once(tmp_path, reference, survived):
+    """Each task once, that of a run that fails among them; both tell of the failure."""
     workdir, log = records.Workdir(tmp_path / "work"), tmp_path / "log"
-    both = [children.start(children.replicate, workdir.path, log) for _ in range(2)]
+    needs = dataclasses.replace(runs.NEEDS, runs=(runs.DIVERGING, *runs.NEEDS.runs))
+    both = [children.start(children.refused, children.replicate, (workdir.path, log, needs), tmp_path / f"answer{i}")
+            for i in range(2)]
     for child in both:
         child.join()
         assert child.exitcode == 0
+    reason = workdir.failures()[0][runs.DIVERGING.name]
+    for i in range(2):
+        line, = (tmp_path / f"answer{i}").read_text().splitlines()
+        assert reason in line and "remove failure.json to try again" in line
     assert sorted(log.read_text().split()) == sorted(
-        ["finish"] * len(runs.NEEDS.runs) + ["measure"] * len(runs.NEEDS.measurements)
+        ["finish"] * len(needs.runs) + ["measure"] * len(runs.NEEDS.measurements)
         + ["evaluate"] * len(runs.NEEDS.paths) + ["steepness"] * len(runs.NEEDS.steepness))
-    assert _records(workdir) == _records(reference)
+    assert {name: content for name, content in _records(workdir).items()
+            if runs.DIVERGING.name not in name} == _records(reference)
     survived["races"] += 1
+
+
+def _begun_last(log):
+    """What a killed process was at, or had just ended, by the log of `children.replicate`, which is removed."""
+    names = {"finish": "a training", "measure": "a measurement", "evaluate": "a path", "steepness": "a steepness"}
+    try:
+        lines = log.read_text().split()
+    except FileNotFoundError:
+        return "a start"
+    log.unlink()
+    return names[lines[-1]]
 
 
 def _records(workdir):

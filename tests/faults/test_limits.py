@@ -1,13 +1,14 @@
 """Full disks, folders that are read-only, losses that are not finite, and clocks that jump."""
 
-import dataclasses
 import shutil
 import subprocess
+import sys
 
 import pytest
 
-from replication import records
+from replication import execution, records
 from replication.experiments import Needs
+from replication.minimizers import save_weights
 from tests.execution import runs
 
 children = pytest.importorskip("tests.faults.children", reason="this system has no limits of resources")
@@ -29,7 +30,11 @@ def small_disk(tmp_path):
 
 
 def _answer(tmp_path, *arguments, fault=None):
-    child = children.start(children.refused, children.replicate, arguments, tmp_path / "answer", fault=fault)
+    return _refused(tmp_path, children.replicate, *arguments, fault=fault)
+
+
+def _refused(tmp_path, function, *arguments, fault=None):
+    child = children.start(children.refused, function, arguments, tmp_path / "answer", fault=fault)
     child.join()
     assert child.exitcode == 0
     return (tmp_path / "answer").read_text().splitlines()
@@ -47,6 +52,39 @@ def test_no_room_for_a_file(tmp_path, reference, size, survived):
     survived["full disks"] += 1
 
 
+@pytest.mark.parametrize("missing", [1, 3_000, 100_000])
+def test_no_room_for_the_end_of_weights(tmp_path, reference, missing, survived):
+    """HDF5 writes it as it closes the file, where an error may end the process."""
+    size = reference.run(runs.LARGE).final_weights.stat().st_size
+    path = tmp_path / "weights" / "some.weights.h5"
+    line, = _refused(tmp_path, children.save, path, fault=(children.refuse_writes, size - missing))
+    assert line.endswith(f"File too large: '{path}'")
+    assert not list(path.parent.iterdir())
+    survived["full disks"] += 1
+
+
+def test_no_room_on_the_disk_for_the_end_of_weights(tmp_path, small_disk, reference, survived):
+    size = reference.run(runs.LARGE).final_weights.stat().st_size
+    subprocess.run(["mount", "-o", f"remount,size={size - 3_000}", str(small_disk)], check=True)
+    line, = _refused(tmp_path, children.save, small_disk / "some.weights.h5")
+    assert line.endswith(f"No space left on device: '{small_disk / 'some.weights.h5'}'")
+    assert not list(small_disk.iterdir())
+    survived["full disks"] += 1
+
+
+def test_an_error_of_hdf5_tells_the_file(tmp_path):
+    class Network:
+        def get_weights(self):
+            return []
+
+        def save_weights(self, path):
+            raise RuntimeError("Unable to close\nmore")
+
+    with pytest.raises(OSError, match="Unable to close: .*some.weights.h5"):
+        save_weights(Network(), tmp_path / "some.weights.h5")
+    assert not list(tmp_path.iterdir())
+
+
 def test_full_disk(tmp_path, small_disk, survived):
     lines = _answer(tmp_path, small_disk / "work", None, Needs(runs=(runs.SMALL,)))
     assert len(lines) == 1 and lines[0].startswith(str(small_disk)) and "No space left on device" in lines[0]
@@ -61,17 +99,51 @@ def test_read_only_file_system(tmp_path, small_disk, survived):
     survived["read-only folders"] += 1
 
 
+@pytest.fixture
+def read_only(reference, tmp_path):
+    """The finished workdir on a file system that is read-only."""
+    folder = tmp_path / "read-only"
+    folder.mkdir()
+    mounted = shutil.which("mount") and not subprocess.run(
+        ["mount", "--bind", str(reference.path), str(folder)], capture_output=True).returncode
+    if not mounted:
+        pytest.skip("no folder can be mounted here")
+    subprocess.run(["mount", "-o", "remount,ro,bind", str(folder)], check=True)
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_finished_workdir_that_is_read_only(read_only, survived):
+    """It is compared with the paper; what would write there says so."""
+    verified = _script("verify", f"--workdir={read_only}")
+    assert verified.returncode in (0, 2) and "Traceback" not in verified.stderr and "Table 2" in verified.stdout
+    for name, *options in (("make_report",), ("measure_sharpness", "--epsilon=1e-4", "--iterations=1")):
+        answer = _script(name, f"--workdir={read_only}", *options)
+        lines = [line for line in answer.stderr.splitlines() if line.startswith("error: ")]
+        assert answer.returncode == 1 and "Traceback" not in answer.stderr
+        assert len(lines) == 1 and str(read_only) in lines[0] and "Read-only file system" in lines[0], answer.stderr
+    survived["read-only folders"] += 1
+
+
+def _script(name, *arguments):
+    return subprocess.run([sys.executable, "-m", f"replication.{name}", *arguments], text=True, capture_output=True)
+
+
 def test_loss_that_is_not_finite(tmp_path, survived):
-    diverging = dataclasses.replace(runs.SMALL, optimizer="sgd", learning_rate=1e30)
-    needs = Needs(runs=(diverging, runs.LARGE), measurements=((diverging, runs.SHARPNESS),))
-    workdir = records.Workdir(tmp_path / "work")
-    for _ in range(2):
-        first, second = _answer(tmp_path, workdir.path, None, needs)
+    """The run is trained once, and again when its failure.json is removed."""
+    needs = Needs(runs=(runs.DIVERGING, runs.LARGE), measurements=((runs.DIVERGING, runs.SHARPNESS),))
+    workdir, log = records.Workdir(tmp_path / "work"), tmp_path / "log"
+    record = workdir.run(runs.DIVERGING)
+    for finishes, removed in ((2, False), (2, False), (3, True)):
+        if removed:
+            (record.folder / "failure.json").unlink()
+        first, second = _answer(tmp_path, workdir.path, log, needs)
         assert "the training loss became" in first and "no minimizer to measure" in second
-        record = workdir.run(diverging)
-        assert set(workdir.failures()[0]) == {diverging.name}
+        assert set(workdir.failures()[0]) == {runs.DIVERGING.name}
         assert not record.is_finished and not record.final_weights.exists() and not record.state.exists()
         assert workdir.run(runs.LARGE).is_finished
+        assert log.read_text().split() == ["finish"] * finishes
+        assert execution.tasks(needs)[0].is_done(workdir)
     survived["losses that became NaN"] += 1
 
 

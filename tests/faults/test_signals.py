@@ -7,17 +7,22 @@ import pathlib
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 
 import numpy as np
 import pytest
 
 from replication import files, records
+from replication.execution.attempt import processors
+from replication.experiments import Needs
 from tests.execution import runs
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 ENDLESS = dataclasses.replace(runs.SMALL, epochs=100_000)
 OTHER = dataclasses.replace(ENDLESS, trial=1)
+
+SHORT = Needs(runs=(runs.SMALL, runs.LARGE), measurements=((runs.SMALL, runs.SHARPNESS), (runs.LARGE, runs.SHARPNESS)))
 
 # The script's own frame around a replication that is small or endless.
 _SCRIPT = """
@@ -27,13 +32,25 @@ def main(argv):
     from replication import execution
     from replication.executors import Local
     from replication.experiments import Needs
-    from tests.execution import runs
-    from tests.faults.test_signals import ENDLESS, OTHER
-    needs = Needs(runs=(ENDLESS, OTHER))
+    from tests.faults.test_signals import ENDLESS, OTHER, SHORT
+    needs = {needs}
     execution.execute(execution.tasks(needs), records.Workdir.create({path!r}), executor=Local({jobs}))
 sys.argv = ["reproduce"]
 if __name__ == "__main__":
     entry.run(main)
+"""
+
+_LOST = """
+import os, signal, sys, time
+from replication import entry
+def come():
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0.01)
+def main(argv):
+{meets}
+    time.sleep(20)
+sys.argv = ["reproduce"]
+entry.run(main)
 """
 
 
@@ -68,7 +85,7 @@ def test_training_ends_within_a_step_and_keeps_its_last_epoch(tmp_path, number, 
 def test_a_replication_ends_with_its_processes(tmp_path, jobs, survived):
     workdir = records.Workdir.create(tmp_path / "work")
     script = tmp_path / "script.py"
-    script.write_text(_SCRIPT.format(path=str(workdir.path), jobs=jobs))
+    script.write_text(_SCRIPT.format(path=str(workdir.path), jobs=jobs, needs="Needs(runs=(ENDLESS, OTHER))"))
     process = subprocess.Popen([sys.executable, str(script)], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
                                text=True, stderr=subprocess.PIPE, start_new_session=True)
     # As Ctrl-C at a terminal: the whole process group hears it.
@@ -83,9 +100,64 @@ def test_a_replication_ends_with_its_processes(tmp_path, jobs, survived):
     survived["interrupts"] += 1
 
 
-def _wait_for_the_end_of_group(leader):
+def test_processes_end_with_a_killed_parent(tmp_path, survived):
+    workdir, alone = (records.Workdir.create(tmp_path / name) for name in ("work", "alone"))
+    script = tmp_path / "script.py"
+    script.write_text(_SCRIPT.format(path=str(workdir.path), jobs=2, needs="SHORT"))
+    command = {"args": [sys.executable, str(script)], "cwd": ROOT, "env": {**os.environ, "PYTHONPATH": str(ROOT)}}
+    process = subprocess.Popen(**command, stderr=subprocess.DEVNULL, start_new_session=True)
+    while not workdir.run(runs.SMALL).state.exists() and not workdir.run(runs.SMALL).is_finished:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    _wait_for_the_end_of_group(process.pid, seconds=40)
+    assert workdir.runs()[1] == []
+    subprocess.run(**command, check=True, stderr=subprocess.DEVNULL)
+    runs.replicate(alone, SHORT, threads=max(1, processors() // 2))
+    assert runs.contents(workdir) == runs.contents(alone)
+    survived["kills of a parent"] += 1
+
+
+@pytest.mark.parametrize("meets", [
+    # Python drops what is raised there.
+    "class Late:\n    def __del__(self):\n        come()\nLate()",
+    "try:\n    come()\nexcept KeyboardInterrupt:\n    raise SystemError('returned a result with an exception set')",
+    "try:\n    come()\nexcept KeyboardInterrupt:\n    pass",
+])
+def test_a_signal_is_not_lost(tmp_path, meets, survived):
+    process = _meet(tmp_path, meets)
+    assert process.returncode == 143
+    assert process.stderr == "error: interrupted; the same command goes on from what is on disk\n"
+    survived["interrupts"] += 1
+
+
+def test_cleaning_up_is_not_interrupted_again(tmp_path):
+    process = _meet(tmp_path, "try:\n    come()\nfinally:\n    time.sleep(2.5)\n    print('clean')")
+    assert process.returncode == 143 and process.stdout == "clean\n"
+
+
+def test_a_second_signal_ends_the_process_at_once(tmp_path):
+    process = _meet(tmp_path, "try:\n    come()\nfinally:\n    come()\n    print('clean')")
+    assert process.returncode == -signal.SIGTERM and process.stdout == ""
+
+
+def test_an_error_without_a_signal_keeps_its_traceback(tmp_path):
+    process = _meet(tmp_path, "raise SystemError('of ours')")
+    assert process.returncode == 1 and "Traceback" in process.stderr and "SystemError: of ours" in process.stderr
+
+
+def _meet(tmp_path, meets):
+    """A script in its frame that does this, `come()` being a SIGTERM, and goes on for a while."""
+    script = tmp_path / "script.py"
+    script.write_text(_LOST.format(meets=textwrap.indent(meets, "    ")))
+    return subprocess.run([sys.executable, str(script)], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
+                          text=True, capture_output=True, timeout=60)
+
+
+def _wait_for_the_end_of_group(leader, *, seconds=10):
     # Python's own tracker of resources ends a moment after the process that started it.
-    for _ in range(100):
+    for _ in range(10 * seconds):
         try:
             os.killpg(leader, 0)
         except ProcessLookupError:

@@ -168,6 +168,7 @@ def write_path(workdir, small, large, *, path=None, **changes):
     files.write_json(workdir.path_record(path, small, large), {
         "configuration": path.to_json(), "network": run.network, "trial": run.trial, "dataset": run.dataset,
         "small_batch": small.name, "large_batch": large.name, "alpha": alpha.tolist(),
+        "weights_checksums": [record.minimizer.checksum for record in (small, large)],
         "train_loss": loss.tolist(), "train_accuracy": accuracy.tolist(),
         "test_loss": (loss + 0.08).tolist(), "test_accuracy": (accuracy - 0.02).tolist(),
         "versions": VERSIONS, "seconds": 4.0, **changes,

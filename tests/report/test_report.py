@@ -251,6 +251,14 @@ def test_damaged_measurements_and_paths_are_reported(paper_workdir):
     assert not list(paper_workdir.figures.glob("figure3*"))
 
 
+def test_a_path_between_other_weights_is_reported(paper_workdir):
+    (path,) = (paper_workdir.path / "paths").iterdir()
+    files.write_json(path, files.read_json(path) | {"weights_checksums": ["of other", "weights"]})
+    problem, = make_report(paper_workdir)
+    assert "was evaluated between other weights than the runs'" in problem and "--remake_damaged" in problem
+    assert not list(paper_workdir.figures.glob("figure3*"))
+
+
 def damage_history(record):
     (record.folder / "history.csv").write_text("epoch,accuracy\n1,high\n")
     checksums = {**record.result["checksums"], "history.csv": files.file_checksum(record.folder / "history.csv")}

@@ -1,5 +1,6 @@
 """A training run: its record, its repetition, its resumption and its failure."""
 
+import contextlib
 import dataclasses
 import signal
 import subprocess
@@ -9,9 +10,10 @@ import time
 import numpy as np
 import pytest
 
-from replication import configuration, files, records, training
+from replication import configuration, files, records, training, versions
 from replication.errors import BusyError, MissingDataError, TrainingFailedError, UserError
 from replication.minimizers import load_minimizer
+from replication.training import state
 
 RUN = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=359, epochs=2)
 
@@ -115,6 +117,30 @@ def test_killed_run_resumes_to_the_same_bits(tmp_path):
     assert not record.is_finished
     resumed = _train(run, tmp_path / "killed")
     assert _without_times(resumed) == _without_times(undisturbed)
+
+
+def test_a_run_that_goes_on_elsewhere_tells_so(tmp_path, monkeypatch, trained):
+    class Killed(Exception):
+        pass
+
+    machine, save = versions.machine(), state.SaveState.on_epoch_end
+
+    def save_and_die(self, epoch, logs=None):
+        save(self, epoch, logs)
+        raise Killed
+
+    run = dataclasses.replace(RUN, epochs=3)
+    for processors, on_epoch_end in ((1, save_and_die), (2, save_and_die), (2, save)):
+        with monkeypatch.context() as patched, contextlib.suppress(Killed):
+            there = {**machine, "processors": processors}
+            patched.setattr(versions, "machine", lambda there=there: there)
+            patched.setattr(state.SaveState, "on_epoch_end", on_epoch_end)
+            record = _train(run, tmp_path)
+    config, (session,) = record.config, record.result["sessions"]
+    assert config["machine"]["processors"] == 1
+    assert session == {"from_epoch": 2, "versions": config["versions"],
+                       "machine": {**config["machine"], "processors": 2}}
+    assert "sessions" not in trained.result
 
 
 def test_damaged_state_is_named_and_not_used(tmp_path):

@@ -22,8 +22,8 @@ def test_dropout_goes_on_in_its_sequence(tmp_path):
     model(images, training=True)
     saving = state.SaveState(tmp_path / "state.npz", [{"epoch": 1}])
     saving.set_model(model)
-    saving.on_epoch_end(0)
-    assert state.restore(tmp_path / "state.npz", resumed) == [{"epoch": 1}]
+    saving.on_epoch_end(0, {"loss": 0.5})
+    assert state.restore(tmp_path / "state.npz", resumed) == ([{"epoch": 1}], [])
     expected = keras.ops.convert_to_numpy(model(images, training=True))
     assert np.array_equal(resumed(images, training=True), expected)
 
@@ -32,7 +32,7 @@ def test_an_archive_that_asks_for_a_compression_that_nobody_knows(tmp_path):
     model, path = _compiled(seed=0), tmp_path / "state.npz"
     saving = state.SaveState(path, [{"epoch": 1}])
     saving.set_model(model)
-    saving.on_epoch_end(0)
+    saving.on_epoch_end(0, {"loss": 0.5})
     content = bytearray(path.read_bytes())
     # The method of the first entry of the archive's directory.
     content[content.index(b"PK\x01\x02") + 10] ^= 0x40
