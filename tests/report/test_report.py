@@ -118,6 +118,8 @@ def test_each_run_behind_a_figure_is_linked_under_it(whole_workdir):
         captions = re.findall("<figcaption>.*?</figcaption>", section, re.DOTALL)
         assert [tuple(re.findall('href="#([^"]+)"', caption)) for caption in captions] == [
             plot.runs for plot in plots], name
+    for text in (">SB 0</a>", ">from epoch 4</a>", ">batches of 24</a>"):
+        assert text in page
 
 
 def test_a_column_of_runs_is_there_where_a_line_has_runs(whole_workdir):
