@@ -4,10 +4,10 @@ from replication import files
 from replication.errors import UserError
 
 
-def read_all(folder, pattern="*.json"):
+def read_all(folder):
     """The content of a folder's JSON files that can be read, by name, and what is wrong with the others."""
     contents, problems = [], []
-    for path in sorted(folder.glob(pattern)):
+    for path in sorted(folder.glob("*.json")):
         try:
             contents.append(files.read_json(path))
         except UserError as error:

@@ -48,7 +48,9 @@ def tune(search, workdir, *, data_dir=None, space=SearchSpace, verbose=0):
     dataset = hold_out(data.load(search.dataset, data_dir), search.validation_share, seed=search.seed)
     record = workdir.search(search)
     with contextlib.nullcontext() if role == "worker" else record.lock():
-        record.check_data(dataset.to_json())
+        if record.was_begun:
+            record.check_configuration()
+            record.check_data(dataset.to_json())
         _Search(search, record, dataset, space).go_on(writes=role != "worker", verbose=verbose)
     return record
 
