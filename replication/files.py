@@ -65,24 +65,29 @@ def write_json(path, content):
     write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
-def read_json(path):
+def read_json(path, *, remedy=None):
     """Reads a JSON object, without its checksum, which it may lack.
+
+    Args:
+        path: The file.
+        remedy: What a user can do about a damaged file; None where it is enough to remove it.
 
     Raises:
         UserError: the file is absent, unreadable, does not hold a JSON object or is not as it was written.
     """
+    also = f"; {remedy}" if remedy else ""
     try:
         content = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
+        raise UserError(f"{path}: cannot be read ({error.strerror or error}){also}") from None
     except (ValueError, RecursionError):
-        raise UserError(f"{path}: not valid JSON; the file is damaged or truncated") from None
+        raise UserError(f"{path}: not valid JSON; the file is damaged or truncated{also}") from None
     if not isinstance(content, dict):
-        raise UserError(f"{path}: expected a JSON object, found {type(content).__name__}")
+        raise UserError(f"{path}: expected a JSON object, found {type(content).__name__}{also}")
     checksum = content.pop(_CHECKSUM, None)
     if checksum not in (None, _json_checksum(content)):
-        raise UserError(f"{path}: damaged (its content does not have the checksum in its field {_CHECKSUM}); remove "
-                        "it to have it made again, or, if you have changed it, remove that field")
+        raise UserError(f"{path}: damaged (its content does not have the checksum in its field {_CHECKSUM}); "
+                        f"{remedy or 'remove it to have it made again'}, or, if you have changed it, remove that field")
     return content
 
 

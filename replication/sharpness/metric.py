@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from replication import configuration, versions
-from replication.errors import UserError
+from replication.errors import MeasurementFailedError, UserError
 from replication.sharpness.box import Box
 from replication.sharpness.checks import GradientCheck, check_gradient, check_repeatable
 from replication.sharpness.maximizer import maximize
@@ -122,7 +122,8 @@ def measure(objective, choices):
         A `SharpnessResult`.
 
     Raises:
-        UserError: p is above n, or a check fails.
+        UserError: p is above n.
+        MeasurementFailedError: a check fails, or f or its gradient is not finite.
     """
     began, passes = time.perf_counter(), objective.passes
     x = objective.x
@@ -147,7 +148,7 @@ def measure(objective, choices):
         maximum = maximize(value_and_gradient, box, iterations=choices.iterations, starts=choices.starts,
                            seed=choices.seed, at_zero=(loss, gradient))
     except FloatingPointError as error:
-        raise UserError(f"epsilon={choices.epsilon}: {error}") from None
+        raise MeasurementFailedError(f"epsilon={choices.epsilon}: {error}") from None
     return SharpnessResult(
         sharpness=(maximum.value - loss) / (1 + loss) * 100, loss=loss, max_loss=maximum.value,
         evaluations=objective.passes - passes, status=maximum.status, configuration=choices,
