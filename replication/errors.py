@@ -15,3 +15,7 @@ class BusyError(UserError):
 
 class TrainingFailedError(UserError):
     """A training run ended without a minimizer, for instance because its loss became NaN."""
+
+
+class MeasurementFailedError(UserError):
+    """A measurement of sharpness failed its checks, for instance because f is not finite."""

@@ -265,7 +265,7 @@ def test_training_data_with_nan_are_named():
 
 
 @pytest.mark.parametrize("name", ["train", "reproduce", "measure_sharpness", "plot_parametric", "make_report",
-                                  "verify", "prepare_data"])
+                                  "verify", "tune", "prepare_data"])
 def test_help_names_the_flags(name):
     process = script(name, "--help")
     expected = "--workdir" if name != "prepare_data" else "--data_dir"

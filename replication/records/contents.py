@@ -16,17 +16,12 @@ def run_remedy(folder):
     return f"remove the folder {folder}, or give {REMAKE}, to run it again"
 
 
-def read_all(folder, pattern="*.json", *, remedy=FILE_REMEDY):
-    """The content of a folder's JSON files that can be read, by name, and what is wrong with the others.
-
-    Args:
-        folder, pattern: Which files.
-        remedy: What the user can do about one that cannot be read.
-    """
+def read_all(folder):
+    """The content of a folder's JSON files that can be read, by name, and what is wrong with the others."""
     contents, problems = [], []
-    for path in sorted(folder.glob(pattern)):
+    for path in sorted(folder.glob("*.json")):
         try:
-            contents.append(files.read_json(path, remedy))
+            contents.append(files.read_json(path, FILE_REMEDY))
         except UserError as error:
             problems.append(str(error))
     return contents, problems

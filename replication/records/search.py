@@ -2,7 +2,7 @@
 
 import pathlib
 
-from replication import files
+from replication import configuration, files
 from replication.errors import UserError
 from replication.lock import hold
 
@@ -30,9 +30,35 @@ class SearchRecord:
         """
         return files.read_json(self.folder / "search.json", SEARCH_REMEDY)
 
+    @property
+    def was_begun(self):
+        """Whether there is a search.json."""
+        return (self.folder / "search.json").exists()
+
+    @property
+    def configuration(self):
+        """The `configuration.Search` that made this record.
+
+        Raises:
+            UserError: search.json is damaged, or is no record of a search.
+        """
+        path, fields = self.folder / "search.json", self.content.get("configuration")
+        if not isinstance(fields, dict):
+            raise UserError(f"{path}: has no object 'configuration'; expected the search.json of a search")
+        try:
+            return configuration.Search.from_json(fields)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from None
+
+    def check_configuration(self):
+        """Raises a UserError unless search.json is sound and belongs to this folder."""
+        search = self.configuration
+        if search.name != self.name:
+            raise UserError(f"{self.folder / 'search.json'}: belongs to the search {search.name}, not to this folder")
+
     def check_data(self, data):
-        """Raises a UserError where the search was begun on other data than these, a `data.Data.to_json()`."""
-        if (self.folder / "search.json").exists() and self.content.get("data") != data:
+        """Raises a UserError unless the search was begun on these data, a `data.Data.to_json()`."""
+        if self.content.get("data") != data:
             raise UserError(f"{self.folder}: this search was begun on other data than the {data['name']} prepared "
                             "now; give another --workdir or the data it was begun on")
 

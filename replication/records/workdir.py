@@ -9,7 +9,7 @@ from replication.errors import UserError
 from replication.lock import hold
 from replication.records.contents import read_all
 from replication.records.run import RunRecord
-from replication.records.search import SEARCH_REMEDY, SearchRecord
+from replication.records.search import SearchRecord
 
 
 class Workdir:
@@ -149,8 +149,16 @@ class Workdir:
         return SearchRecord(self.path / "tuning" / search.name)
 
     def searches(self):
-        """The content of search.json of all searches that can be read, by name, and what is wrong with the others."""
-        return read_all(self.path / "tuning", "*/search.json", remedy=SEARCH_REMEDY)
+        """The `SearchRecord`s of all searches that can be read, by name, and what is wrong with the others."""
+        sound, problems = [], []
+        for path in sorted(self.path.glob("tuning/*/search.json")):
+            record = SearchRecord(path.parent)
+            try:
+                record.check_configuration()
+                sound.append(record)
+            except UserError as error:
+                problems.append(str(error))
+        return sound, problems
 
     def _run_folders(self):
         return sorted(folder for folder in (self.path / "runs").glob("*") if folder.is_dir())

@@ -1,7 +1,5 @@
 """Checks that a record holds what the report reads of it."""
 
-import pathlib
-
 from replication import configuration
 from replication.errors import UserError
 from replication.records.contents import FILE_REMEDY
@@ -94,10 +92,9 @@ def path(content):
     return choices
 
 
-def search(content):
-    """The `configuration.Search` of a search.json and its content."""
-    choices = _choices(configuration.Search, content, pathlib.Path("tuning"))
-    where = pathlib.Path("tuning") / choices.name / "search.json"
+def search(record):
+    """The content of a search's search.json."""
+    content, where = record.content, record.folder / "search.json"
     trials = content.get("trials")
     _require(isinstance(trials, list) and all(isinstance(trial, dict) for trial in trials), where, "trials")
     for trial in trials:
@@ -108,7 +105,7 @@ def search(content):
             for name in ("score", "val_accuracy", "val_loss", "sharpness", "epochs"):
                 _require(_has_number(trial, name), where, name)
             _require(isinstance(trial.get("admissible"), bool), where, "admissible")
-    return choices, content
+    return content
 
 
 def _choices(kind, content, where):

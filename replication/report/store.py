@@ -33,14 +33,21 @@ class Steepness:
 
 @dataclasses.dataclass(frozen=True)
 class Search:
-    """A search for hyperparameters: its choices and the whole content of its file."""
+    """A search for hyperparameters.
+
+    Attributes:
+        choices: Its `configuration.Search`.
+        content: The whole content of its file.
+        label: What its plots and lines call it: its title, and what tells it from others of the same title.
+    """
 
     choices: configuration.Search
     content: dict
+    label: str = ""
 
     @property
-    def label(self):
-        """What its plots and lines call it, such as "F1 on digits, random, val_accuracy within a sharpness of 20 %"."""
+    def title(self):
+        """Its main choices, such as "F1 on digits, random, val_accuracy within a sharpness of 20 %, 20 epochs"."""
         choices = self.choices
         bound = "" if choices.max_sharpness is None else f" within a sharpness of {choices.max_sharpness:g} %"
         space = "" if choices.space == "standard" else f", space {choices.space}"
@@ -166,7 +173,7 @@ class Store:
         self.problems += problems
         found, problems = workdir.searches()
         self.problems += problems
-        self.searches = self._sound(self._search, found)
+        self.searches = _labelled(self._sound(self._search, found))
 
     def comparisons(self, selection=MAIN):
         """The `grouping.Comparison`s of those SB and LB minimizers that an `experiments.Selection` has."""
@@ -237,8 +244,8 @@ class Store:
         return tuple(Steepness(*pair) for pair in self._sound(
             lambda content: contents.steepness(content, folder, weights), found))
 
-    def _search(self, content):
-        return Search(*contents.search(content))
+    def _search(self, record):
+        return Search(record.configuration, contents.search(record))
 
     def _line(self, content):
         choices = contents.path(content)
@@ -251,6 +258,18 @@ class Store:
                                 "weights than the runs'; remove it, or give `reproduce --remake_damaged`, to have it "
                                 "made again")
         return Line(small, large, choices, content)
+
+
+def _labelled(searches):
+    """The `Search`es of a list with their labels, by name."""
+    result = []
+    for title, members in grouping.buckets(searches, lambda search: search.title):
+        # A larger bound on the trials makes no other search.
+        choices = [{name: value for name, value in search.choices.to_json().items() if name != "max_trials"}
+                   for search in members]
+        result += [dataclasses.replace(search, label=", ".join(filter(None, (title, difference))))
+                   for search, difference in zip(members, grouping.distinguish(choices))]
+    return sorted(result, key=lambda search: search.choices.name)
 
 
 def _of_the_tables(run, measurements):

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from replication.errors import UserError
+from replication.errors import MeasurementFailedError
 
 NOT_FINITE = "f or its gradient is not finite at a point of the box; a smaller epsilon keeps the network in its range"
 
@@ -36,13 +36,13 @@ class GradientCheck:
 
 
 def check_repeatable(first, second, *, dtype):
-    """Raises a UserError unless two values of f at the same point are finite and agree to rounding."""
+    """Raises a MeasurementFailedError unless two values of f at the same point are finite and agree to rounding."""
     if not (math.isfinite(first) and math.isfinite(second)):
-        raise UserError(f"f(x) is {first}: the loss of the model on this data is not finite; "
-                        "look for NaN in its weights or inputs")
+        raise MeasurementFailedError(f"f(x) is {first}: the loss of the model on this data is not finite; "
+                                     "look for NaN in its weights or inputs")
     if abs(first - second) > _rounding(dtype) * (1 + abs(first)):
-        raise UserError(f"f is not deterministic: two evaluations at x gave {first!r} and {second!r}; "
-                        "a layer draws random numbers in evaluation (active dropout or noise)")
+        raise MeasurementFailedError(f"f is not deterministic: two evaluations at x gave {first!r} and {second!r}; "
+                                     "a layer draws random numbers in evaluation (active dropout or noise)")
 
 
 def check_gradient(value, value_at_zero, gradient, box, *, size, dtype):
@@ -61,7 +61,7 @@ def check_gradient(value, value_at_zero, gradient, box, *, size, dtype):
 
     Raises:
         FloatingPointError: f is not finite at a point of the box.
-        UserError: no step gives agreement: the gradient is not that of f.
+        MeasurementFailedError: no step gives agreement: the gradient is not that of f.
     """
     direction = box.corner(gradient)
     derivative = float(gradient @ direction)
@@ -74,9 +74,9 @@ def check_gradient(value, value_at_zero, gradient, box, *, size, dtype):
         if abs(difference - derivative) <= tolerance:
             return GradientCheck(derivative, difference, step, tolerance,
                                  conclusive=noise / step < abs(derivative))
-    raise UserError(f"the gradient of f is wrong: along the steepest direction of the box it says {derivative:.6g}, "
-                    f"a central difference {difference:.6g}; does the model use a custom gradient, or a "
-                    "layer that cannot be differentiated?")
+    raise MeasurementFailedError(
+        f"the gradient of f is wrong: along the steepest direction of the box it says {derivative:.6g}, a central "
+        f"difference {difference:.6g}; does the model use a custom gradient, or a layer that cannot be differentiated?")
 
 
 def _rounding(dtype):

@@ -8,7 +8,7 @@ import numpy as np
 from absl import logging
 
 from replication import configuration, versions
-from replication.errors import UserError
+from replication.errors import MeasurementFailedError, UserError
 from replication.sharpness.box import Box
 from replication.sharpness.checks import GradientCheck, check_gradient, check_repeatable
 from replication.sharpness.maximizer import maximize
@@ -123,7 +123,8 @@ def measure(objective, choices):
         A `SharpnessResult`.
 
     Raises:
-        UserError: p is above n, or a check fails.
+        UserError: p is above n.
+        MeasurementFailedError: a check fails, or f or its gradient is not finite.
     """
     began, passes = time.perf_counter(), objective.passes
     x = objective.x
@@ -148,7 +149,7 @@ def measure(objective, choices):
         maximum = maximize(value_and_gradient, box, iterations=choices.iterations, starts=choices.starts,
                            seed=choices.seed, at_zero=(loss, gradient))
     except FloatingPointError as error:
-        raise UserError(f"epsilon={choices.epsilon}: {error}") from None
+        raise MeasurementFailedError(f"epsilon={choices.epsilon}: {error}") from None
     if not check.conclusive:
         logging.warning("epsilon=%g: the rounding of f could be as large as its rise in so small a box",
                         choices.epsilon)

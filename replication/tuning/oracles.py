@@ -4,8 +4,10 @@ import pathlib
 
 import keras_tuner
 from keras_tuner import oracles
+from keras_tuner.engine.trial import Trial
 
 from replication import files
+from replication.errors import UserError
 
 
 class _Durable:
@@ -23,10 +25,38 @@ class _Durable:
         files.write_json(self._get_oracle_fname(), self.get_state())
 
     def reload(self):
-        super().reload()
-        # A trial is written before the state that knows it. One that was lost in between had not begun: it comes
-        # again under the same number.
-        self.trials = {name: self.trials[name] for name in self.start_order}
+        """Reads the state and its trials; those that had begun and not ended run once more.
+
+        Raises:
+            UserError: a file is damaged.
+        """
+        path = self._get_oracle_fname()
+        remedy = f"remove {path} to search anew: a run that is asked for again is not trained again"
+        state = files.read_json(path, remedy=remedy)
+        try:
+            # A trial is written before the state that knows it. One that was lost in between had not begun: it comes
+            # again under the same number.
+            self.trials = {name: Trial.from_state(files.read_json(self._trial_file(name), remedy=remedy))
+                           for name in state["start_order"]}
+            self.set_state(state)
+        except KeyError as error:
+            # As of another version of keras-tuner.
+            raise UserError(f"{path}: {error} is missing in it or in a trial beside it; {remedy}") from None
+        # keras-tuner writes the state of a trial's end before it takes the trial from those that are going on.
+        begun = {*self._retry_queue, *(trial.trial_id for trial in self.ongoing_trials.values())} - {*self.end_order}
+        self._retry_queue, self.ongoing_trials = [], {}
+        for name in sorted(begun, key=int, reverse=True):
+            self.repeat(name)
+
+    def ended(self):
+        """The trials that have finished or failed."""
+        return [self.trials[name] for name in self.end_order]
+
+    def repeat(self, name):
+        """Has a trial, by its name, run once more, before any trial that has not begun."""
+        self.trials[name] = Trial(self.trials[name].hyperparameters, name)
+        self.end_order = [each for each in self.end_order if each != name]
+        self._retry_queue.append(name)
 
     @keras_tuner.synchronized
     def end_trial(self, trial):
@@ -34,7 +64,10 @@ class _Durable:
         self._on_trial_end()
 
     def _save_trial(self, trial):
-        files.write_json(pathlib.Path(self._get_trial_dir(trial.trial_id)) / "trial.json", trial.get_state())
+        files.write_json(self._trial_file(trial.trial_id), trial.get_state())
+
+    def _trial_file(self, name):
+        return pathlib.Path(self._project_dir) / f"trial_{name}" / "trial.json"
 
 
 class _Random(_Durable, oracles.RandomSearchOracle):
@@ -46,7 +79,9 @@ class _Bayesian(_Durable, oracles.BayesianOptimizationOracle):
 
 
 class _Hyperband(_Durable, oracles.HyperbandOracle):
-    pass
+    def set_state(self, state):
+        # As many sweeps as are asked for now, be they more than when the state was written.
+        super().set_state({**state, "hyperband_iterations": self.hyperband_iterations})
 
 
 def make_oracle(search, on_trial_end):

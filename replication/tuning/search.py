@@ -2,12 +2,10 @@
 
 import contextlib
 import importlib.metadata
-import json
 import os
 import re
 
 import keras_tuner
-import tensorflow as tf
 
 from replication import data, files, records, versions
 from replication.errors import UserError
@@ -41,14 +39,17 @@ def tune(search, workdir, *, data_dir=None, space=SearchSpace, verbose=0):
     Raises:
         MissingDataError: the data set is not prepared.
         BusyError: another process works on this search.
-        UserError: the search was begun on other data, or the environment of a distributed search is wrong.
+        UserError: the search was begun on other data, a file of it is damaged, or the environment of a distributed
+            search is wrong.
     """
     require(search.space == space.NAME, "space", search.space, f"{space.NAME}, the NAME of {space.__name__}")
     role = _role()
     dataset = hold_out(data.load(search.dataset, data_dir), search.validation_share, seed=search.seed)
     record = workdir.search(search)
     with contextlib.nullcontext() if role == "worker" else record.lock():
-        record.check_data(dataset.to_json())
+        if record.was_begun:
+            record.check_configuration()
+            record.check_data(dataset.to_json())
         _Search(search, record, dataset, space).go_on(writes=role != "worker", verbose=verbose)
     return record
 
@@ -72,19 +73,33 @@ class _Search:
         self._oracle = make_oracle(search, self._write)
 
     def go_on(self, *, writes, verbose):
-        try:
-            tuner = Tuner(self._oracle, self._space, record=self._record, workdir=self._runs, dataset=self._dataset)
-            if writes:
-                self._write()
-        except (json.JSONDecodeError, KeyError, tf.errors.NotFoundError) as error:
-            raise UserError(f"{self._record.folder}: damaged, keras-tuner cannot go on from its files there "
-                            f"({type(error).__name__}: {str(error).splitlines()[0]}); remove the folder to search "
-                            "anew") from None
+        tuner = Tuner(self._oracle, self._space, record=self._record, workdir=self._runs, dataset=self._dataset)
+        if writes:
+            # In the order of their names, of which keras-tuner takes the last first.
+            for trial in sorted(self._oracle.ended(), key=lambda trial: int(trial.trial_id), reverse=True):
+                if not self._is_recorded(trial):
+                    self._oracle.repeat(trial.trial_id)
+            self._write()
         self._oracle.verbose = verbose
         try:
             tuner.search()
         except keras_tuner.errors.FatalError as error:
             raise error.__cause__ or error from None
+
+    def _is_recorded(self, trial):
+        """Whether all that an ended trial has left is on disk.
+
+        Raises:
+            UserError: a file of its run is damaged.
+        """
+        if trial.status == "FAILED":
+            return self._record.failure(trial.trial_id).exists()
+        run = self._runs.run(self._space.trial_run(trial.hyperparameters))
+        if not run.is_finished:
+            return False
+        run.check_configuration()
+        run.check()
+        return run.measurement(self._search.measurement).exists()
 
     def _write(self):
         """Replaces search.json by what the oracle and the runs on disk tell."""

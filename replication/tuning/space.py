@@ -6,6 +6,7 @@ import keras_tuner
 
 from replication import configuration, files, remedies
 from replication.catalog import NETWORKS
+from replication.errors import UserError
 from replication.minimizers import build_network
 from replication.sharpness.runs import measure_run
 from replication.training import train
@@ -86,7 +87,8 @@ class SearchSpace(keras_tuner.HyperModel):
             A dictionary with "score", which the tuner optimizes, and what it comes from.
 
         Raises:
-            UserError: the run has failed, or cannot be measured.
+            TrainingFailedError, MeasurementFailedError: the trial fails, by its hyperparameters.
+            UserError: a file of the record is damaged.
         """
         record = train(self.trial_run(hp), workdir, dataset=dataset, network=model, wait=True, verbose=0)
         measure_run(record, [self.search.measurement], dataset, wait=True)
@@ -104,8 +106,14 @@ def figures(search, record):
     Args:
         search: The `configuration.Search`.
         record: The `records.RunRecord`; its test set is the validation set.
+
+    Raises:
+        UserError: a file of the record is damaged, or the measurement is of other weights.
     """
-    result, measured = record.result, files.read_json(record.measurement(search.measurement))
+    path = record.measurement(search.measurement)
+    result, measured = record.result, files.read_json(path)
+    if measured["weights_checksum"] != record.minimizer.checksum:
+        raise UserError(f"{path}: was measured on other weights than the run's; remove it to measure again")
     ends = result[search.statistics]
     return {
         "score": search.score(ends["test_accuracy"], measured["sharpness"]),

@@ -7,14 +7,17 @@ import keras_tuner
 from keras_tuner.engine.base_tuner import BaseTuner
 
 from replication import files
-from replication.errors import UserError
+from replication.errors import MeasurementFailedError, TrainingFailedError
 
 
 class Tuner(BaseTuner):
     """A tuner of keras-tuner that trains, measures and records by our own means.
 
-    A trial that ends in a UserError, such as a loss that became NaN, is failed, and the search goes on. Any other
-    error is a bug: it ends the search as a FatalError with the bug as its cause.
+    A trial fails by its training, such as a loss that became NaN, or by the checks of its measurement; the search
+    goes on. Any other error, such as a damaged file or a bug, ends the search as a FatalError with it as the cause.
+    Its trial is not ended: it comes first when the search goes on.
+
+    The oracle's state is all there is to go on from, whether this process is alone or the chief.
 
     Args:
         oracle: Of `make_oracle`.
@@ -38,7 +41,7 @@ class Tuner(BaseTuner):
         hp = trial.hyperparameters
         try:
             return self.hypermodel.fit(hp, self.hypermodel.build(hp), workdir=self._workdir, dataset=self._dataset)
-        except UserError as error:
+        except (TrainingFailedError, MeasurementFailedError) as error:
             files.write_json(self._record.failure(trial.trial_id), {"reason": str(error)})
             raise keras_tuner.errors.FailedTrialError(str(error)) from None
         except Exception as error:
@@ -47,4 +50,10 @@ class Tuner(BaseTuner):
     def save(self):
         if not self._is_worker():
             self.oracle.save()
-        files.write_json(self._get_tuner_fname(), self.get_state())
+
+    def reload(self):
+        if not self._is_worker():
+            self.oracle.reload()
+
+    def _get_tuner_fname(self):
+        return self.oracle._get_oracle_fname()

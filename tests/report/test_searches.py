@@ -1,5 +1,7 @@
 """Searches in the report: the listing of their trials, and accuracy against sharpness."""
 
+import shutil
+
 import pytest
 
 from replication import files, records
@@ -57,8 +59,48 @@ def test_a_damaged_search_is_a_problem_and_leaves_the_others(change, paper_workd
     change(content)
     files.write_json(record.folder / "search.json", content)
     (problem,) = make_report(paper_workdir)
-    assert "tuning" in problem
+    assert problem.startswith(f"{record.folder / 'search.json'}: ")
     assert len(Store(paper_workdir).searches) == 1
+
+
+def test_a_search_copied_under_another_name_is_refused(paper_workdir):
+    search = fixtures.write_search(paper_workdir)
+    folder = paper_workdir.search(search).folder
+    copied = shutil.copytree(folder, folder.with_name("mine"))
+    (problem,) = make_report(paper_workdir)
+    assert problem == f"{copied / 'search.json'}: belongs to the search {search.name}, not to this folder"
+    assert [found.choices for found in Store(paper_workdir).searches] == [search]
+
+
+def test_labels_tell_searches_apart(paper_workdir):
+    changes = {"seed": 1, "validation_share": 0.2, "sharpness_epsilon": 5e-4, "sharpness_iterations": 5,
+               "statistics": "moving", "jit_compile": True, "max_sharpness": 20.000001, "epochs": 3}
+    for name, value in changes.items():
+        fixtures.write_search(paper_workdir, **{name: value})
+    fixtures.write_search(paper_workdir, network="C1", dataset="digits32")
+    fixtures.write_search(paper_workdir, network="C1", dataset="digits32", architecture="text")
+    labels = {search.choices.name: search.label for search in Store(paper_workdir).searches}
+    assert len(set(labels.values())) == len(labels) == len(changes) + 2
+    assert sorted(label.split("epochs, ")[1] for label in labels.values() if label.startswith("C1")) == [
+        "architecture released", "architecture text"]
+
+
+def test_one_search_has_its_main_choices_as_its_label(paper_workdir):
+    fixtures.write_search(paper_workdir, seed=7)
+    (search,) = Store(paper_workdir).searches
+    assert search.label == "F1 on digits, random, val_accuracy within a sharpness of 20 %, 20 epochs"
+
+
+def test_hostile_text_is_escaped(paper_workdir):
+    hostile = '<script>alert("x")</script> & <b>'
+    record = paper_workdir.search(fixtures.write_search(paper_workdir, trials=2))
+    content = record.content
+    content["trials"][0]["hyperparameters"] = {hostile: hostile}
+    content["trials"][1] |= {"trial": hostile, "status": hostile, "reason": hostile}
+    record.write(content, None)
+    assert make_report(paper_workdir) == []
+    page = paper_workdir.page.read_text(encoding="utf-8")
+    assert "<script" not in page and page.count("&lt;script&gt;") == 4
 
 
 def test_a_page_without_searches_has_no_section_of_them(paper_workdir):

@@ -1,4 +1,4 @@
-"""A small search, for tests in this process and, as `python -m tests.tuning.small`, in others."""
+"""A small search, for tests in this process and by `python -m tests.tuning.small WORKDIR TRIALS` in others."""
 
 import sys
 
@@ -34,5 +34,14 @@ def search(**choices):
                                    "space": "learning_rates", "sharpness_iterations": 1, **choices})
 
 
+class _Telling(LearningRates):
+    """The same, with a line on standard output for each trial that this process carries out."""
+
+    def fit(self, *arguments, **options):
+        figures = super().fit(*arguments, **options)
+        print("trained and measured", flush=True)
+        return figures
+
+
 if __name__ == "__main__":
-    tuning.tune(search(max_trials=int(sys.argv[2])), records.Workdir.create(sys.argv[1]), space=LearningRates)
+    tuning.tune(search(max_trials=int(sys.argv[2])), records.Workdir.create(sys.argv[1]), space=_Telling)

@@ -1,10 +1,12 @@
 """Searches: their record, the test set they leave alone, interruption, failure, and several processes."""
 
+import contextlib
 import dataclasses
+import itertools
 import os
 import pathlib
+import random
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -14,6 +16,9 @@ import pytest
 
 from replication import configuration, data, files, records, training, tuning
 from replication.errors import BusyError, UserError
+from replication.report import make_report
+from replication.tuning.oracles import make_oracle
+from replication.tuning.tuner import Tuner
 from tests.tuning import small
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
@@ -33,6 +38,39 @@ def _without_times(trials):
     return [{name: value for name, value in trial.items() if name != "seconds"} for trial in trials]
 
 
+def _copy(record, folder):
+    """A copy of a search in a workdir of its own, and the contents of search.json's trials."""
+    copied = records.SearchRecord(folder / "tuning" / record.name)
+    shutil.copytree(record.folder, copied.folder)
+    return copied, copied.content["trials"]
+
+
+@contextlib.contextmanager
+def _other_processes():
+    """Gives a function that starts one, by the arguments of `small` and environment; all end with the block."""
+    processes = []
+
+    def start(*arguments, **environment):
+        processes.append(subprocess.Popen(
+            [sys.executable, "-m", "tests.tuning.small", *map(str, arguments)], cwd=ROOT, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **environment}))
+        return processes[-1]
+
+    try:
+        yield start
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def _wait(process, condition):
+    """Waits until a condition holds, while a process lives."""
+    while not condition():
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.02)
+
+
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory):
     return _tune(tmp_path_factory.mktemp("searched"))
@@ -50,7 +88,8 @@ def test_the_record_is_complete(searched):
     best = next(trial for trial in content["trials"] if trial["trial"] == content["best"])
     assert best["val_accuracy"] == max(trial["val_accuracy"] for trial in content["trials"])
     workdir = records.Workdir(searched.folder.parent.parent)
-    assert workdir.searches() == ([content], [])
+    found, problems = workdir.searches()
+    assert [record.folder for record in found] == [searched.folder] and problems == []
     assert workdir.runs() == ([], [])
 
 
@@ -97,23 +136,35 @@ def test_a_finished_search_does_nothing_and_goes_on_with_more_trials(searched):
     assert before.items() <= after.items()
 
 
-def test_a_killed_search_repeats_no_finished_trial(tmp_path):
-    command = [sys.executable, "-m", "tests.tuning.small", str(tmp_path), "5"]
-    record = records.Workdir(tmp_path).search(small.search())
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
-    while len(list(record.folder.glob("runs/*/sharpness/*.json"))) < 2:
-        assert process.poll() is None
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    before = _stamps(record)
-    trials = _tune(tmp_path, small.search(max_trials=5)).content["trials"]
-    after = _stamps(record)
-    assert len(before) >= 4 and before.items() <= after.items()
-    assert [trial["status"] for trial in trials] == ["finished"] * 5
-    assert len({trial["run"] for trial in trials}) == 5 == len(list(record.folder.glob("runs/*")))
-    undisturbed = _tune(tmp_path / "undisturbed", small.search(max_trials=5)).content["trials"]
+def test_a_search_that_is_killed_again_and_again_is_the_undisturbed_one(tmp_path):
+    search = small.search(max_trials=8)
+    workdir = records.Workdir.create(tmp_path)
+    record, moments, before = workdir.search(search), random.Random(0), {}
+
+    def moved_on():
+        return len(_stamps(record)) > len(before)
+
+    with _other_processes() as start:
+        for _ in range(3):
+            process = start(tmp_path, 8)
+            _wait(process, moved_on)
+            time.sleep(moments.uniform(0, 0.5))
+            process.kill()
+            process.wait()
+            after = _stamps(record)
+            assert before.items() <= after.items()
+            before = after
+    trials = _tune(tmp_path, search).content["trials"]
+    assert before.items() <= _stamps(record).items()
+    assert [trial["status"] for trial in trials] == ["finished"] * 8
+    assert len({trial["run"] for trial in trials}) == 8 == len(list(record.folder.glob("runs/*")))
+    undisturbed = _tune(tmp_path / "undisturbed", search).content["trials"]
     assert _without_times(trials) == _without_times(undisturbed)
+    assert make_report(workdir) == []
+    table = workdir.page.read_text(encoding="utf-8").split('id="searches"')[1].split("</table>")[0]
+    for trial in undisturbed:
+        assert f"learning rate {trial['hyperparameters']['learning_rate']:.3g}" in table
+        assert f"{100 * trial['val_accuracy']:.2f}" in table
 
 
 def test_a_trial_that_had_not_begun_for_the_state_comes_again(tmp_path):
@@ -158,6 +209,64 @@ def test_a_diverging_trial_is_failed_and_the_search_goes_on(tmp_path):
     assert "the training loss became" in by_step[1e30]["reason"]
 
 
+def test_a_trial_that_cannot_be_measured_is_failed(tmp_path):
+    (trial,) = _tune(tmp_path, small.search(max_trials=1, sharpness_epsilon=1e38)).content["trials"]
+    assert trial["status"] == "failed" and "a central difference nan" in trial["reason"]
+
+
+def test_a_damaged_file_ends_the_search_and_no_trial(tmp_path):
+    search = small.search(max_trials=1)
+    record = _tune(tmp_path, search)
+    trials = record.content["trials"]
+    run = records.Workdir(record.folder).run_named(trials[0]["run"])
+    # As if the process had been lost in the middle of the run.
+    (run.folder / "result.json").unlink()
+    run.state.parent.mkdir()
+    run.state.write_bytes(b"damaged")
+    for _ in range(2):
+        with pytest.raises(UserError, match="state.npz: damaged, the run cannot be resumed from it; remove the file"):
+            _tune(tmp_path, search)
+        assert [trial["status"] for trial in record.content["trials"]] == ["running"]
+    run.state.unlink()
+    assert _without_times(_tune(tmp_path, search).content["trials"]) == _without_times(trials)
+
+
+@pytest.mark.parametrize("lost", ["", "result.json", "sharpness"])
+def test_what_a_finished_trial_lacks_is_made_again(lost, searched, tmp_path):
+    record, trials = _copy(searched, tmp_path)
+    search = small.search(max_trials=len(trials))
+    path = record.folder / "runs" / trials[1]["run"] / lost
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    before = _stamps(record)
+    assert _without_times(_tune(tmp_path, search).content["trials"]) == _without_times(trials)
+    assert len(before) < len(_stamps(record)) == 2 * len(trials) and before.items() <= _stamps(record).items()
+    score = files.read_json(record.folder / "trial_1" / "trial.json")["score"]
+    assert score == trials[1]["score"]
+
+
+def test_why_a_trial_failed_is_found_out_again(tmp_path):
+    search = small.search(max_trials=2)
+    record = _tune(tmp_path, search, space=_Diverging)
+    trials = record.content["trials"]
+    for path in record.folder.glob("trial_*/failure.json"):
+        path.unlink()
+    assert _without_times(_tune(tmp_path, search, space=_Diverging).content["trials"]) == _without_times(trials)
+
+
+def test_damaged_records_of_finished_trials_are_named(searched, tmp_path):
+    record, trials = _copy(searched, tmp_path)
+    run = records.Workdir(record.folder).run_named(trials[0]["run"])
+    (measurement,) = run.folder.glob("sharpness/*.json")
+    files.write_json(measurement, {**files.read_json(measurement), "weights_checksum": "other"})
+    with pytest.raises(UserError, match=f"{measurement.name}: was measured on other weights"):
+        _tune(tmp_path)
+    weights = bytearray(run.final_weights.read_bytes())
+    weights[-1] ^= 1
+    run.final_weights.write_bytes(weights)
+    with pytest.raises(UserError, match="final.weights.h5: damaged .*; remove the folder .* to run it again"):
+        _tune(tmp_path)
+
+
 class _Mistaken(small.LearningRates):
     def fit(self, *arguments, **options):
         raise ZeroDivisionError("a bug")
@@ -178,6 +287,53 @@ def test_other_tuners(tuner, tmp_path):
     assert epochs == ({1, 3} if tuner == "hyperband" else {3})
 
 
+def test_hyperband_goes_on_with_more_trials(tmp_path):
+    for number in (1, 3):
+        # With trials of one epoch a sweep is one trial.
+        search = small.search(tuner="hyperband", epochs=1, max_trials=number)
+        assert len(_tune(tmp_path, search).content["trials"]) == number
+
+
+def _state(record, search):
+    """The oracle of a search, in the state that a process finds at its start."""
+    oracle = make_oracle(search, lambda: None)
+    parts = tuning.hold_out(data.load("digits"), search.validation_share)
+    Tuner(oracle, small.LearningRates(search, len(parts.train_labels)), record=record, workdir=None, dataset=parts)
+    return oracle
+
+
+@pytest.fixture
+def chief(monkeypatch):
+    """A function that makes this process the chief of a distributed search."""
+    def become():
+        for name, value in {"TUNER_ID": "chief", "ORACLE_IP": "127.0.0.1", "ORACLE_PORT": "8000"}.items():
+            monkeypatch.setenv(f"KERASTUNER_{name}", value)
+    return become
+
+
+def test_a_chief_goes_on_where_one_process_was_alone(searched, tmp_path, chief):
+    record, trials = _copy(searched, tmp_path)
+    chief()
+    found = _state(record, small.search(max_trials=9)).trials.values()
+    assert [trial.score for trial in found] == [trial["score"] for trial in trials]
+
+
+def test_one_process_alone_goes_on_where_there_was_a_chief(tmp_path, chief, monkeypatch):
+    search = small.search(max_trials=2)
+    record = records.Workdir.create(tmp_path).search(search)
+    chief()
+    oracle = _state(record, search)
+    for worker in ("worker0", "worker1"):
+        trial = oracle.create_trial(worker)
+    trial.status = "FAILED"
+    files.write_json(record.failure(trial.trial_id), {"reason": "by the chief's account"})
+    oracle.end_trial(trial)
+    monkeypatch.undo()
+    begun, failed = _tune(tmp_path, search).content["trials"]
+    assert (begun["status"], failed["status"]) == ("finished", "failed")
+    assert failed["reason"] == "by the chief's account"
+
+
 def test_other_data_another_space_and_a_second_process_are_refused(searched, tmp_path):
     folder = searched.folder.parent.parent
     with searched.lock(), pytest.raises(BusyError, match="another process is working on this search"):
@@ -185,8 +341,12 @@ def test_other_data_another_space_and_a_second_process_are_refused(searched, tmp
     with pytest.raises(UserError, match="space='learning_rates': expected standard, the NAME of SearchSpace"):
         _tune(folder, space=tuning.SearchSpace)
     record = records.Workdir.create(tmp_path).search(small.search())
-    files.write_json(record.folder / "search.json", {"data": {"name": "digits"}})
+    content = {"configuration": small.search().to_json(), "data": {"name": "digits"}}
+    files.write_json(record.folder / "search.json", content)
     with pytest.raises(UserError, match="other data"):
+        _tune(tmp_path)
+    files.write_json(record.folder / "search.json", {**content, "configuration": small.search(seed=1).to_json()})
+    with pytest.raises(UserError, match=f"belongs to the search {small.search(seed=1).name}, not to this folder"):
         _tune(tmp_path)
 
 
@@ -205,38 +365,88 @@ def test_a_wrong_environment_is_named(environment, message, tmp_path, monkeypatc
         _tune(tmp_path)
 
 
-def test_a_chief_and_two_workers_share_the_trials(tmp_path):
+@pytest.fixture
+def chief_address():
+    """Where a chief can be reached, as environment."""
     pytest.importorskip("grpc", reason="keras-tuner's chief and workers talk by grpc")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    processes = {}
-    try:
-        for name in ("chief", "worker0", "worker1"):
-            processes[name] = subprocess.Popen(
-                [sys.executable, "-m", "tests.tuning.small", str(tmp_path), "8"], cwd=ROOT, stderr=subprocess.PIPE,
-                env={**os.environ, "KERASTUNER_TUNER_ID": name, "KERASTUNER_ORACLE_IP": "127.0.0.1",
-                     "KERASTUNER_ORACLE_PORT": str(port)})
-        for process in processes.values():
-            _, errors = process.communicate(timeout=120)
-            assert process.returncode == 0, errors.decode()
-    finally:
-        for process in processes.values():
-            process.kill()
-            process.wait()
+        return {"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": str(free.getsockname()[1])}
+
+
+def test_a_chief_and_two_workers_share_the_trials(tmp_path, chief_address):
+    with _other_processes() as start:
+        chief, *workers = [start(tmp_path, 8, KERASTUNER_TUNER_ID=name, **chief_address)
+                           for name in ("chief", "worker0", "worker1")]
+        outputs = [process.communicate(timeout=120) for process in (chief, *workers)]
+        assert [process.returncode for process in (chief, *workers)] == [0, 0, 0], outputs
+    shares = [output.count("trained and measured") for output, _ in outputs]
+    assert shares[0] == 0 and min(shares[1:]) > 0 and sum(shares) == 8
     record = records.Workdir(tmp_path).search(small.search())
     trials = record.content["trials"]
     assert [trial["status"] for trial in trials] == ["finished"] * 8
     assert len(list(record.folder.glob("runs/*/result.json"))) == len({trial["run"] for trial in trials}) == 8
-    for worker in ("worker0", "worker1"):
-        assert (record.folder / f"{worker}.json").exists(), f"{worker} ended no trial"
 
 
-@pytest.mark.parametrize("file", ["oracle.json", "trial_0/trial.json"])
-def test_damaged_files_of_keras_tuner_are_one_line(searched, tmp_path, file):
-    folder = tmp_path / "work"
-    shutil.copytree(searched.folder.parent.parent, folder)
-    damaged, = folder.glob(f"tuning/*/{file}")
-    damaged.write_bytes(damaged.read_bytes()[:50])
-    with pytest.raises(UserError, match="damaged, keras-tuner cannot go on"):
-        _tune(folder)
+def test_a_killed_worker_comes_back_under_its_name(tmp_path, chief_address):
+    record = records.Workdir(tmp_path).search(small.search())
+    with _other_processes() as start:
+        chief, killed = [start(tmp_path, 3, KERASTUNER_TUNER_ID=name, **chief_address)
+                         for name in ("chief", "worker0")]
+        _wait(killed, lambda: any(record.folder.glob("runs/*")))
+        killed.kill()
+        worker = start(tmp_path, 3, KERASTUNER_TUNER_ID="worker0", **chief_address)
+        for process in (chief, worker):
+            _, errors = process.communicate(timeout=120)
+            assert process.returncode == 0, errors
+    assert [trial["status"] for trial in record.content["trials"]] == ["finished"] * 3
+    assert len(list(record.folder.glob("runs/*"))) == 3
+
+
+def _flip(number):
+    """Flips one bit, before the checksum, which the number decides."""
+    def change(content):
+        numbers = random.Random(number)
+        content[numbers.randrange(content.rindex(b'"sha256"'))] ^= 1 << numbers.randrange(8)
+    return change
+
+
+def _replace(old, new):
+    def change(content):
+        assert old in content
+        content[:] = content.replace(old, new, 1)
+    return change
+
+
+def _truncate(content):
+    del content[len(content) // 2:]
+
+
+@pytest.mark.parametrize("file, damage", [
+    *itertools.product(("oracle.json", "trial_0/trial.json"), (_truncate, *map(_flip, range(8)))),
+    ("oracle.json", _replace(b"start_order", b"start_ordes")),
+    ("oracle.json", _replace(b"ongoing", b"\xffngoing")),
+    ("trial_0/trial.json", _replace(b"COMPLETED", b"COMPLETEE")),
+    ("trial_0/trial.json", _replace(b'"score": 0', b'"score": 1')),
+    ("trial_0/trial.json", _replace(b"trial_id", b"tsial_id")),
+    ("trial_0/trial.json", lambda content: content.clear()),
+])
+def test_damaged_files_of_keras_tuner_are_named(searched, tmp_path, file, damage):
+    record, trials = _copy(searched, tmp_path)
+    state, damaged = record.folder / "oracle.json", record.folder / file
+    content = bytearray(damaged.read_bytes())
+    damage(content)
+    damaged.write_bytes(content)
+    with pytest.raises(UserError) as raised:
+        _tune(tmp_path)
+    message = str(raised.value)
+    assert message.startswith(f"{damaged}: ") and f"remove {state} to search anew" in message and "\n" not in message
+
+
+def test_without_its_state_a_search_finds_its_runs(searched, tmp_path):
+    record, trials = _copy(searched, tmp_path)
+    (record.folder / "oracle.json").unlink()
+    (record.folder / "trial_0" / "trial.json").write_bytes(b"damaged")
+    before, search = _stamps(record), small.search(max_trials=len(trials))
+    assert _without_times(_tune(tmp_path, search).content["trials"]) == _without_times(trials)
+    assert _stamps(record) == before
