@@ -37,12 +37,16 @@ def minimizer(inputs, labels, classes, *, seed=0):
                                    options={"gtol": 1e-8, "maxiter": 5000}).x
 
 
-def brute_force_sharpness(theta, inputs, labels, epsilon):
-    """Metric 2.1 in the full space by trying every corner of the box: f is convex in theta."""
-    half_widths = epsilon * (np.abs(theta) + 1)
+def brute_force_sharpness(theta, inputs, labels, epsilon, matrix=None):
+    """Metric 2.1 by trying every corner of the box: f is convex in theta, and in y of theta + A y.
+
+    `matrix` is a dense A [n, p]; None for A = I.
+    """
+    matrix = np.eye(len(theta)) if matrix is None else matrix
+    half_widths = epsilon * (np.abs(np.linalg.pinv(matrix) @ theta) + 1)
     loss = loss_and_gradient(theta, inputs, labels)[0]
-    highest = max(loss_and_gradient(theta + signs * half_widths, inputs, labels)[0]
-                  for signs in itertools.product([-1.0, 1.0], repeat=len(theta)))
+    highest = max(loss_and_gradient(theta + matrix @ (signs * half_widths), inputs, labels)[0]
+                  for signs in itertools.product([-1.0, 1.0], repeat=matrix.shape[1]))
     return (highest - loss) / (1 + loss) * 100
 
 

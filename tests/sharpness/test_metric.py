@@ -7,6 +7,7 @@ import tensorflow as tf
 
 import models
 from replication.sharpness import Objective, measure_sharpness
+from replication.sharpness.subspace import RandomSubspace
 from tests.sharpness import cases
 
 SHAPES = [(1, 2), (2, 2), (2, 3), (3, 3), (2, 4)]
@@ -29,6 +30,18 @@ def test_equals_brute_force_at_a_minimizer(features, classes):
     assert np.abs(cases.loss_and_gradient(theta, inputs, labels)[1]).max() < 1e-7
     result = measure_sharpness(cases.regression_model(theta, features), inputs, labels, epsilon=1e-3, starts=32)
     assert result.sharpness == pytest.approx(cases.brute_force_sharpness(theta, inputs, labels, 1e-3), rel=1e-4)
+
+
+@pytest.mark.parametrize("minimize", [False, True])
+@pytest.mark.parametrize("p, distribution", [(1, "normal"), (6, "normal"), (6, "uniform")])
+def test_equals_brute_force_in_a_subspace(p, distribution, minimize):
+    inputs, labels = cases.softmax_regression(3, 3, seed=4)
+    theta = cases.minimizer(inputs, labels, 3) if minimize else np.random.default_rng(5).normal(size=12)
+    result = measure_sharpness(cases.regression_model(theta, 3), inputs, labels, epsilon=1e-2, subspace_dim=p,
+                               subspace_distribution=distribution, starts=16, seed=6)
+    matrix = RandomSubspace(12, p, distribution=distribution, seed=6) @ np.eye(p)
+    expected = cases.brute_force_sharpness(theta, inputs, labels, 1e-2, matrix)
+    assert result.sharpness == pytest.approx(expected, rel=1e-6)
 
 
 def test_a_gradient_of_zero_is_no_sharpness_of_zero():

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import scipy.special
 import tensorflow as tf
 
 import models
@@ -13,6 +14,7 @@ from replication.training.conservative import ConservativeModel
 from replication.training.model import TrainingModel
 from replication.training.sharpness_aware import SharpnessAwareModel, perturbation
 from replication.training.stability import StabilityModel, divergence
+from tests.sharpness import cases
 
 RATE = 0.1
 EXAMPLES, FEATURES = 12, 3
@@ -38,10 +40,23 @@ class Problem:
         inputs = self.inputs if inputs is None else inputs
         return 2 / EXAMPLES * inputs.T @ (inputs @ w - self.targets)
 
+    def loss(self, w, inputs=None):
+        inputs = self.inputs if inputs is None else inputs
+        return np.mean((inputs @ w - self.targets) ** 2)
+
+    def perturbed(self, w, epsilon):
+        """The inputs after a step along the sign of their gradient."""
+        return self.inputs + epsilon * np.sign((self.inputs @ w - self.targets) @ w.T)
+
     def learn(self):
         """Takes one step and returns w."""
-        self.model.learn(tf.constant(self.inputs, tf.float32), tf.constant(self.targets, tf.float32))
+        self.report()
         return self.model.trainable_variables[0].numpy()
+
+    def report(self):
+        """Takes one step and returns the loss that it reports."""
+        return float(self.model.learn(tf.constant(self.inputs, tf.float32),
+                                      tf.constant(self.targets, tf.float32))["loss"])
 
 
 def test_conservative_reaches_the_minimizer_of_the_proximal_problem():
@@ -91,8 +106,7 @@ def test_sam_perturbs_all_variables_by_one_norm_and_nothing_without_a_gradient()
 def test_adversarial_mixes_the_gradients_of_clean_and_perturbed_inputs(share):
     problem = Problem(AdversarialModel, remedies.Adversarial(epsilon=0.2, clean_share=share))
     w = problem.start
-    slope_of_inputs = 2 / EXAMPLES * (problem.inputs @ w - problem.targets) @ w.T
-    perturbed = problem.inputs + 0.2 * np.sign(slope_of_inputs)
+    perturbed = problem.perturbed(w, 0.2)
     expected = w - RATE * (share * problem.slope(w) + (1 - share) * problem.slope(w, perturbed))
     np.testing.assert_allclose(problem.learn(), expected, **TOLERANCE)
 
@@ -104,6 +118,41 @@ def test_adversarial_images_stay_in_their_range_and_vectors_have_none():
     np.testing.assert_allclose(model.perturb(values[None], slope[None])[0], [1.1, -0.1, 0.5], **TOLERANCE)
     images = model.perturb(tf.reshape(values, (1, 3, 1, 1)), tf.reshape(slope, (1, 3, 1, 1)))
     np.testing.assert_allclose(tf.reshape(images, [-1]), [1.0, 0.0, 0.5], **TOLERANCE)
+
+
+@pytest.mark.parametrize("kind, remedy", [
+    (ConservativeModel, remedies.Conservative(iterations=3)),
+    (SharpnessAwareModel, remedies.SharpnessAware(rho=0.3)),
+])
+def test_reported_loss_is_that_of_the_batch_before_the_step(kind, remedy):
+    problem = Problem(kind, remedy)
+    assert problem.report() == pytest.approx(problem.loss(problem.start), rel=1e-5)
+
+
+def test_adversarial_reports_the_mixed_loss():
+    problem = Problem(AdversarialModel, remedies.Adversarial(epsilon=0.2, clean_share=0.3))
+    w = problem.start
+    expected = 0.3 * problem.loss(w) + 0.7 * problem.loss(w, problem.perturbed(w, 0.2))
+    assert problem.report() == pytest.approx(expected, rel=1e-5)
+
+
+def test_stability_steps_through_both_outputs():
+    """On softmax regression, against the gradients of the loss and of KL(p || q) in closed form."""
+    generator = np.random.default_rng(0)
+    inputs, labels = generator.normal(size=(EXAMPLES, FEATURES)).astype("float32"), np.arange(EXAMPLES) % 4
+    noisy = inputs + keras.random.normal(inputs.shape, stddev=0.8, seed=keras.random.SeedGenerator(5)).numpy()
+    model = StabilityModel(cases.regression_model(generator.normal(size=16), FEATURES, dtype="float32"), None,
+                           remedies.Stability(deviation=0.8, weight=0.7), seed=5)
+    model.compile(keras.optimizers.SGD(RATE), loss="sparse_categorical_crossentropy")
+    kernel, bias = model.get_weights()[:2]
+    log_p, log_q = (scipy.special.log_softmax(each @ kernel + bias, axis=1) for each in (inputs, noisy))
+    p, q = np.exp(log_p), np.exp(log_q)
+    divergences = np.sum(p * (log_p - log_q), axis=1, keepdims=True)
+    clean_slope = p - np.eye(4)[labels] + 0.7 * p * (log_p - log_q - divergences)
+    slope = (inputs.T @ clean_slope + noisy.T @ (0.7 * (q - p))) / EXAMPLES
+    loss = model.learn(tf.constant(inputs), tf.constant(labels))["loss"]
+    np.testing.assert_allclose(model.get_weights()[0], kernel - RATE * slope, **TOLERANCE)
+    assert float(loss) == pytest.approx(0.7 * divergences.mean() - log_p[range(EXAMPLES), labels].mean(), rel=1e-5)
 
 
 def test_divergence_is_kullback_leibler():
@@ -177,6 +226,45 @@ def test_augmentation_does_what_its_options_say(options, allowed):
     images, _ = _images()
     for before, after in zip(images.numpy(), model.transform(images).numpy()):
         assert min(np.abs(after - image).max() for image in allowed(before)) < 1e-6
+
+
+def _motions(remedy, number=300):
+    """How a remedy moves images: reflections (1 or -1), angles in degrees, shifts to the right and down in pixels.
+
+    The images' channels are the coordinates of their pixels, so that a transformed image tells where each of
+    its pixels came from: near its centre, S R (position - shift), with the reflection S and the rotation R.
+    """
+    model = _convolutional(AugmentedModel, remedy)
+    image = np.stack(np.meshgrid(np.arange(16) - 7.5, np.arange(16) - 7.5), axis=-1).astype("float32")
+    center = model.transform(tf.repeat(tf.constant(image)[None], number, axis=0)).numpy()[:, 7:9, 7:9]
+    # [number, source, target], with x first.
+    matrices = np.stack([center[:, 0, 1] - center[:, 0, 0], center[:, 1, 0] - center[:, 0, 0]], axis=-1)
+    shifts = -np.linalg.solve(matrices, center.mean(axis=(1, 2))[..., None])[..., 0]
+    angles = np.degrees(np.arctan2(matrices[:, 1, 0], matrices[:, 1, 1]))
+    return np.linalg.det(matrices).round(), angles, *shifts.T
+
+
+def test_augmentation_turns_and_shifts_as_far_as_it_says_to_all_sides():
+    """20 degrees; a fifth of 16 pixels is 3.2."""
+    _, *motions = _motions(remedies.Augmentation(rotation=20.0, translation=0.2))
+    for values, bound in zip(motions, (20, 3.2, 3.2), strict=True):
+        assert -bound - 1e-3 < values.min() < -0.9 * bound and 0.9 * bound < values.max() < bound + 1e-3
+
+
+def test_augmentation_draws_its_motions_independently():
+    correlations = np.corrcoef(_motions(remedies.Augmentation()))
+    # Four times the deviation of that of 300 independent pairs.
+    assert np.abs(correlations - np.eye(4)).max() < 4 / 300**0.5
+
+
+@pytest.mark.parametrize("options", [{"rotation": 45.0, "translation": 0.0}, {"rotation": 0.0, "translation": 0.4}])
+def test_augmentation_fills_with_the_nearest_pixel_of_the_edge(options):
+    """Of an image that rises to the right each row still does, and the corners keep to the range of the edges."""
+    model = _convolutional(AugmentedModel, remedies.Augmentation(**options, flip=False))
+    image = np.broadcast_to(np.linspace(0.5, 1, 8, dtype="float32")[:, None], (200, 8, 8, 1))
+    transformed = model.transform(tf.constant(image)).numpy()
+    assert np.diff(transformed, axis=2).min() > -1e-6
+    assert transformed.min() > 0.5 - 1e-6 and transformed.max() > 0.99
 
 
 def test_augmentation_moves_an_image_at_most_as_far_as_it_says():
