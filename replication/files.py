@@ -1,6 +1,7 @@
 """Atomic writing and checksums: whatever is found under its final name is complete."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -56,7 +57,12 @@ def require_room(path, size):
     """
     if hasattr(os, "posix_fallocate"):
         with open(path, "wb") as file:
-            os.posix_fallocate(file.fileno(), 0, size)
+            try:
+                os.posix_fallocate(file.fileno(), 0, size)
+            except OSError as error:
+                # File systems that cannot reserve room.
+                if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+                    raise
             file.truncate(0)
 
 
