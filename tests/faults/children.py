@@ -16,6 +16,7 @@ import time
 from replication import data, execution, landscape, records, training
 from replication.report import make_report
 from replication.sharpness import runs as sharpness_runs
+from replication.training import state
 from tests.execution import runs
 
 _OPERATIONS = ((os, "replace"), (os, "fsync"), (os, "unlink"), (os, "chmod"), (shutil, "rmtree"))
@@ -90,6 +91,18 @@ def kill_at_operation(number, before):
     counter = itertools.count(1)
     for module, name in _OPERATIONS:
         setattr(module, name, _deadly(getattr(module, name), counter, number, before))
+
+
+def kill_after_epoch(number):
+    """The process is killed once the state after so many epochs is saved."""
+    save = state.SaveState.on_epoch_end
+
+    def save_and_die(self, epoch, logs=None):
+        save(self, epoch, logs)
+        if epoch + 1 == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    state.SaveState.on_epoch_end = save_and_die
 
 
 def kill_in_write(size):
