@@ -59,8 +59,7 @@ def restore(path, model):
         with np.load(path, allow_pickle=False) as state:
             arrays = [state[f"variable{i}"] for i in range(len(variables))]
             history = json.loads(str(state["history"]))
-            # States of older versions have none.
-            sessions = json.loads(str(state["sessions"])) if "sessions" in state else []
+            sessions = json.loads(str(state["sessions"]))
     except (OSError, ValueError, KeyError, EOFError, RuntimeError, SyntaxError,
             tokenize.TokenError, zipfile.BadZipFile):
         raise UserError(f"{path}: damaged, the run cannot be resumed from it; remove the file to "

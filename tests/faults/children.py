@@ -18,6 +18,7 @@ from replication.minimizers import build_network, save_weights
 from replication.report import make_report
 from replication.sharpness import Objective
 from replication.sharpness import runs as sharpness_runs
+from replication.training import state
 from tests.execution import runs
 
 _OPERATIONS = ((os, "replace"), (os, "fsync"), (os, "unlink"), (os, "chmod"), (shutil, "rmtree"))
@@ -103,6 +104,18 @@ def kill_in_pass(number):
     """The process is killed in the middle of a measurement, in its so many-th pass with gradients."""
     counter = itertools.count(1)
     _make_deadly(Objective, "value_and_gradient", counter, number, True)
+
+
+def kill_after_epoch(number):
+    """The process is killed once the state after so many epochs is saved."""
+    save = state.SaveState.on_epoch_end
+
+    def save_and_die(self, epoch, logs=None):
+        save(self, epoch, logs)
+        if epoch + 1 == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    state.SaveState.on_epoch_end = save_and_die
 
 
 def kill_in_write(size):

@@ -1,12 +1,15 @@
 """kill -9 at any moment: the same command goes on, and ends with the records of an undisturbed run."""
 
 import dataclasses
+import json
 import random
 import shutil
+import signal
 
+import numpy as np
 import pytest
 
-from replication import data, records
+from replication import data, records, remedies
 from replication.data import cache, loading
 from replication.experiments import Needs
 from tests.execution import runs
@@ -50,6 +53,24 @@ def test_measurement_killed(tmp_path, reference, number, survived):
     children.undisturbed(children.replicate, workdir.path)
     assert _records(workdir) == _records(reference)
     survived["kills in a measurement"] += 1
+
+
+def test_augmented_run_killed_after_an_epoch(tmp_path, survived):
+    """It goes on from there, in the same random sequence."""
+    run = dataclasses.replace(runs.SMALL, network="C1", architecture="text", batch_size=479,
+                              remedy=remedies.Augmentation(), deterministic=True)
+    undisturbed, killed = (records.Workdir(tmp_path / name) for name in ("undisturbed", "killed"))
+    needs = Needs(runs=(run,))
+    child = children.start(children.replicate, killed.path, None, needs, fault=(children.kill_after_epoch, 1))
+    children.undisturbed(children.replicate, undisturbed.path, None, needs)
+    child.join()
+    assert child.exitcode == -signal.SIGKILL
+    with np.load(killed.run(run).state) as state:
+        (first,) = json.loads(str(state["history"]))
+    children.undisturbed(children.replicate, killed.path, None, needs)
+    assert killed.run(run).history[0]["seconds"] == first["seconds"], "the first epoch was not trained again"
+    assert _records(killed) == _records(undisturbed)
+    survived["kills"] += 1
 
 
 @pytest.mark.parametrize("number, before", [(3, True), (10, False), (25, True)])

@@ -36,10 +36,10 @@ def _facts(record):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A function from a remedy to its run, and to the workdir as the run's first epoch had left it."""
+    """A function from a remedy and other choices to the run, and to the workdir as its first epoch had left it."""
     @functools.cache
-    def train(remedy):
-        run = dataclasses.replace(RUN, remedy=remedy)
+    def train(remedy, **choices):
+        run = dataclasses.replace(RUN, remedy=remedy, **choices)
         workdir, copy = tmp_path_factory.mktemp("whole"), tmp_path_factory.mktemp("copy") / "first-epoch"
         save = state.SaveState.on_epoch_end
 
@@ -55,14 +55,26 @@ def trained(tmp_path_factory):
     return train
 
 
+def _assert_resumed(whole, copy):
+    assert all(math.isfinite(row["loss"]) for row in whole.history)
+    resumed = _train(whole.configuration, copy)
+    assert not resumed.state.exists() and len(resumed.history) == RUN.epochs
+    assert resumed.history[0] == whole.history[0], "with the seconds: the first epoch was not trained again"
+    assert _facts(resumed) == _facts(whole)
+
+
 @pytest.mark.parametrize("remedy", OF_VECTORS, ids=lambda remedy: remedy.label)
 def test_run_resumes_to_the_same_bits(remedy, trained):
     whole, copy = trained(remedy)
     assert whole.configuration.remedy == remedy
-    assert all(math.isfinite(row["loss"]) for row in whole.history)
-    resumed = _train(whole.configuration, copy)
-    assert not resumed.state.exists() and len(resumed.history) == RUN.epochs
-    assert _facts(resumed) == _facts(whole)
+    _assert_resumed(whole, copy)
+
+
+def test_compiled_run_resumes_to_the_same_bits(trained):
+    # Batches of one size: XLA compiles the step for each.
+    whole, copy = trained(None, batch_size=479, jit_compile=True)
+    assert whole.configuration.jit_compile
+    _assert_resumed(whole, copy)
 
 
 @pytest.mark.parametrize("remedy, gradients", [
@@ -170,3 +182,21 @@ def test_a_network_with_losses_of_its_own_has_no_remedy(options):
     network = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10, **options)])
     with pytest.raises(ValueError, match="network='F1': has losses of its own"):
         remedied.compiled(network, dataclasses.replace(RUN, remedy=remedies.SharpnessAware()), None)
+
+
+def test_scale_of_the_loss_goes_on_where_it_was(tmp_path):
+    """With the count of steps since it last changed; after an overflow and a step that did not overflow."""
+    model, resumed = (_half_precision(remedies.SharpnessAware()) for _ in range(2))
+    model.optimizer.dynamic_scale.assign(1e38)
+    model.learn(*_BATCH)
+    model.optimizer.dynamic_scale.assign(2.0**10)
+    model.learn(*_BATCH)
+    saving = state.SaveState(tmp_path / "state.npz", [])
+    saving.set_model(model)
+    saving.on_epoch_end(0, {"loss": 1.0})
+    state.restore(tmp_path / "state.npz", resumed)
+    assert float(resumed.optimizer.dynamic_scale) == 2.0**10 and int(resumed.optimizer.step_counter) == 1
+    for each in (model, resumed):
+        each.learn(*_BATCH)
+    for expected, found in zip(model.variables, resumed.variables, strict=True):
+        np.testing.assert_array_equal(found.numpy(), expected.numpy())
