@@ -129,7 +129,7 @@ def test_augmentation_goes_on_in_its_sequence(tmp_path):
     model.transform(images)
     saving = state.SaveState(tmp_path / "state.npz", [])
     saving.set_model(model)
-    saving.on_epoch_end(0)
+    saving.on_epoch_end(0, {"loss": 1.0})
     assert not np.array_equal(resumed.transform(images), expected := model.transform(images))
     state.restore(tmp_path / "state.npz", resumed)
     assert np.array_equal(resumed.transform(images), expected)
