@@ -29,7 +29,7 @@ class Preset:
         grid_epochs: Epochs of each of figure 4's runs; None for the stopping rule.
         warm_start_epochs: Figure 5: epochs of the SB run, and of LB from each of its iterates.
         warm_start_every: Every how many of the SB epochs LB is started.
-        iterate_schedule: Figure 6: the iterates that are measured, as in `experiments.Needs.iterates`.
+        iterate_schedule: Figure 6: the iterates that are measured beside x_0, as in `experiments.Needs.iterates`.
         steepness_directions, steepness_blocks: As in `Steepness`.
         remedy_trials: Trials of tables 6 and 7 and of `optimizers` and `remedies`, at most `trials`.
         table7_networks: Those of `networks` that table 7 has.

@@ -220,7 +220,8 @@ class SteepnessMeasurement(Task):
         return workdir.run(self.run).steepness(self.choices).exists()
 
     def gradients(self, workdir, description, epochs):
-        return (1 + _FORWARD * (self.choices.directions + self.choices.blocks)) * description.training_size
+        passes = self.choices.directions + self.choices.blocks + len(self.choices.SHARES)
+        return (1 + _FORWARD * passes) * description.training_size
 
     def largest_batch(self):
         return self.choices.batch_size
