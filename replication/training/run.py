@@ -1,7 +1,6 @@
 """One training run: from a configuration to a minimizer on disk."""
 
 import math
-import time
 
 import keras
 import numpy as np
@@ -21,6 +20,7 @@ from replication.training.mirrored import synchronize
 from replication.training.model import Examples
 from replication.training.remedied import compiled
 from replication.training.stopping import StopWhenLossCeases
+from replication.training.watch import Watch
 
 
 def train(run, workdir, *, data_dir=None, dataset=None, network=None, wait=False, verbose=1, tensorboard=False,
@@ -202,7 +202,7 @@ class _Training:
 
     def _fit(self, history, callbacks, *, epochs, verbose):
         run = self._run
-        watch = _Watch(history)
+        watch = Watch(history)
         size = self._examples.size("train")
         with memory.fitting(self._network, self._devices.share(run.batch_size), is_in_use=lambda: not watch.evaluates):
             for batch_size, last in self._stages(history, watch, epochs):
@@ -273,44 +273,6 @@ class _Training:
         # Batches differ by one example at most, larger ones first.
         largest = max(int(self._partition(split)[1][1]) for split in ("train", "test"))
         return memory.fitting(self._network, self._devices.share(largest), "evaluation_batch_size", backward=False)
-
-
-class _Watch(keras.callbacks.TerminateOnNaN):
-    """Keeps the history, and stops a run whose loss is no longer finite with the reason in `failure`.
-
-    Attributes:
-        batch_size: Of the present epoch where batches grow, for the history; None where they do not.
-        evaluates: Whether the epoch is over and the test set is passed.
-    """
-
-    def __init__(self, history):
-        super().__init__()
-        self._history = history
-        self.failure = None
-        self.batch_size = None
-        self.evaluates = False
-
-    def on_test_begin(self, logs=None):
-        self.evaluates = True
-
-    def on_test_end(self, logs=None):
-        self.evaluates = False
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self._epoch = epoch
-        self._began = time.perf_counter()
-
-    def on_batch_end(self, batch, logs=None):
-        super().on_batch_end(batch, logs)
-        if self.model.stop_training and self.failure is None:
-            self.failure = f"the training loss became {logs['loss']} in epoch {self._epoch + 1}, batch {batch + 1}"
-
-    def on_epoch_end(self, epoch, logs=None):
-        row = {name: float(logs[name]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
-        row |= {"seconds": time.perf_counter() - self._began}
-        if self.batch_size is not None:
-            row |= {"batch_size": self.batch_size}
-        self._history.append({"epoch": epoch + 1, **row})
 
 
 def _threads():
