@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from replication import files, records
-from replication.execution.attempt import processors
 from replication.experiments import Needs
+from replication.threads import processors
 from tests.execution import runs
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
