@@ -24,18 +24,23 @@ def fitting_processes(jobs, tasks, datasets):
 
 def parameters(run):
     """n, the number of trainable weights of a run's network."""
-    return _size(dataclasses.replace(run, trial=0, remedy=None, start=None))[0]
+    return _size(run)[0]
 
 
 def _bytes(task, dataset):
     batch = min(task.largest_batch(), len(dataset.train_labels))
-    number, peak = _size(dataclasses.replace(task.run, trial=0, remedy=None, start=None))
+    number, peak = _size(task.run)
     return (_BYTES_OF_A_PROCESS + sum(array.nbytes for array in dataset.arrays) + batch * peak
             + task.vector_bytes(number))
 
 
-@functools.cache
 def _size(run):
+    """n, and the bytes that a pass forward and back takes of one example at most."""
+    return _size_of(dataclasses.replace(run, trial=0, remedy=None, start=None))
+
+
+@functools.cache
+def _size_of(run):
     network = build_network(run)
     return (sum(variable.shape.num_elements() for variable in network.trainable_variables),
             memory.peak_bytes(network))

@@ -124,7 +124,6 @@ class Objective:
             yield
         self._fitting_passes |= {backward, False}
 
-
     @tf.autograph.experimental.do_not_convert
     def _add_loss_and_gradient(self, batch, weights, totals):
         def pass_part(batch, weights):
@@ -218,7 +217,7 @@ def count_classes(model, inputs, *, from_logits):
         UserError: the model does not take such inputs, has another kind of output, or returns no
             probabilities although `from_logits` is false.
     """
-    if isinstance(inputs, dict | list | tuple) and len(model.inputs or ()) != 1:
+    if isinstance(inputs, dict | list | tuple) and len(getattr(model, "inputs", None) or [None]) != 1:
         raise UserError(f"model {model.name!r}: takes several inputs; sharpness is measured of models of one")
     if not len(inputs):
         raise UserError("inputs: there are no examples")
