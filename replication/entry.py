@@ -9,7 +9,6 @@ Entry scripts import TensorFlow inside `main`, so that `--help` and a wrong flag
 import contextlib
 import functools
 import json
-import logging as standard_logging
 import os
 import pathlib
 import signal
@@ -18,6 +17,7 @@ import sys
 from absl import app, flags, logging
 
 from replication.errors import UserError
+from replication.logs import quiet_tensorflow
 
 EXIT_ERROR = 1
 _SECONDS_TO_RAISE_AGAIN = 1
@@ -39,8 +39,7 @@ def _guarded(main, argv):
     # Take a GPU's memory as it is needed, so that others can use the rest.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     logging.use_absl_handler()
-    # MirroredStrategy tells of each of its collectives.
-    standard_logging.getLogger("tensorflow").setLevel("WARNING")
+    quiet_tensorflow()
     received = []
     try:
         with _raising_at_signals(received, signal.SIGINT, signal.SIGTERM):

@@ -16,6 +16,7 @@ from replication.errors import MissingDataError, UserError
 from replication.execution.attempt import attempt
 from replication.execution.local import load_all
 from replication.execution.scheduling import Schedule
+from replication.logs import quiet_tensorflow
 from replication.threads import use_threads
 
 # How often Ray tries a task again whose process or node is lost.
@@ -102,6 +103,7 @@ def _attempt(task, workdir, data_dir, wait, executor):
     """What a process of the cluster does."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    quiet_tensorflow()
     use_threads(executor.cpus)
     try:
         return attempt(task, workdir, data_dir=data_dir, wait=wait)

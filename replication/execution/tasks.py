@@ -102,67 +102,61 @@ class Training(Task):
 
 
 @dataclasses.dataclass(frozen=True)
-class Measurements(Task):
-    """The sharpness of a run's minimizer, one measurement a choice."""
+class _SharpnessTask(Task):
+    """Maximizations, one for each of some choices, a `configuration.Sharpness` each, at each of some weights."""
 
     run: configuration.Run
     choices: tuple
 
-    kind = "sharpness"
-    title = property(lambda self: f"measure the sharpness of {_described(self.run)}")
     after = property(lambda self: (self.run.name,))
 
-    def is_done(self, workdir):
-        return not self._open(workdir)
-
     def gradients(self, workdir, description, epochs):
-        return sum(_passes(choice) for choice in self._open(workdir)) * description.training_size
+        return sum(map(_passes, self._open(workdir, epochs))) * description.training_size
 
     def ascents(self, workdir, epochs):
-        return sum(choice.starts for choice in self._open(workdir) if not choice.subspace_dim)
+        return sum(choice.starts for choice in self._open(workdir, epochs) if not choice.subspace_dim)
 
     def vector_bytes(self, parameters):
         return max(_vector_bytes(choice, parameters) for choice in self.choices)
 
     def largest_batch(self):
         return max(choice.batch_size for choice in self.choices)
+
+    def _open(self, workdir, epochs):
+        """The choices of the measurements that are not on disk; arguments as in `gradients`."""
+        raise NotImplementedError
+
+
+class Measurements(_SharpnessTask):
+    """The sharpness of a run's minimizer."""
+
+    kind = "sharpness"
+    title = property(lambda self: f"measure the sharpness of {_described(self.run)}")
+
+    def is_done(self, workdir):
+        return not self._open(workdir, 0)
 
     def execute(self, workdir, dataset, *, data_dir=None, verbose=1, wait=True):
         from replication.sharpness.runs import measure_run
 
         measure_run(_finished(workdir, self.run), self.choices, dataset, wait=wait)
 
-    def _open(self, workdir):
+    def _open(self, workdir, epochs):
         record = workdir.run(self.run)
         return [choice for choice in self.choices if not record.measurement(choice).exists()]
 
 
 @dataclasses.dataclass(frozen=True)
-class IterateMeasurements(Task):
+class IterateMeasurements(_SharpnessTask):
     """The sharpness of x_0 and of a run's kept iterates."""
 
-    run: configuration.Run
     schedule: int
-    choices: tuple
 
     kind = "iterates"
     title = property(lambda self: f"measure the sharpness of the iterates of {self.run.name}")
-    after = property(lambda self: (self.run.name,))
 
     def is_done(self, workdir):
         return workdir.run(self.run).is_finished and not self._open(workdir, 0)
-
-    def gradients(self, workdir, description, epochs):
-        return sum(_passes(choice) for _, choice in self._open(workdir, epochs)) * description.training_size
-
-    def ascents(self, workdir, epochs):
-        return sum(choice.starts for _, choice in self._open(workdir, epochs) if not choice.subspace_dim)
-
-    def vector_bytes(self, parameters):
-        return max(_vector_bytes(choice, parameters) for choice in self.choices)
-
-    def largest_batch(self):
-        return max(choice.batch_size for choice in self.choices)
 
     def execute(self, workdir, dataset, *, data_dir=None, verbose=1, wait=True):
         from replication.sharpness.runs import measure_iterates
@@ -172,7 +166,7 @@ class IterateMeasurements(Task):
     def _open(self, workdir, epochs):
         record = workdir.run(self.run)
         last = record.epochs if record.is_finished else epochs
-        return [(epoch, choice) for epoch in schedules.measured_epochs(self.schedule, last) for choice in self.choices
+        return [choice for epoch in schedules.measured_epochs(self.schedule, last) for choice in self.choices
                 if not record.iterate(epoch).measurement(choice).exists()]
 
 
@@ -246,7 +240,7 @@ def tasks(needs):
         *(Training(run, keep.get(run, ())) for run in _by_start(needs.runs)),
         *(Measurements(run, choices) for run, choices in _grouped(needs.measurements).items()),
         *(PathEvaluation(*path) for path in needs.paths),
-        *(IterateMeasurements(*key, choices) for key, choices in iterates.items()),
+        *(IterateMeasurements(run, choices, schedule) for (run, schedule), choices in iterates.items()),
         *(SteepnessMeasurement(*pair) for pair in needs.steepness),
     ]
 

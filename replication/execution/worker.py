@@ -13,6 +13,7 @@ from absl import logging
 
 from replication.errors import UserError
 from replication.execution.attempt import attempt
+from replication.logs import quiet_tensorflow
 from replication.threads import use_threads
 
 # A process ends within one step of its task. Python drops what a signal raises inside a destructor, so that one may
@@ -110,6 +111,7 @@ def _work(connection, workdir, data_dir, threads, gpu, verbosity):
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.use_absl_handler()
     logging.set_verbosity(verbosity)
+    quiet_tensorflow()
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     use_threads(threads)

@@ -27,6 +27,26 @@ def read_all(folder):
     return contents, problems
 
 
+def configuration_of(kind, content, where):
+    """The configuration that a file's content has under that name.
+
+    Args:
+        kind: Its class: `configuration.Run`, `Sharpness`, ...
+        content: Of the file.
+        where: The file, for messages.
+
+    Raises:
+        UserError: there is none, or not of this kind.
+    """
+    fields = content.get("configuration")
+    if not isinstance(fields, dict):
+        raise UserError(f"{where}: has no object 'configuration'; expected the record of a {kind.__name__.lower()}")
+    try:
+        return kind.from_json(fields)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
+
+
 def check_file(path, checksum, *, named_in, remedy):
     """Raises a UserError where `path` is there and is not the file that was written.
 

@@ -8,7 +8,7 @@ import shutil
 from replication import configuration, files, validation
 from replication.errors import UserError
 from replication.lock import hold
-from replication.records.contents import CHECKED_FILES, check_file, checksums, read_all, run_remedy
+from replication.records.contents import CHECKED_FILES, check_file, checksums, configuration_of, read_all, run_remedy
 from replication.records.iterate import EndRecord, IterateRecord, existing_iterates
 
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
@@ -218,11 +218,4 @@ def read_configuration(path, remedy="give a whole one"):
     Raises:
         UserError: the file is damaged, or is no configuration of a run.
     """
-    content = files.read_json(path, remedy)
-    fields = content.get("configuration")
-    if not isinstance(fields, dict):
-        raise UserError(f"{path}: has no object 'configuration'; expected the config.json of a run")
-    try:
-        return configuration.Run.from_json(fields)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+    return configuration_of(configuration.Run, files.read_json(path, remedy), path)

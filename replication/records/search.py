@@ -5,6 +5,7 @@ import pathlib
 from replication import configuration, files
 from replication.errors import UserError
 from replication.lock import hold
+from replication.records.contents import configuration_of
 
 SEARCH_REMEDY = "remove it and give the search's command again, which writes it anew"
 
@@ -42,13 +43,7 @@ class SearchRecord:
         Raises:
             UserError: search.json is damaged, or is no record of a search.
         """
-        path, fields = self.folder / "search.json", self.content.get("configuration")
-        if not isinstance(fields, dict):
-            raise UserError(f"{path}: has no object 'configuration'; expected the search.json of a search")
-        try:
-            return configuration.Search.from_json(fields)
-        except UserError as error:
-            raise UserError(f"{path}: {error}") from None
+        return configuration_of(configuration.Search, self.content, self.folder / "search.json")
 
     def check_configuration(self):
         """Raises a UserError unless search.json is sound and belongs to this folder."""

@@ -2,7 +2,7 @@
 
 from replication import configuration
 from replication.errors import UserError
-from replication.records.contents import FILE_REMEDY
+from replication.records.contents import FILE_REMEDY, configuration_of
 from replication.validation import is_finite, is_whole
 
 _FIGURES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
@@ -57,7 +57,7 @@ def measurement(content, folder, weights):
         folder: Of its file.
         weights: Checksum of the weights it must have been made of.
     """
-    choices = _choices(configuration.Sharpness, content, folder)
+    choices = configuration_of(configuration.Sharpness, content, folder)
     where = folder / f"{choices.name}.json"
     for name in ("sharpness", "loss", "max_loss", "evaluations", "at_bound"):
         _require(_has_number(content, name), where, name)
@@ -71,7 +71,7 @@ def measurement(content, folder, weights):
 
 def steepness(content, folder, weights):
     """The `configuration.Steepness` of a file and its content; arguments as in `measurement`."""
-    choices = _choices(configuration.Steepness, content, folder)
+    choices = configuration_of(configuration.Steepness, content, folder)
     where = folder / f"{choices.name}.json"
     for name in ("random", "blocks"):
         _require(_are_numbers(content.get(name)), where, name)
@@ -85,7 +85,7 @@ def steepness(content, folder, weights):
 def path(content):
     """The `configuration.Path` of the content of a path's file."""
     where = f"paths/: the path from {content.get('small_batch')} to {content.get('large_batch')}"
-    choices = _choices(configuration.Path, content, where)
+    choices = configuration_of(configuration.Path, content, where)
     for name in ("alpha", *_FIGURES):
         values = content.get(name)
         _require(_are_numbers(values) and len(values) == choices.points, where, name)
@@ -106,15 +106,6 @@ def search(record):
                 _require(_has_number(trial, name), where, name)
             _require(isinstance(trial.get("admissible"), bool), where, "admissible")
     return content
-
-
-def _choices(kind, content, where):
-    fields = content.get("configuration")
-    _require(isinstance(fields, dict), where, "configuration")
-    try:
-        return kind.from_json(fields)
-    except UserError as error:
-        raise UserError(f"{where}: {error}") from None
 
 
 def _require_weights(content, weights, where):

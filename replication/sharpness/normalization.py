@@ -65,11 +65,16 @@ def _by_batch(layer, moments, inputs, training=None, mask=None):
 
 def _by_moving_averages(layer, inputs, training=None, mask=None):
     # Ours may be built to use the batch's.
-    kind = keras.layers.BatchNormalization if type(layer).call == _OURS.call else type(layer)
+    kind = keras.layers.BatchNormalization if _is_known(layer) else type(layer)
     return kind.call(layer, inputs, training=False, mask=mask)
 
 
+def _is_known(layer):
+    """Whether a batch normalization calls as Keras's or ours does, by no `call` of a subclass."""
+    return type(layer).call in (keras.layers.BatchNormalization.call, _OURS.call)
+
+
 def _check_call(layer):
-    if type(layer).call not in (keras.layers.BatchNormalization.call, _OURS.call):
+    if not _is_known(layer):
         raise UserError(f"layer {layer.name!r}: {type(layer).__name__} is a batch normalization with a call of its "
                         'own, which cannot be told to use the statistics of the batch; give statistics="moving"')

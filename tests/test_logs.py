@@ -1,0 +1,33 @@
+import logging
+
+import tensorflow as tf
+
+from replication.logs import quiet_tensorflow
+
+
+def test_functions_of_many_models_are_no_news_and_other_warnings_stay():
+    logger, messages = logging.getLogger("tensorflow"), []
+    handler = logging.Handler()
+    handler.emit = lambda record: messages.append(record.getMessage())
+    before = logger.level, list(logger.filters)
+    logger.addHandler(handler)
+    try:
+        trace_again_and_again()
+        assert any("retracing" in message for message in messages)
+        messages.clear()
+        quiet_tensorflow()
+        trace_again_and_again()
+        logger.warning("out of %s", "memory")
+        assert messages == ["out of memory"]
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before[0])
+        logger.filters[:] = before[1]
+
+
+def trace_again_and_again():
+    def double(x):
+        return 2 * x
+
+    for _ in range(10):
+        tf.function(double)(tf.constant(1.0))
