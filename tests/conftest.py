@@ -1,9 +1,23 @@
-"""The summary of the fault tests, at the end of a session."""
+"""How many processes run the tests, and the summary of the fault tests at the end."""
 
 import collections
 
+import psutil
+
+from replication.threads import processors
+
+_MOST_WORKERS = 4
+# What a worker has come to hold at the end of all tests, with the processes that its tests start.
+_BYTES_PER_WORKER = 5 * 2**30
+
 _SURVIVED = collections.Counter()
 _PASSED = set()
+
+
+def pytest_xdist_auto_num_workers(config):
+    # One more than there are processors: many a test waits for a process that it has started.
+    held = psutil.virtual_memory().available // _BYTES_PER_WORKER
+    return max(1, min(processors() + 1, _MOST_WORKERS, held))
 
 
 def pytest_runtest_logreport(report):

@@ -18,7 +18,7 @@ from replication.report import make_report
 from tests.execution import runs
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
-LONG = dataclasses.replace(runs.SMALL, epochs=30)
+LONG = dataclasses.replace(runs.SMALL, epochs=12)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from replication import records
+from replication.report import make_report
 from tests.report import fixtures
 
 
@@ -31,6 +32,19 @@ def _whole_template(tmp_path_factory):
 def whole_workdir(_whole_template, tmp_path):
     """What every experiment needs in the quick set-up."""
     return records.Workdir(shutil.copytree(_whole_template.path, tmp_path / "whole"))
+
+
+@pytest.fixture(scope="session")
+def _drawn_template(_whole_template, tmp_path_factory):
+    workdir = records.Workdir(shutil.copytree(_whole_template.path, tmp_path_factory.mktemp("drawn") / "whole"))
+    assert make_report(workdir) == []
+    return workdir
+
+
+@pytest.fixture
+def drawn_workdir(_drawn_template, tmp_path):
+    """The same, and its report."""
+    return records.Workdir(shutil.copytree(_drawn_template.path, tmp_path / "drawn"))
 
 
 @pytest.fixture

@@ -45,34 +45,32 @@ def test_what_a_killed_drawing_has_left_is_removed(paper_workdir):
     assert not any(path.exists() for path in left)
 
 
-def test_the_quick_set_up_shows_every_table_figure_and_listing(whole_workdir):
-    assert make_report(whole_workdir) == []
-    page = whole_workdir.page.read_text()
+def test_the_quick_set_up_shows_every_table_figure_and_listing(drawn_workdir):
+    page = drawn_workdir.page.read_text()
     assert "Nothing to show" not in page and not re.search(r"<tbody>\s*</tbody>", page)
     assert_well_formed(page)
     for name in experiments.figures():
-        assert list(whole_workdir.figures.glob(f"{name}-*.pdf")), name
+        assert list(drawn_workdir.figures.glob(f"{name}-*.pdf")), name
     for name in experiments.listings():
-        assert len(json.loads((whole_workdir.tables / f"{name}.json").read_text())["lines"]) >= 2, name
-    entries, _ = verify(whole_workdir, sorted(experiments.tables()))
+        assert len(json.loads((drawn_workdir.tables / f"{name}.json").read_text())["lines"]) >= 2, name
+    entries, _ = verify(drawn_workdir, sorted(experiments.tables()))
     present = {(entry.table, entry.network) for entry in entries if entry.ours}
     assert present == {(number, network) for number in (2, 3, 4) for network in ("F1", "C1")} | {(6, "C1"), (7, "C1")}
     assert not [entry for entry in entries if (entry.table, entry.network) in present and not entry.ours]
     assert "20 runs are the set-up of the preset <i>quick</i>" in " ".join(page.split())
 
 
-def test_redrawing_gives_the_same_bytes_and_needs_neither_tensorflow_nor_pyplot(whole_workdir):
-    make_report(whole_workdir)
-    first = contents(whole_workdir)
-    for folder in (whole_workdir.tables, whole_workdir.figures, whole_workdir.page.parent):
+def test_redrawing_gives_the_same_bytes_and_needs_neither_tensorflow_nor_pyplot(drawn_workdir):
+    first = contents(drawn_workdir)
+    for folder in (drawn_workdir.tables, drawn_workdir.figures, drawn_workdir.page.parent):
         shutil.rmtree(folder)
     code = ("import sys; from replication import records, report; "
-            f"workdir = records.Workdir.open({str(whole_workdir.path)!r}); "
+            f"workdir = records.Workdir.open({str(drawn_workdir.path)!r}); "
             "report.make_report(workdir); report.verify(workdir, [2, 3, 4, 6, 7]); "
             "print({'tensorflow', 'keras', 'models', 'matplotlib.pyplot'} & set(sys.modules))")
     result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert result.stdout == "set()\n"
-    assert contents(whole_workdir) == first
+    assert contents(drawn_workdir) == first
 
 
 def test_what_no_record_supports_is_removed(paper_workdir):
@@ -108,9 +106,8 @@ def test_a_network_of_the_users_own_is_on_the_page(tmp_path, monkeypatch):
     assert "| W1" in (workdir.tables / "table2.md").read_text()
 
 
-def test_each_run_behind_a_figure_is_linked_under_it(whole_workdir):
-    make_report(whole_workdir)
-    store, page = Store(whole_workdir), whole_workdir.page.read_text()
+def test_each_run_behind_a_figure_is_linked_under_it(drawn_workdir):
+    store, page = Store(drawn_workdir), drawn_workdir.page.read_text()
     for name, module in experiments.figures().items():
         plots = module.axes(store)
         assert all(bool(plot.runs) != (name == "tradeoff") for plot in plots), name
@@ -122,9 +119,8 @@ def test_each_run_behind_a_figure_is_linked_under_it(whole_workdir):
         assert text in page
 
 
-def test_a_column_of_runs_is_there_where_a_line_has_runs(whole_workdir):
-    make_report(whole_workdir)
-    page = whole_workdir.page.read_text()
+def test_a_column_of_runs_is_there_where_a_line_has_runs(drawn_workdir):
+    page = drawn_workdir.page.read_text()
     for name in experiments.listings():
         (section,) = re.findall(f'<section id="{name}">.*?</section>', page, re.DOTALL)
         assert (">runs</th>" in section) != (name == "searches"), name
