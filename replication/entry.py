@@ -34,8 +34,6 @@ def run(main):
 
 
 def _guarded(main, argv):
-    # TensorFlow greets with a page of information about the machine; its warnings stay.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     # Take a GPU's memory as it is needed, so that others can use the rest.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     logging.use_absl_handler()

@@ -5,7 +5,8 @@ import tensorflow as tf
 from replication.logs import quiet_tensorflow
 
 
-def test_functions_of_many_models_are_no_news_and_other_warnings_stay():
+def test_functions_of_many_models_are_no_news_and_other_warnings_stay(monkeypatch):
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "1")
     logger, messages = logging.getLogger("tensorflow"), []
     handler = logging.Handler()
     handler.emit = lambda record: messages.append(record.getMessage())

@@ -101,7 +101,6 @@ def _outcome(ray, reference, task, workdir):
 
 def _attempt(task, workdir, data_dir, wait, executor):
     """What a process of the cluster does."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     quiet_tensorflow()
     use_threads(executor.cpus)
