@@ -1,7 +1,6 @@
 """Each mistake a user can make: one clear line, exit code 1, no traceback, nothing harmed on disk."""
 
 import os
-import pathlib
 import subprocess
 import sys
 
@@ -11,15 +10,9 @@ import pytest
 
 from replication import configuration, files, minimizers, records, training
 from replication.errors import UserError
+from tests.scripts import ROOT, script
 
-ROOT = pathlib.Path(__file__).parent.parent
 RUN = configuration.Run(network="F1", regime="SB", trial=0, dataset="digits", batch_size=719, epochs=1)
-
-
-def script(name, *arguments, env=None):
-    """Runs `python -m replication.NAME` as a user would."""
-    return subprocess.run([sys.executable, "-m", f"replication.{name}", *map(str, arguments)], cwd=ROOT, text=True,
-                          capture_output=True, timeout=300, env={**os.environ, **(env or {})})
 
 
 def assert_one_line(process, *words):

@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-import sys
 
 import pytest
 
@@ -10,6 +9,7 @@ from replication import execution, records
 from replication.experiments import Needs
 from replication.minimizers import save_weights
 from tests.execution import runs
+from tests.scripts import script
 
 children = pytest.importorskip("tests.faults.children", reason="this system has no limits of resources")
 
@@ -115,18 +115,14 @@ def read_only(reference, tmp_path):
 
 def test_finished_workdir_that_is_read_only(read_only, survived):
     """It is compared with the paper; what would write there says so."""
-    verified = _script("verify", f"--workdir={read_only}")
+    verified = script("verify", f"--workdir={read_only}")
     assert verified.returncode in (0, 2) and "Traceback" not in verified.stderr and "Table 2" in verified.stdout
     for name, *options in (("make_report",), ("measure_sharpness", "--epsilon=1e-4", "--iterations=1")):
-        answer = _script(name, f"--workdir={read_only}", *options)
+        answer = script(name, f"--workdir={read_only}", *options)
         lines = [line for line in answer.stderr.splitlines() if line.startswith("error: ")]
         assert answer.returncode == 1 and "Traceback" not in answer.stderr
         assert len(lines) == 1 and str(read_only) in lines[0] and "Read-only file system" in lines[0], answer.stderr
     survived["read-only folders"] += 1
-
-
-def _script(name, *arguments):
-    return subprocess.run([sys.executable, "-m", f"replication.{name}", *arguments], text=True, capture_output=True)
 
 
 def test_loss_that_is_not_finite(tmp_path, survived):

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import pathlib
 import re
 import subprocess
 import sys
@@ -12,8 +11,8 @@ import numpy as np
 import pytest
 
 from replication import configuration, records
+from tests.scripts import ROOT, script
 
-ROOT = pathlib.Path(__file__).parent.parent.parent
 RUN = {"network": "F1", "regime": "grid", "trial": 0, "dataset": "digits", "batch_size": 719, "epochs": 2,
        "optimizer": "sgd"}
 
@@ -26,9 +25,9 @@ def child(*arguments):
     return json.loads(process.stdout.splitlines()[-1])
 
 
-def script(name, *arguments):
-    process = subprocess.run([sys.executable, "-m", f"replication.{name}", *map(str, arguments)], cwd=ROOT, text=True,
-                             capture_output=True, timeout=300)
+def succeed(name, *arguments):
+    """What a script prints, which must end well."""
+    process = script(name, *arguments)
     assert process.returncode == 0, process.stderr
     return process.stdout
 
@@ -52,7 +51,7 @@ def test_a_model_from_a_file(tmp_path):
     keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.BatchNormalization(),
                       keras.layers.Dense(10, activation="softmax")]).save(tmp_path / "mine.keras")
     asked = (f"--model={tmp_path / 'mine.keras'}", "--dataset=digits", "--epsilon=1e-3", "--subspace_dim=0")
-    one, two = (re.split(r"\s{2,}", script("measure_sharpness", *asked, *more).splitlines()[-1])
+    one, two = (re.split(r"\s{2,}", succeed("measure_sharpness", *asked, *more).splitlines()[-1])
                 for more in ((), ("--strategy=mirrored", "--devices=2")))
     assert one[:3] == two[:3] and float(two[3]) == pytest.approx(float(one[3]), rel=1e-3)
 
@@ -84,15 +83,15 @@ def test_a_process_has_one_number_of_devices():
 
 def test_scripts_train_and_measure_on_two_devices(tmp_path):
     flags = [f"--{name}={value}" for name, value in RUN.items()]
-    script("train", *flags, "--jit_compile=off", f"--workdir={tmp_path}")
-    script("train", *flags, "--strategy=mirrored", "--devices=2", f"--workdir={tmp_path}")
+    succeed("train", *flags, "--jit_compile=off", f"--workdir={tmp_path}")
+    succeed("train", *flags, "--strategy=mirrored", "--devices=2", f"--workdir={tmp_path}")
     runs, problems = records.Workdir.open(tmp_path).runs()
     assert not problems
     one, two = sorted(runs, key=lambda record: record.configuration.distribution is not None)
     assert two.configuration.distribution == configuration.Distribution(2)
     assert losses(two) == pytest.approx(losses(one), rel=1e-5)
     measured = ["--epsilon=1e-3", "--subspace_dim=0", "--iterations=1", f"--workdir={tmp_path}"]
-    script("measure_sharpness", *measured, "--strategy=mirrored", "--devices=2")
+    succeed("measure_sharpness", *measured, "--strategy=mirrored", "--devices=2")
     (ours,), _ = two.measurements()
     assert ours["loss"] == pytest.approx(two.result["batch"]["train_loss"], rel=1e-6)
     assert ours["max_loss"] > ours["loss"]
@@ -100,7 +99,7 @@ def test_scripts_train_and_measure_on_two_devices(tmp_path):
 
 def test_a_run_without_synchronization_ends_with_a_record(tmp_path):
     flags = [f"--{name}={value}" for name, value in RUN.items()]
-    script("train", *flags, "--strategy=mirrored", "--devices=2", "--nosynchronized", f"--workdir={tmp_path}")
+    succeed("train", *flags, "--strategy=mirrored", "--devices=2", "--nosynchronized", f"--workdir={tmp_path}")
     (record,), problems = records.Workdir.open(tmp_path).runs()
     assert not problems and not record.configuration.distribution.synchronized
     assert set(record.result) >= {"batch", "moving"}

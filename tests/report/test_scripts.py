@@ -1,27 +1,20 @@
 """The entry scripts as a user runs them."""
 
-import subprocess
-import sys
-
 import pytest
 
 from tests.report.fixtures import other, paper_run, write_run
-
-
-def run(script, *arguments):
-    return subprocess.run([sys.executable, "-m", f"replication.{script}", *arguments],
-                          capture_output=True, text=True)
+from tests.scripts import script
 
 
 def test_make_report_prints_the_page(quick_workdir):
-    result = run("make_report", f"--workdir={quick_workdir.path}")
+    result = script("make_report", f"--workdir={quick_workdir.path}")
     assert (result.returncode, result.stdout, result.stderr) == (0, f"{quick_workdir.page}\n", "")
 
 
-@pytest.mark.parametrize("script", ["make_report", "verify"])
-def test_absent_and_empty_workdirs_are_errors(script, tmp_path):
+@pytest.mark.parametrize("name", ["make_report", "verify"])
+def test_absent_and_empty_workdirs_are_errors(name, tmp_path):
     for path in (tmp_path, tmp_path / "absent"):
-        result = run(script, f"--workdir={path}")
+        result = script(name, f"--workdir={path}")
         assert result.returncode == 1 and result.stdout == ""
         assert result.stderr.startswith("error: --workdir=") and result.stderr.count("\n") == 1
 
@@ -29,14 +22,14 @@ def test_absent_and_empty_workdirs_are_errors(script, tmp_path):
 def test_make_report_draws_the_rest_of_a_damaged_workdir(paper_workdir):
     for trial in (1, 2):
         paper_workdir.run(paper_run("LB", trial)).final_weights.write_bytes(b"broken")
-    result = run("make_report", f"--workdir={paper_workdir.path}")
+    result = script("make_report", f"--workdir={paper_workdir.path}")
     assert result.returncode == 1 and result.stdout == f"{paper_workdir.page}\n"
     assert len(result.stderr.splitlines()) == 2
     assert all(paper_run("LB", trial).name in result.stderr for trial in (1, 2))
 
 
 def test_verify_replicated(paper_workdir):
-    result = run("verify", f"--workdir={paper_workdir.path}", "--tables=2,3")
+    result = script("verify", f"--workdir={paper_workdir.path}", "--tables=2,3")
     assert (result.returncode, result.stderr) == (0, "")
     assert "98.04 ± 0.03 (3)" in result.stdout and "0 not replicated" in result.stdout
     assert "Table 4" not in result.stdout
@@ -44,7 +37,7 @@ def test_verify_replicated(paper_workdir):
 
 def test_verify_names_the_networks_that_have_no_runs_at_all(paper_workdir):
     """F1's records are of tables 2 to 4: its missing entries of table 7 are no missing runs."""
-    absent, = (line for line in run("verify", f"--workdir={paper_workdir.path}").stdout.splitlines()
+    absent, = (line for line in script("verify", f"--workdir={paper_workdir.path}").stdout.splitlines()
                if line.startswith("No runs of"))
     assert absent == "No runs of F2, C1, C2, C3, C4: their entries are missing."
 
@@ -52,17 +45,17 @@ def test_verify_names_the_networks_that_have_no_runs_at_all(paper_workdir):
 def test_verify_not_replicated(paper_workdir):
     write_run(paper_workdir, other(paper_run("SB", 0), learning_rate=0.01),
               batch={"train_loss": 1.0, "train_accuracy": 0.5, "test_loss": 1.0, "test_accuracy": 0.5})
-    assert run("verify", f"--workdir={paper_workdir.path}").returncode == 2
+    assert script("verify", f"--workdir={paper_workdir.path}").returncode == 2
 
 
 def test_verify_of_a_damaged_workdir_is_an_error(paper_workdir):
     paper_workdir.run(paper_run("LB", 0)).final_weights.write_bytes(b"broken")
-    result = run("verify", f"--workdir={paper_workdir.path}", "--tables=2")
+    result = script("verify", f"--workdir={paper_workdir.path}", "--tables=2")
     assert result.returncode == 1 and "Table 2" in result.stdout and "damaged" in result.stderr
 
 
 def test_verify_says_that_quick_shows_directions_only(quick_workdir):
-    result = run("verify", f"--workdir={quick_workdir.path}")
+    result = script("verify", f"--workdir={quick_workdir.path}")
     assert result.returncode == 0
     assert all(f"Table {number}." in result.stdout for number in (2, 3, 4, 6, 7))
     assert "directions only" in result.stdout and "not judged: digits, not MNIST" in result.stdout
@@ -70,7 +63,7 @@ def test_verify_says_that_quick_shows_directions_only(quick_workdir):
 
 @pytest.mark.parametrize("tables", ["9", "2,x", "", "5"])
 def test_unknown_tables_are_an_error(tables, quick_workdir):
-    result = run("verify", f"--workdir={quick_workdir.path}", f"--tables={tables}")
+    result = script("verify", f"--workdir={quick_workdir.path}", f"--tables={tables}")
     assert result.returncode == 1
     assert result.stderr.startswith("error: --tables=") and "2, 3, 4, 6, 7" in result.stderr
     assert result.stderr.count("\n") == 1
