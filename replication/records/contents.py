@@ -27,20 +27,21 @@ def read_all(folder):
     return contents, problems
 
 
-def configuration_of(kind, content, where):
+def configuration_of(kind, content, where, remedy):
     """The configuration that a file's content has under that name.
 
     Args:
         kind: Its class: `configuration.Run`, `Sharpness`, ...
         content: Of the file.
         where: The file, for messages.
+        remedy: What the user can do where it has none.
 
     Raises:
         UserError: there is none, or not of this kind.
     """
     fields = content.get("configuration")
     if not isinstance(fields, dict):
-        raise UserError(f"{where}: has no object 'configuration'; expected the record of a {kind.__name__.lower()}")
+        raise UserError(f"{where}: has no object 'configuration' of a {kind.__name__.lower()}; {remedy}")
     try:
         return kind.from_json(fields)
     except UserError as error:

@@ -218,4 +218,4 @@ def read_configuration(path, remedy="give a whole one"):
     Raises:
         UserError: the file is damaged, or is no configuration of a run.
     """
-    return configuration_of(configuration.Run, files.read_json(path, remedy), path)
+    return configuration_of(configuration.Run, files.read_json(path, remedy), path, remedy)

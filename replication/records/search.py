@@ -43,7 +43,7 @@ class SearchRecord:
         Raises:
             UserError: search.json is damaged, or is no record of a search.
         """
-        return configuration_of(configuration.Search, self.content, self.folder / "search.json")
+        return configuration_of(configuration.Search, self.content, self.folder / "search.json", SEARCH_REMEDY)
 
     def check_configuration(self):
         """Raises a UserError unless search.json is sound and belongs to this folder."""

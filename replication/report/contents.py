@@ -57,7 +57,7 @@ def measurement(content, folder, weights):
         folder: Of its file.
         weights: Checksum of the weights it must have been made of.
     """
-    choices = configuration_of(configuration.Sharpness, content, folder)
+    choices = configuration_of(configuration.Sharpness, content, folder, FILE_REMEDY)
     where = folder / f"{choices.name}.json"
     for name in ("sharpness", "loss", "max_loss", "evaluations", "at_bound"):
         _require(_has_number(content, name), where, name)
@@ -71,7 +71,7 @@ def measurement(content, folder, weights):
 
 def steepness(content, folder, weights):
     """The `configuration.Steepness` of a file and its content; arguments as in `measurement`."""
-    choices = configuration_of(configuration.Steepness, content, folder)
+    choices = configuration_of(configuration.Steepness, content, folder, FILE_REMEDY)
     where = folder / f"{choices.name}.json"
     for name in ("random", "blocks"):
         _require(_are_numbers(content.get(name)), where, name)
@@ -85,7 +85,7 @@ def steepness(content, folder, weights):
 def path(content):
     """The `configuration.Path` of the content of a path's file."""
     where = f"paths/: the path from {content.get('small_batch')} to {content.get('large_batch')}"
-    choices = configuration_of(configuration.Path, content, where)
+    choices = configuration_of(configuration.Path, content, where, FILE_REMEDY)
     for name in ("alpha", *_FIGURES):
         values = content.get(name)
         _require(_are_numbers(values) and len(values) == choices.points, where, name)
