@@ -10,7 +10,7 @@ import tabulate
 from absl import flags
 
 from benchmarks import problems, torch_peer
-from replication import entry, files, versions
+from replication import entry, files
 from replication.errors import UserError
 
 _DATA_DIR = flags.DEFINE_string(
@@ -44,18 +44,18 @@ def main(argv):
     import tensorflow as tf
 
     from benchmarks import timing
-    from replication.threads import processors
+    from replication import machine
 
-    threads = _THREADS.value or processors()
+    threads = _THREADS.value or machine.processors()
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     rows, rate, agreement, found = _measure(threads)
-    machine = {**timing.machine(), "threads": threads, "gflops": rate}
-    packages = {**versions.versions(), "torch": torch_peer.version() or "not installed"}
+    host = {**timing.host(), "threads": threads, "gflops": rate}
+    packages = {**machine.versions(), "torch": torch_peer.version() or "not installed"}
     print(tabulate.tabulate(rows, headers="keys", floatfmt=".3g", missingval="-"))
-    print(f"{machine['processor']}, {threads} threads, {rate:.0f} GFLOP/s in a large float32 product")
+    print(f"{host['processor']}, {threads} threads, {rate:.0f} GFLOP/s in a large float32 product")
     print(", ".join(f"{name} {packages[name]}" for name in _NAMED_PACKAGES))
     if _OUTPUT.value:
-        files.write_json(_OUTPUT.value, {"rows": rows, "machine": machine, "versions": packages,
+        files.write_json(_OUTPUT.value, {"rows": rows, "machine": host, "versions": packages,
                                          "agreement": agreement, "maximizations": found})
     if agreement is not None and not agreement["agrees"]:
         raise UserError(

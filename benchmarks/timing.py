@@ -7,7 +7,7 @@ import time
 
 import tensorflow as tf
 
-from replication import versions
+from replication import machine
 
 
 def seconds(action):
@@ -78,9 +78,9 @@ class LargeProduct:
         product[0, 0].numpy()
 
 
-def machine():
-    """The processor's model and what `versions.machine` says."""
-    return {"processor": _processor_model(), **versions.machine()}
+def host():
+    """The processor's model and what `machine.hardware` says."""
+    return {"processor": _processor_model(), **machine.hardware()}
 
 
 def _processor_model():

@@ -15,7 +15,7 @@ import tabulate
 from absl import flags
 
 from benchmarks import torch_peer
-from replication import catalog, configuration, entry, files, validation, versions
+from replication import catalog, configuration, entry, errors, files
 from replication.errors import UserError
 
 _NETWORKS = flags.DEFINE_list("networks", ["F1", "F2", "C1", "C2"], "Networks of table 1, separated by commas.")
@@ -42,28 +42,28 @@ def main(argv):
     """Measures, prints the table, and writes what the flags ask for."""
     networks = _NETWORKS.value
     for network in networks:
-        validation.require_name("networks", network, catalog.NETWORKS)
+        errors.require_name("networks", network, catalog.NETWORKS)
     if _UPDATE_TABLE.value and _SMOKE.value:
         raise UserError("--update_table: not together with --smoke, whose ratios mean nothing")
     import tensorflow as tf
 
     from benchmarks import timing
-    from replication.threads import processors
+    from replication import machine
 
     device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
-    threads = _THREADS.value or processors()
+    threads = _THREADS.value or machine.processors()
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     rows, faster = [], {}
     for network in networks:
         found, faster[network] = _compare(network, threads, device)
         rows += found
-    machine = {**timing.machine(), "threads": threads, "device": device}
-    packages = {**versions.versions(), "torch": torch_peer.version() or "not installed"}
+    host = {**timing.host(), "threads": threads, "device": device}
+    packages = {**machine.versions(), "torch": torch_peer.version() or "not installed"}
     print(tabulate.tabulate(rows, headers="keys", floatfmt=".3g", missingval="-"))
-    print(f"{machine['processor']}, {threads} threads, on the {device}; " + ", ".join(
+    print(f"{host['processor']}, {threads} threads, on the {device}; " + ", ".join(
         f"{name} {packages[name]}" for name in ("tensorflow", "keras", "torch")))
     if _OUTPUT.value:
-        files.write_json(_OUTPUT.value, {"rows": rows, "machine": machine, "versions": packages})
+        files.write_json(_OUTPUT.value, {"rows": rows, "machine": host, "versions": packages})
     if _UPDATE_TABLE.value:
         table = files.read_json(_TABLE)
         entries = {name: value for network, value in faster.items()

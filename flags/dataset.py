@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from replication import catalog, validation
+from replication import catalog, errors
 from replication.errors import UserError
 
 DATASET = flags.DEFINE_string(
@@ -19,5 +19,5 @@ def dataset(default=None):
     name = default if DATASET.value is None else DATASET.value
     if name is None:
         raise UserError(f"--dataset: required, one of {', '.join(catalog.DATASETS)}")
-    validation.require_name("--dataset", name, catalog.DATASETS)
+    errors.require_name("--dataset", name, catalog.DATASETS)
     return name

@@ -2,8 +2,7 @@
 
 from absl import flags
 
-from replication.errors import UserError
-from replication.validation import require
+from replication.errors import UserError, require
 
 STRATEGY = flags.DEFINE_enum(
     "strategy", "one", ["one", "mirrored"], "one device, or tf.distribute.MirroredStrategy over several.")

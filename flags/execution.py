@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from replication import executors
+from replication.configuration import executors
 from replication.errors import UserError
 
 _EXECUTOR = flags.DEFINE_enum(

@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from replication import catalog, configuration, validation
+from replication import catalog, configuration, errors
 
 _NETWORK = flags.DEFINE_string(
     "network", None, "Network of table 1 whose minimizers are joined; by default all that --workdir holds.")
@@ -19,7 +19,7 @@ def network():
         UserError: it is unknown.
     """
     if _NETWORK.value is not None:
-        validation.require_name("network", _NETWORK.value, catalog.NETWORKS)
+        errors.require_name("network", _NETWORK.value, catalog.NETWORKS)
     return _NETWORK.value
 
 

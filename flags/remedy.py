@@ -4,7 +4,7 @@ import dataclasses
 
 from absl import flags
 
-from replication import remedies, validation
+from replication import errors, remedies
 from replication.errors import UserError
 
 _DEFINE = {bool: flags.DEFINE_bool, int: flags.DEFINE_integer, str: flags.DEFINE_string,
@@ -53,7 +53,7 @@ def remedy():
         UserError: it is unknown, a value is out of range, or an option of another remedy is given.
     """
     if _REMEDY.value is not None:
-        validation.require_name("remedy", _REMEDY.value, remedies.REMEDIES)
+        errors.require_name("remedy", _REMEDY.value, remedies.REMEDIES)
     given = {name: {option: holder.value for option, holder in options.items() if holder.value is not None}
              for name, options in _OPTIONS.items()}
     for name, options in given.items():

@@ -2,7 +2,8 @@
 
 from absl import flags
 
-from replication import catalog, experiments, presets, validation
+from replication import catalog, errors, experiments
+from replication.configuration import presets
 from replication.errors import UserError
 
 _PRESET = flags.DEFINE_string(
@@ -65,7 +66,7 @@ def remake_damaged():
 
 def _names():
     """The names of the experiments asked for; raises a UserError where there is none, or one is unknown."""
-    validation.require(_EXPERIMENTS.value != [], "experiments", "", "names, separated by commas")
+    errors.require(_EXPERIMENTS.value != [], "experiments", "", "names, separated by commas")
     for name in _EXPERIMENTS.value or ():
         experiments.get(name)
     return _EXPERIMENTS.value or experiments.names()
@@ -84,17 +85,17 @@ def setup(resolve_jit_compile, describe):
             a figure that is not asked for.
     """
     names = _names()
-    validation.require_name("preset", _PRESET.value, presets.PRESETS)
+    errors.require_name("preset", _PRESET.value, presets.PRESETS)
     preset = presets.PRESETS[_PRESET.value]
-    validation.require(_NETWORKS.value != [], "networks", "", "names, separated by commas")
+    errors.require(_NETWORKS.value != [], "networks", "", "names, separated by commas")
     networks = tuple(_NETWORKS.value or preset.networks)
     for network in networks:
-        validation.require_name("network", network, catalog.NETWORKS)
+        errors.require_name("network", network, catalog.NETWORKS)
         catalog.NETWORKS[network].resolve_architecture(_ARCHITECTURE.value)
     trials = preset.trials if _TRIALS.value is None else _TRIALS.value
-    validation.require(trials >= 1, "trials", trials, "a whole number of at least 1")
+    errors.require(trials >= 1, "trials", trials, "a whole number of at least 1")
     if _WARM_START_EVERY.value is not None:
-        validation.require(1 <= _WARM_START_EVERY.value <= preset.warm_start_epochs, "warm_start_every",
+        errors.require(1 <= _WARM_START_EVERY.value <= preset.warm_start_epochs, "warm_start_every",
                            _WARM_START_EVERY.value, f"a whole number from 1 to {preset.warm_start_epochs}, the "
                            "epochs of SB")
     result = experiments.Setup(
@@ -127,6 +128,6 @@ def _batch_size(text):
         size = float(text) if "." in text else int(text)
     except ValueError:
         size = None
-    validation.require(isinstance(size, int) or validation.is_finite(size) and 0 < size < 1, "batch_sizes", text,
+    errors.require(isinstance(size, int) or errors.is_finite(size) and 0 < size < 1, "batch_sizes", text,
                        "numbers of examples, or fractions of the training set between 0 and 1")
     return size

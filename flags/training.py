@@ -3,7 +3,8 @@
 from absl import flags
 
 from flags import dataset, distribution, remedy
-from replication import catalog, configuration, presets, records, schedules, validation
+from replication import catalog, configuration, errors, records
+from replication.configuration import presets, schedules
 from replication.errors import UserError
 
 _NETWORK = flags.DEFINE_string(
@@ -75,9 +76,9 @@ def run(resolve_jit_compile, describe):
         if given := [holder.name for holder in _OF_THE_RUN if holder.present]:
             raise UserError(f"--{given[0]}: --config decides every choice of the run; give one or the other")
         return records.read_configuration(_CONFIG.value)
-    validation.require_name("network", _NETWORK.value, catalog.NETWORKS)
-    validation.require_name("regime", _REGIME.value, configuration.REGIMES)
-    validation.require_name("optimizer", _OPTIMIZER.value, configuration.OPTIMIZERS)
+    errors.require_name("network", _NETWORK.value, catalog.NETWORKS)
+    errors.require_name("regime", _REGIME.value, configuration.REGIMES)
+    errors.require_name("optimizer", _OPTIMIZER.value, configuration.OPTIMIZERS)
     chosen = remedy.remedy()
     name = dataset.dataset(default=catalog.NETWORKS[_NETWORK.value].dataset)
     description = describe(name)
@@ -127,7 +128,7 @@ def _start():
     if _WARM_START.value is None:
         return None
     name, _, epoch = _WARM_START.value.rpartition(":")
-    validation.require(name and epoch.isdecimal(), "warm_start", _WARM_START.value,
+    errors.require(name and epoch.isdecimal(), "warm_start", _WARM_START.value,
                        "RUN:EPOCH, such as F1-SB-trial0-6189c893:7")
     return configuration.Start(name, int(epoch))
 

@@ -3,7 +3,7 @@
 from absl import flags
 
 from flags import dataset
-from replication import catalog, configuration, validation
+from replication import catalog, configuration, errors
 
 _NETWORK = flags.DEFINE_string("network", "F1", "Network of table 1: " + ", ".join(catalog.NETWORKS) + ".")
 _ARCHITECTURE = flags.DEFINE_string(
@@ -44,7 +44,7 @@ def search(resolve_jit_compile, describe):
     Raises:
         UserError: a value is out of range, or does not go with another.
     """
-    validation.require_name("network", _NETWORK.value, catalog.NETWORKS)
+    errors.require_name("network", _NETWORK.value, catalog.NETWORKS)
     name = dataset.dataset(default=catalog.NETWORKS[_NETWORK.value].dataset)
     choices = {
         "network": _NETWORK.value, "dataset": name, "architecture": _ARCHITECTURE.value, "tuner": _TUNER.value,

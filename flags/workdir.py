@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from replication import validation
+from replication import errors
 
 _WORKDIR = flags.DEFINE_string("workdir", "work", "Folder of the records, tables, figures and the report.")
 
@@ -13,5 +13,5 @@ def path():
     Raises:
         UserError: it is empty.
     """
-    validation.require(_WORKDIR.value, "workdir", _WORKDIR.value, "a folder")
+    errors.require(_WORKDIR.value, "workdir", _WORKDIR.value, "a folder")
     return _WORKDIR.value

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from replication.validation import is_finite, is_whole, require, require_name
+from replication.errors import is_finite, is_whole, require, require_name
 
 ARCHITECTURES = ("released", "text")
 

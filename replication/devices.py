@@ -3,9 +3,13 @@
 import functools
 
 import tensorflow as tf
+from absl import logging
 
-from replication.data import on_device
+from replication import memory
 from replication.errors import UserError
+
+# TensorFlow's vectorized operations end the process on memory that begins elsewhere.
+_ALIGNMENT = 64
 
 
 class OneDevice:
@@ -116,6 +120,29 @@ def available():
     return len(tf.config.list_physical_devices("GPU"))
 
 
+def on_device(array):
+    """An array as a tensor on the device that TensorFlow places operations on.
+
+    On a processor the tensor shares the array's memory where that can be shared (a memory map of
+    `data.load` is one: `tf.convert_to_tensor` would copy it twice). On a GPU it is copied there once;
+    an array that does not fit stays in the host's memory, and each batch is copied when its turn comes.
+
+    Args:
+        array: NumPy array; it must not change while the tensor is in use.
+    """
+    if not tf.config.list_logical_devices("GPU"):
+        return _shared(array)
+    try:
+        return tf.convert_to_tensor(array)
+    except (tf.errors.ResourceExhaustedError, tf.errors.InternalError) as error:
+        if not memory.is_exhaustion(error):
+            raise
+        logging.warning("%.1f GB of examples do not fit into the GPU's memory; they stay in the host's",
+                        array.nbytes / 1e9)
+        with tf.device("CPU:0"):
+            return _shared(array)
+
+
 # MirroredStrategy's collectives allow a process one strategy.
 @functools.cache
 def _mirrored(number):
@@ -149,4 +176,16 @@ def _replica():
 
 def _on(name, array):
     with tf.device(name):
+        return tf.convert_to_tensor(array)
+
+
+def _shared(array):
+    if not array.flags.c_contiguous or array.ctypes.data % _ALIGNMENT:
+        return tf.convert_to_tensor(array)
+    view = array.view()
+    try:
+        # DLPack has no word for read-only. Nothing writes to a tensor.
+        view.flags.writeable = True
+        return tf.experimental.dlpack.from_dlpack(view.__dlpack__())
+    except (ValueError, BufferError):
         return tf.convert_to_tensor(array)

@@ -17,7 +17,7 @@ import sys
 from absl import app, flags, logging
 
 from replication.errors import UserError
-from replication.logs import quiet_tensorflow
+from replication.machine import quiet_tensorflow
 
 EXIT_ERROR = 1
 _SECONDS_TO_RAISE_AGAIN = 1

@@ -1,4 +1,4 @@
-"""Atomic writing and checksums: whatever is found under its final name is complete."""
+"""Atomic writing, checksums and locks: a file that is found under its final name is complete."""
 
 import contextlib
 import errno
@@ -8,13 +8,16 @@ import os
 import pathlib
 import tempfile
 
+import filelock
 import numpy as np
 
-from replication.errors import UserError
+from replication.errors import BusyError, UserError
 
 _PARTIAL = ".partial-"
 # The field of a JSON file that holds the SHA-256 of the rest.
 _CHECKSUM = "sha256"
+# Network file systems whose lock service is off answer with one of these.
+_WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 @contextlib.contextmanager
@@ -121,6 +124,39 @@ def remove_partial(folder, name="", *, below=True):
         path.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def lock(folder, what, *, wait, below=True):
+    """Holds a folder, made where it is missing; the lock ends with the process at the latest.
+
+    What killed processes have left there of files that they were writing is removed.
+
+    Args:
+        folder: The folder.
+        what: What it is of, such as "run", for the message of a process that does not wait.
+        wait: Whether to wait for another process or to raise at once.
+        below: Whether the folders in it are held with it; without, leftovers in them stay.
+
+    Raises:
+        BusyError: another process holds the folder.
+        UserError: it cannot be made, or its file system has no locks.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be made ({error.strerror})") from None
+    held = filelock.FileLock(folder / ".lock", timeout=-1 if wait else 0)
+    try:
+        _acquire(held)
+    except filelock.Timeout:
+        raise BusyError(f"{folder}: another process is working on this {what}; wait for it, "
+                        "or give another --workdir") from None
+    try:
+        remove_partial(folder, below=below)
+        yield
+    finally:
+        held.release()
+
+
 def file_checksum(path):
     """The SHA-256 of a file's bytes, in hexadecimal."""
     with open(path, "rb") as file:
@@ -135,6 +171,17 @@ def array_checksum(*arrays):
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(memoryview(array).cast("B"))
     return digest.hexdigest()
+
+
+def _acquire(held):
+    """Acquires a lock; raises a UserError where its file system has none."""
+    try:
+        held.acquire()
+    except OSError as error:
+        if error.errno not in _WITHOUT_LOCKS:
+            raise
+        raise UserError(f"{held.lock_file}: no file locks here ({error.strerror}); give a --workdir on a file system "
+                        "that has them") from None
 
 
 def _json_checksum(content):

@@ -27,7 +27,7 @@ def main(argv):
 
 def _measure_model(number):
     choices = flags.sharpness.choices(seed=0)
-    from replication import data, minimizers, sharpness
+    from replication import data, sharpness, weights
     from replication.devices import devices
     from replication.sharpness.runs import training_examples
 
@@ -35,7 +35,7 @@ def _measure_model(number):
     chosen = devices(number)
     dataset = data.load(flags.dataset.dataset(), flags.data.DATA_DIR.value)
     objective = sharpness.Objective(
-        minimizers.load_model(flags.sharpness.model()),
+        weights.load_model(flags.sharpness.model()),
         *training_examples(dataset, choices[0].examples), statistics=choices[0].statistics,
         batch_size=choices[0].batch_size, from_logits=flags.sharpness.from_logits(), devices=chosen)
     _print_rows([_row(flags.sharpness.model(), sharpness.measure(objective, choice).to_json())

@@ -4,8 +4,7 @@ import dataclasses
 import typing
 
 from replication.catalog import NETWORKS
-from replication.errors import UserError
-from replication.validation import is_finite, is_whole, require, require_name
+from replication.errors import UserError, is_finite, is_whole, require, require_name
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,7 +4,7 @@ import collections
 
 import psutil
 
-from replication.threads import processors
+from replication.machine import processors
 
 _MOST_WORKERS = 4
 # What a worker has come to hold at the end of all tests, with the processes that its tests start.

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from replication import configuration, files, minimizers, records, training
+from replication import configuration, files, records, training, weights
 from replication.errors import UserError
 from tests.scripts import ROOT, script
 
@@ -208,7 +208,7 @@ def test_code_in_a_model_is_not_run(tmp_path):
     for name in ("mine.keras", "mine.h5"):
         model.save(tmp_path / name)
         with pytest.raises(UserError, match=f"{name}: not a Keras model that can be loaded"):
-            minimizers.load_model(tmp_path / name)
+            weights.load_model(tmp_path / name)
 
 
 def test_subspace_above_n(trained):

@@ -6,8 +6,8 @@ import pytest
 
 from replication import catalog, landscape
 from replication.configuration import Run
+from replication.configuration.presets import PRESETS
 from replication.errors import UserError
-from replication.presets import PRESETS
 
 
 def run(network, regime="SB", **choices):

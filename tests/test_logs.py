@@ -2,7 +2,7 @@ import logging
 
 import tensorflow as tf
 
-from replication.logs import quiet_tensorflow
+from replication.machine import quiet_tensorflow
 
 
 def test_functions_of_many_models_are_no_news_and_other_warnings_stay(monkeypatch):

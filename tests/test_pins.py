@@ -11,7 +11,7 @@ import pytest
 
 from replication import configuration, records, remedies
 from replication.configuration import Distribution, Path, Run, Search, Sharpness, Start, Steepness
-from replication.presets import PRESETS
+from replication.configuration.presets import PRESETS
 
 ROOT = pathlib.Path(__file__).parent.parent
 PINNED = json.loads((pathlib.Path(__file__).parent / "pinned_configurations.json").read_text(encoding="utf-8"))

@@ -8,7 +8,7 @@ import sys
 import filelock
 import pytest
 
-from replication import configuration, files, lock, records
+from replication import configuration, files, records
 from replication.errors import UserError
 from tests.report import fixtures
 
@@ -122,5 +122,5 @@ def test_a_file_system_without_locks_is_told(tmp_path, monkeypatch):
 
     monkeypatch.setattr(filelock.FileLock, "_acquire", refuse)
     match = "no file locks here .*give a --workdir on a file system that has them"
-    with pytest.raises(UserError, match=match), lock.hold(tmp_path, "run", wait=True):
+    with pytest.raises(UserError, match=match), files.lock(tmp_path, "run", wait=True):
         pass

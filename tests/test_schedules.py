@@ -2,7 +2,7 @@
 
 import pytest
 
-from replication import schedules
+from replication.configuration import schedules
 from replication.errors import UserError
 
 

@@ -4,7 +4,7 @@ import dataclasses
 import typing
 
 from replication.configuration.fields import STATISTICS, JsonRoundTrip
-from replication.validation import is_finite, is_whole, require, require_name
+from replication.errors import is_finite, is_whole, require, require_name
 
 SUBSPACE_DISTRIBUTIONS = ("normal", "uniform")
 PATHS = ("linear", "curved")

@@ -6,7 +6,7 @@ import re
 from replication import remedies
 from replication.catalog import DATASETS, NETWORKS, require_batch_size
 from replication.configuration.fields import STATISTICS, JsonRoundTrip, added
-from replication.validation import is_finite, is_whole, require, require_name
+from replication.errors import is_finite, is_whole, require, require_name
 
 # "grid" is any other batch size: figure 4's, and in no table.
 REGIMES = ("SB", "LB", "grid")

@@ -6,7 +6,7 @@ import re
 from replication.configuration.fields import JsonRoundTrip
 from replication.configuration.measurements import Sharpness
 from replication.configuration.run import Run
-from replication.validation import is_finite, is_whole, require, require_name
+from replication.errors import is_finite, is_whole, require, require_name
 
 TUNERS = ("random", "bayesian", "hyperband")
 # By the name of what a search optimizes, whether it shall be as large or as small as possible.

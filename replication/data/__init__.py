@@ -1,9 +1,8 @@
 """Arrays ready for training, what must hold of them, and the partition in which f is evaluated."""
 
 from replication.data.batches import choose, partition
-from replication.data.device import on_device
 from replication.data.examples import Data, check_examples
 from replication.data.loading import describe, load
 from replication.data.preparation import prepare
 
-__all__ = ["Data", "check_examples", "choose", "describe", "load", "on_device", "partition", "prepare"]
+__all__ = ["Data", "check_examples", "choose", "describe", "load", "partition", "prepare"]

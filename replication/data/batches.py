@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from replication.validation import is_whole, require
+from replication.errors import is_whole, require
 
 
 def choose(size, examples, seed=0):

@@ -9,10 +9,9 @@ import tokenize
 import numpy as np
 from absl import logging
 
-from replication import catalog, files, validation
+from replication import catalog, errors, files
 from replication.data.examples import Data
 from replication.errors import UserError
-from replication.lock import hold
 
 _ARRAYS = ("train_inputs.npy", "train_labels.npy", "test_inputs.npy", "test_labels.npy")
 # Written last: the cache is complete when it is there.
@@ -86,7 +85,7 @@ def writing(folder, name, description, *, details=None):
               for shape in ((size, *description.input_shape), (size,))]
     made = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
-        with hold(folder, "data set", wait=True):
+        with files.lock(folder, "data set", wait=True):
             _check_room(folder, shapes)
             with contextlib.ExitStack() as stack:
                 arrays = tuple(
@@ -113,7 +112,7 @@ def writing(folder, name, description, *, details=None):
 def write(folder, data):
     """Caches a data set; a folder that cannot be written to is no error, but is logged."""
     try:
-        with hold(folder, "data set", wait=True):
+        with files.lock(folder, "data set", wait=True):
             for file, array in zip(_ARRAYS, data.arrays, strict=True):
                 with files.replacing(folder / file) as temporary:
                     np.save(temporary, array, allow_pickle=False)
@@ -131,7 +130,7 @@ def _content(data):
 def _described(path, name, content):
     known = catalog.DATASETS[name]
     found = {field: content.get(field) for field in _OPEN_FIELDS if getattr(known, field) is None}
-    if not all(validation.is_whole(value, 1) for value in found.values()):
+    if not all(errors.is_whole(value, 1) for value in found.values()):
         raise _damaged(path)
     return dataclasses.replace(known, **found)
 
@@ -145,7 +144,7 @@ def _check_room(folder, shapes):
 
 def _open(path):
     try:
-        # Copy-on-write under a read-only view: `data.on_device` can share such memory, with "r" it cannot.
+        # Copy-on-write under a read-only view: `devices.on_device` can share such memory, with "r" it cannot.
         array = np.load(path, mmap_mode="c", allow_pickle=False)
     except PermissionError:
         raise

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from replication import catalog, validation
+from replication import catalog, errors
 from replication.errors import UserError
 from replication.files import array_checksum
 
@@ -87,7 +87,7 @@ class Data:
         """Raises a UserError unless a `configuration.Run` was resolved for data of this size."""
         catalog.require_batch_size("batch_size", run.batch_size, self.description)
         own = catalog.open_classes(self.name, self.description)
-        validation.require(run.classes == own, "classes", run.classes,
+        errors.require(run.classes == own, "classes", run.classes,
                               f"{own}, the number of classes of the prepared {self.name}")
 
 

@@ -2,7 +2,7 @@
 
 import functools
 
-from replication import catalog, validation
+from replication import catalog, errors
 from replication.data import cache, digits, images
 from replication.data.examples import Data
 from replication.errors import MissingDataError
@@ -27,7 +27,7 @@ def describe(dataset, data_dir=None):
         UserError: `dataset` is unknown, or its description on disk is damaged.
         MissingDataError: only the prepared data could tell, and they are not there.
     """
-    validation.require_name("dataset", dataset, catalog.DATASETS)
+    errors.require_name("dataset", dataset, catalog.DATASETS)
     if dataset not in PREPARED_SETS:
         return catalog.DATASETS[dataset]
     return _found(cache.describe, dataset, data_dir)
@@ -53,7 +53,7 @@ def load(dataset, data_dir=None):
     >>> load("digits").train_inputs.shape
     (1437, 8, 8, 1)
     """
-    validation.require_name("dataset", dataset, catalog.DATASETS)
+    errors.require_name("dataset", dataset, catalog.DATASETS)
     if dataset in images.TFDS_NAMES:
         return images.load(dataset, data_dir)
     if dataset in PREPARED_SETS:

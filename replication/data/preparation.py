@@ -4,7 +4,7 @@ import pathlib
 import tempfile
 import urllib.parse
 
-from replication import catalog, files, validation
+from replication import catalog, errors, files
 from replication.data import cache, images, loading, network
 from replication.errors import UserError
 
@@ -33,7 +33,7 @@ def prepare(dataset, data_dir=None, *, kaldi_dir=None, normalize_speakers=False,
         UserError: the name is unknown, an option is another data set's, there is no network, the
             download failed, or Kaldi's files are not as they should be; the message says what to do.
     """
-    validation.require_name("dataset", dataset, catalog.DATASETS)
+    errors.require_name("dataset", dataset, catalog.DATASETS)
     for flag, given, owner in (("--kaldi_dir", kaldi_dir is not None, "timit"),
                                ("--normalize_speakers", normalize_speakers, "timit"),
                                ("--frames", frames is not None, "timit_shaped")):

@@ -23,7 +23,7 @@ import itertools
 
 import numpy as np
 
-from replication import catalog, validation
+from replication import catalog, errors
 from replication.data import cache
 from replication.data.kaldi import FEATURE_DIM
 from replication.data.timit import CONTEXT, PAPER_SIZES, splice
@@ -54,7 +54,7 @@ def prepare(folder, frames=DEFAULT_FRAMES):
         UserError: `frames` is out of range, or the disk has too little room.
     """
     most = sum(PAPER_SIZES.values())
-    validation.require(validation.is_whole(frames, 100) and frames <= most, "--frames", frames,
+    errors.require(errors.is_whole(frames, 100) and frames <= most, "--frames", frames,
                           f"a whole number from 100 to {most}, the frames of the paper's TIMIT")
     training_size = round(frames * PAPER_SIZES["training"] / most)
     known = catalog.DATASETS["timit_shaped"]

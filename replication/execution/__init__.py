@@ -1,6 +1,6 @@
 """The tasks of a replication, how long they will take, and where they run."""
 
-from replication import executors
+from replication.configuration import executors
 from replication.execution import local
 from replication.execution.estimate import Throughput, estimate, seconds
 from replication.execution.progress import Progress, overview

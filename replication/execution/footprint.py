@@ -4,7 +4,7 @@ import dataclasses
 import functools
 
 from replication import memory
-from replication.minimizers import build_network
+from replication.weights import build_network
 
 # Of a process beside its data and activations: TensorFlow itself.
 _BYTES_OF_A_PROCESS = 1_000_000_000

@@ -10,7 +10,7 @@ from replication.execution.footprint import fitting_processes
 from replication.execution.local import load_all
 from replication.execution.scheduling import Schedule
 from replication.execution.worker import Died, Worker, wait_for_any
-from replication.threads import processors
+from replication.machine import processors
 
 # How often a task is tried again whose process has died, as for want of memory.
 RETRIES = 2

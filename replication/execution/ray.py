@@ -16,8 +16,7 @@ from replication.errors import MissingDataError, UserError
 from replication.execution.attempt import attempt
 from replication.execution.local import load_all
 from replication.execution.scheduling import Schedule
-from replication.logs import quiet_tensorflow
-from replication.threads import use_threads
+from replication.machine import quiet_tensorflow, use_threads
 
 # How often Ray tries a task again whose process or node is lost.
 RETRIES = 2

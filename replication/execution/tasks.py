@@ -5,7 +5,8 @@ A task is a frozen value of configurations alone, so that any process with the w
 
 import dataclasses
 
-from replication import configuration, schedules
+from replication import configuration
+from replication.configuration import schedules
 from replication.errors import UserError
 
 # Passes of a measurement beside its ascents: at y = 0, its repetition, and the central difference.

@@ -13,8 +13,7 @@ from absl import logging
 
 from replication.errors import UserError
 from replication.execution.attempt import attempt
-from replication.logs import quiet_tensorflow
-from replication.threads import use_threads
+from replication.machine import quiet_tensorflow, use_threads
 
 # A process ends within one step of its task. Python drops what a signal raises inside a destructor, so that one may
 # have to be asked again; one that does not end then is ended the hard way.

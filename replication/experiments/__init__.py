@@ -30,7 +30,8 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 
-from replication import catalog, presets
+from replication import catalog
+from replication.configuration import presets
 from replication.errors import UserError
 from replication.experiments._types import (
     EPSILON_LABELS,

@@ -4,11 +4,10 @@ import time
 
 import numpy as np
 
-from models.weights import flatten_weights
-from replication import files, versions
+from replication import files, machine
 from replication.landscape.statistics import reestimate_moving_averages
-from replication.minimizers import load_minimizer
 from replication.sharpness import Objective
+from replication.weights import flatten_weights, load_minimizer
 
 
 def linear(alpha, x_small, x_large):
@@ -69,7 +68,7 @@ def _measure_path(file, path, small_batch, large_batch, dataset):
         "configuration": path.to_json(), "network": run.network, "trial": run.trial, "dataset": run.dataset,
         "small_batch": small_batch.name, "large_batch": large_batch.name, "alpha": alpha.tolist(), **values,
         "weights_checksums": [record.minimizer.checksum for record in (small_batch, large_batch)],
-        "versions": versions.versions(), "seconds": time.perf_counter() - began,
+        "versions": machine.versions(), "seconds": time.perf_counter() - began,
     })
 
 

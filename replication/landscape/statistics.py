@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.weights import assign_weights
 from replication.data import partition
 from replication.sharpness.normalization import batch_normalizations, normalization_statistics
+from replication.weights import assign_weights
 
 
 def reestimate_moving_averages(model, x, inputs, *, batch_size):

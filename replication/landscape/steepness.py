@@ -6,13 +6,13 @@ import time
 import numpy as np
 from absl import logging
 
-from replication import configuration, files, versions
-from replication.minimizers import load_minimizer
+from replication import configuration, files, machine
+from replication.errors import require
 from replication.sharpness import Objective
 from replication.sharpness.box import Box
 from replication.sharpness.checks import check_repeatable
 from replication.sharpness.runs import check_measurable
-from replication.validation import require
+from replication.weights import load_minimizer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +106,7 @@ def steepness(objective, choices):
         configuration=choices, loss=loss, random=random,
         blocks=tuple(rise(_only(ascent, block)) for block in blocks),
         ranked=tuple((count / len(x), rise(_only(ascent, steepest[:count]))) for count in _counts(len(x))),
-        versions=versions.versions(), seconds=time.perf_counter() - began,
+        versions=machine.versions(), seconds=time.perf_counter() - began,
     )
 
 

@@ -5,9 +5,8 @@ import io
 import pathlib
 import shutil
 
-from replication import configuration, files, validation
+from replication import configuration, errors, files
 from replication.errors import UserError
-from replication.lock import hold
 from replication.records.contents import CHECKED_FILES, check_file, checksums, configuration_of, read_all, run_remedy
 from replication.records.iterate import EndRecord, IterateRecord, existing_iterates
 
@@ -75,7 +74,7 @@ class RunRecord:
             UserError: result.json is damaged.
         """
         epochs = self.result.get("epochs")
-        if not validation.is_whole(epochs, 0):
+        if not errors.is_whole(epochs, 0):
             raise UserError(f"{self.folder / 'result.json'}: damaged (epochs={epochs!r}); {run_remedy(self.folder)}")
         return epochs
 
@@ -205,7 +204,7 @@ class RunRecord:
         Raises:
             BusyError: another process holds the run.
         """
-        return hold(self.folder, "run", wait=wait)
+        return files.lock(self.folder, "run", wait=wait)
 
 
 def read_configuration(path, remedy="give a whole one"):

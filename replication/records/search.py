@@ -4,7 +4,6 @@ import pathlib
 
 from replication import configuration, files
 from replication.errors import UserError
-from replication.lock import hold
 from replication.records.contents import configuration_of
 
 SEARCH_REMEDY = "remove it and give the search's command again, which writes it anew"
@@ -77,4 +76,4 @@ class SearchRecord:
 
         Its runs are held by locks of their own: workers of a search may be training.
         """
-        return hold(self.folder, "search", wait=False, below=False)
+        return files.lock(self.folder, "search", wait=False, below=False)

@@ -6,7 +6,6 @@ import pathlib
 
 from replication import files
 from replication.errors import UserError
-from replication.lock import hold
 from replication.records.contents import read_all
 from replication.records.run import RunRecord
 from replication.records.search import SearchRecord
@@ -76,7 +75,7 @@ class Workdir:
 
         What killed processes have left of files that they were writing there is removed.
         """
-        with hold(self.page.parent, "report", wait=True):
+        with files.lock(self.page.parent, "report", wait=True):
             for folder in (self.tables, self.figures):
                 files.remove_partial(folder)
             yield

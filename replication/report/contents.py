@@ -1,9 +1,8 @@
 """Checks that a record holds what the report reads of it."""
 
 from replication import configuration
-from replication.errors import UserError
+from replication.errors import UserError, is_finite, is_whole
 from replication.records.contents import FILE_REMEDY, configuration_of
-from replication.validation import is_finite, is_whole
 
 _FIGURES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 _HISTORY = ("epoch", "accuracy", "val_accuracy")

@@ -5,7 +5,8 @@ import dataclasses
 import functools
 import itertools
 
-from replication import catalog, experiments, presets
+from replication import catalog, experiments
+from replication.configuration import presets
 from replication.report import verdicts
 
 

@@ -3,10 +3,9 @@
 import dataclasses
 
 from replication import catalog, configuration
-from replication.errors import UserError
+from replication.errors import UserError, is_whole
 from replication.experiments import MAIN, REGIMES
 from replication.report import contents, families, grouping
-from replication.validation import is_whole
 
 
 @dataclasses.dataclass(frozen=True)

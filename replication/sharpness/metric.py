@@ -7,7 +7,7 @@ import time
 import numpy as np
 from absl import logging
 
-from replication import configuration, versions
+from replication import configuration, machine
 from replication.errors import MeasurementFailedError, UserError
 from replication.sharpness.box import Box
 from replication.sharpness.checks import GradientCheck, check_gradient, check_repeatable
@@ -159,7 +159,7 @@ def measure(objective, choices):
         parameters=len(x), at_bound=maximum.share_at_bound, start_max_losses=maximum.start_values,
         scale=maximum.scales, check=check,
         seconds={**maximum.seconds, "measurement": time.perf_counter() - began},
-        versions=versions.versions(),
+        versions=machine.versions(),
     )
 
 

@@ -6,12 +6,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.weights import flatten_weights
 from replication import memory
 from replication.data import check_examples, partition
 from replication.devices import OneDevice
 from replication.errors import UserError
 from replication.sharpness.normalization import normalization_statistics
+from replication.weights import flatten_weights
 
 
 class Objective:

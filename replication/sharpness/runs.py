@@ -4,12 +4,13 @@ import itertools
 
 from absl import logging
 
-from replication import data, files, schedules
+from replication import data, files
+from replication.configuration import schedules
 from replication.errors import UserError
-from replication.minimizers import build_network, load_weights
 from replication.records.contents import FILE_REMEDY
 from replication.sharpness.metric import measure
 from replication.sharpness.objective import Objective
+from replication.weights import build_network, load_weights
 
 
 def measure_run(record, choices, dataset, *, wait=False, devices=None):
@@ -38,7 +39,7 @@ def measure_iterates(record, schedule, choices, dataset, *, wait=False):
 
     Args:
         record, choices, dataset, wait: As in `measure_run`.
-        schedule: Which of its iterates, as in `replication.schedules`.
+        schedule: Which of its iterates, as in `configuration.schedules`.
 
     Raises:
         BusyError, UserError: As in `measure_run`; or an iterate was not kept.

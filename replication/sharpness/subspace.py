@@ -7,7 +7,7 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse.linalg
 
-from replication.threads import threads
+from replication.machine import threads
 
 # Bytes that storing A may take.
 BUDGET = 2**30

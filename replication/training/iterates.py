@@ -6,8 +6,9 @@ import shutil
 import keras
 from absl import logging
 
-from replication import files, schedules
-from replication.minimizers import save_weights
+from replication import files
+from replication.configuration import schedules
+from replication.weights import save_weights
 
 
 class KeepIterates(keras.callbacks.Callback):
@@ -18,7 +19,7 @@ class KeepIterates(keras.callbacks.Callback):
     Args:
         record: The run's `records.RunRecord`.
         network: The network that is trained, without an optimizer.
-        keep: Schedules, as in `replication.schedules`.
+        keep: Schedules, as in `configuration.schedules`.
     """
 
     def __init__(self, record, network, keep):

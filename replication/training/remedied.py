@@ -34,7 +34,7 @@ def compiled(network, run, examples):
     """The model that trains and evaluates a network as a run asks for.
 
     Args:
-        network: As `minimizers.build_network` makes it.
+        network: As `weights.build_network` makes it.
         run: A `configuration.Run`.
         examples: `Examples`.
 

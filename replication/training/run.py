@@ -7,11 +7,10 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from models.weights import flatten_weights
-from replication import configuration, data, memory, schedules, validation, versions
+from replication import configuration, data, errors, machine, memory
+from replication.configuration import schedules
 from replication.devices import devices
 from replication.errors import TrainingFailedError
-from replication.minimizers import build_network, load_weights, save_weights
 from replication.remedies import DynamicSampling
 from replication.training import dynamic_sampling, iterates, state
 from replication.training.batches import evaluation_batches, training_batches
@@ -21,6 +20,7 @@ from replication.training.model import Examples
 from replication.training.remedied import compiled
 from replication.training.stopping import StopWhenLossCeases
 from replication.training.watch import Watch
+from replication.weights import build_network, flatten_weights, load_weights, save_weights
 
 
 def train(run, workdir, *, data_dir=None, dataset=None, network=None, wait=False, verbose=1, tensorboard=False,
@@ -37,7 +37,7 @@ def train(run, workdir, *, data_dir=None, dataset=None, network=None, wait=False
         workdir: A `records.Workdir`.
         data_dir: TFDS's folder; None for its default.
         dataset: A `data.Data` to train on in place of the run's whole data set, such as a part of it; None for that.
-        network: The run's network at x_0, as `minimizers.build_network` makes it; None builds it. A run on
+        network: The run's network at x_0, as `weights.build_network` makes it; None builds it. A run on
             several devices builds its own.
         wait: Whether to wait for another process that works on the same run, or to raise.
         verbose: Keras's progress display: 0 none, 1 a bar, 2 a line an epoch.
@@ -70,7 +70,7 @@ def train(run, workdir, *, data_dir=None, dataset=None, network=None, wait=False
         else:
             dataset = _prepare_data(run, data_dir, dataset)
             start = _starting_point(run, workdir, dataset)
-            session = {"versions": versions.versions(), "machine": {**versions.machine(), **_threads()}}
+            session = {"versions": machine.versions(), "machine": {**machine.hardware(), **_threads()}}
             record.start({"configuration": run.to_json(), "data": dataset.to_json(), **session})
             _Training(run, record, dataset, start, network).finish(
                 verbose=verbose, tensorboard=tensorboard, keep=keep, session=session)
@@ -102,7 +102,7 @@ def _starting_point(run, workdir, dataset):
         return None
     other = workdir.run_named(run.start.run)
     start = other.kept_iterate(run.start.epoch)
-    validation.require(other.configuration.architecture == run.architecture, "start.run", run.start.run,
+    errors.require(other.configuration.architecture == run.architecture, "start.run", run.start.run,
                        f"a run of the architecture {run.architecture}")
     other.check_data(dataset.to_json())
     return start

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from replication.catalog import DATASETS
-from replication.minimizers import build_network
+from replication.weights import build_network
 
 _STEPS = 3
 # An example costs no less in larger batches.

@@ -7,13 +7,12 @@ import re
 
 import keras_tuner
 
-from replication import data, files, records, versions
-from replication.errors import UserError
+from replication import data, files, machine, records
+from replication.errors import UserError, require
 from replication.tuning.oracles import make_oracle
 from replication.tuning.space import SearchSpace, figures
 from replication.tuning.split import hold_out
 from replication.tuning.tuner import Tuner
-from replication.validation import require
 
 _DISTRIBUTION = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
 _STATUS = {"COMPLETED": "finished", "FAILED": "failed"}
@@ -113,8 +112,8 @@ class _Search:
             "configuration": search.to_json(),
             "measurement": search.measurement.to_json(),
             "data": self._dataset.to_json(),
-            "versions": {**versions.versions(), "keras-tuner": importlib.metadata.version("keras-tuner")},
-            "machine": versions.machine(),
+            "versions": {**machine.versions(), "keras-tuner": importlib.metadata.version("keras-tuner")},
+            "machine": machine.hardware(),
             "space": [{"kind": type(hp).__name__, **hp.get_config()} for hp in self._oracle.get_space().space],
             "trials": trials,
             "best": best and best["trial"],

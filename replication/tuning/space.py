@@ -7,9 +7,9 @@ import keras_tuner
 from replication import configuration, files, remedies
 from replication.catalog import NETWORKS
 from replication.errors import UserError
-from replication.minimizers import build_network
 from replication.sharpness.runs import measure_run
 from replication.training import train
+from replication.weights import build_network
 
 _SMALLEST_BATCH = 16
 _LARGEST_BATCH_SHARE = 0.25

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from replication import data
+from replication import devices
 
 _STATUS = pathlib.Path("/proc/self/status")
 
@@ -24,7 +24,7 @@ def test_a_memory_map_is_not_copied(tmp_path):
         pytest.skip("the system keeps no /proc")
     array = _cached(tmp_path)
     before = _anonymous()
-    tensor = data.on_device(array)
+    tensor = devices.on_device(array)
     assert float(tensor[-1, -1]) == array[-1, -1]
     assert _anonymous() - before < array.nbytes / 4
 
@@ -32,13 +32,13 @@ def test_a_memory_map_is_not_copied(tmp_path):
 @pytest.mark.parametrize("offset", [0, 1])
 def test_any_array_arrives(offset):
     array = np.arange(offset, 4096 + offset, dtype=np.float32)[offset:]
-    np.testing.assert_array_equal(tf.reduce_sum(data.on_device(array)), array.sum())
-    np.testing.assert_array_equal(data.on_device(array[::2]), array[::2])
+    np.testing.assert_array_equal(tf.reduce_sum(devices.on_device(array)), array.sum())
+    np.testing.assert_array_equal(devices.on_device(array[::2]), array[::2])
 
 
 def test_the_array_stays_read_only(tmp_path):
     array = _cached(tmp_path)
-    data.on_device(array)
+    devices.on_device(array)
     assert not array.flags.writeable
 
 
@@ -57,7 +57,7 @@ def test_what_a_gpu_has_no_room_for_stays_with_the_host(monkeypatch, error):
 
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: ["a GPU"])
     monkeypatch.setattr(tf, "convert_to_tensor", full)
-    np.testing.assert_array_equal(data.on_device(array), array)
+    np.testing.assert_array_equal(devices.on_device(array), array)
 
 
 def test_other_errors_of_a_gpu_stay(monkeypatch):
@@ -65,7 +65,7 @@ def test_other_errors_of_a_gpu_stay(monkeypatch):
     monkeypatch.setattr(tf, "convert_to_tensor", lambda value: (_ for _ in ()).throw(
         tf.errors.InternalError(None, None, "a bug")))
     with pytest.raises(tf.errors.InternalError):
-        data.on_device(np.zeros(3))
+        devices.on_device(np.zeros(3))
 
 
 def _anonymous():

@@ -9,10 +9,10 @@ import time
 import pytest
 
 from replication import configuration, execution, records
+from replication.configuration.executors import Local
 from replication.execution import footprint, processes, tasks, worker
-from replication.executors import Local
 from replication.experiments import Needs
-from replication.threads import processors
+from replication.machine import processors
 from tests.execution import runs
 
 

@@ -10,9 +10,9 @@ import time
 import pytest
 
 from replication import execution, records
+from replication.configuration.executors import Ray
 from replication.errors import UserError
 from replication.execution.tasks import Task
-from replication.executors import Ray
 from replication.experiments import Needs
 from replication.report import make_report
 from tests.execution import runs

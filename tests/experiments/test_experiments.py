@@ -2,7 +2,8 @@ import dataclasses
 
 import pytest
 
-from replication import catalog, experiments, presets, remedies
+from replication import catalog, experiments, remedies
+from replication.configuration import presets
 from replication.errors import UserError
 
 QUICK_WITH_F1 = dataclasses.replace(presets.PRESETS["quick"], study_networks=("F1",), table7_networks=("F1",))

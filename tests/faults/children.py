@@ -14,11 +14,11 @@ import signal
 import time
 
 from replication import data, execution, landscape, records, training
-from replication.minimizers import build_network, save_weights
 from replication.report import make_report
 from replication.sharpness import Objective
 from replication.sharpness import runs as sharpness_runs
 from replication.training import state
+from replication.weights import build_network, save_weights
 from tests.execution import runs
 
 _OPERATIONS = ((os, "replace"), (os, "fsync"), (os, "unlink"), (os, "chmod"), (shutil, "rmtree"))

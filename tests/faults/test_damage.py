@@ -11,9 +11,9 @@ from replication import configuration, files, records
 from replication.data import cache, digits
 from replication.data.examples import Data
 from replication.errors import BusyError, UserError
-from replication.minimizers import load_minimizer
 from replication.records import damage
 from replication.training import state
+from replication.weights import load_minimizer
 from tests.execution import runs
 
 children = pytest.importorskip("tests.faults.children", reason="this system has no limits of resources")

@@ -7,7 +7,7 @@ import pytest
 
 from replication import execution, records
 from replication.experiments import Needs
-from replication.minimizers import save_weights
+from replication.weights import save_weights
 from tests.execution import runs
 from tests.scripts import script
 

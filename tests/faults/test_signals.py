@@ -15,7 +15,7 @@ import pytest
 
 from replication import files, records
 from replication.experiments import Needs
-from replication.threads import processors
+from replication.machine import processors
 from tests.execution import runs
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
@@ -30,7 +30,7 @@ import sys
 from replication import entry, records
 def main(argv):
     from replication import execution
-    from replication.executors import Local
+    from replication.configuration.executors import Local
     from replication.experiments import Needs
     from tests.faults.test_signals import ENDLESS, OTHER, SHORT
     needs = {needs}

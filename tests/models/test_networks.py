@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import models
-from models.weights import assign_weights, flatten_weights
 from replication.files import file_checksum
+from replication.weights import assign_weights, flatten_weights
 
 # Trainable weights n by network and architecture.
 PARAMETERS = {

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from replication import catalog, experiments, files, presets, records
-from replication.configuration import Path, Search, Sharpness, Steepness
+from replication import catalog, experiments, files, records
+from replication.configuration import Path, Search, Sharpness, Steepness, presets
 
 # Per regime: training accuracy, test accuracy (shares), f, distance from x_0, and sharpness by (p, epsilon).
 LEVELS = {

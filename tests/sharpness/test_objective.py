@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 import models
-from models.weights import assign_weights, flatten_weights
 from replication.data import partition
 from replication.sharpness import Objective
+from replication.weights import assign_weights, flatten_weights
 from tests.sharpness import cases
 
 

@@ -4,10 +4,10 @@ import pytest
 
 from replication import configuration, data, records, training
 from replication.errors import UserError
-from replication.minimizers import load_minimizer
 from replication.report.store import Store
 from replication.sharpness import Objective
 from replication.sharpness.runs import measure_run, training_examples
+from replication.weights import load_minimizer
 
 RUN = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=360, epochs=1)
 PART = configuration.Sharpness(iterations=1, examples=200)

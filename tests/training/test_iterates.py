@@ -11,15 +11,14 @@ import keras
 import numpy as np
 import pytest
 
-from models.weights import flatten_weights
 from replication import configuration, data, files, records, training
 from replication.configuration import Sharpness, Start
 from replication.errors import TrainingFailedError, UserError
-from replication.minimizers import build_network, load_minimizer, load_weights
 from replication.report.store import Store
 from replication.sharpness import Objective
 from replication.sharpness.runs import measure_iterates, measure_run
 from replication.training.iterates import ReplayIterates
+from replication.weights import build_network, flatten_weights, load_minimizer, load_weights
 from tests.report import fixtures
 
 RUN = configuration.Run(network="F1", regime="SB", trial=0, dataset="digits", batch_size=359, epochs=5)

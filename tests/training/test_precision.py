@@ -7,11 +7,11 @@ import pytest
 import models
 from replication import configuration, data, records, training
 from replication.errors import UserError
-from replication.minimizers import build_network
 from replication.sharpness import measure_sharpness
 from replication.sharpness.runs import measure_run
 from replication.training import remedied
 from replication.training.model import Examples
+from replication.weights import build_network
 
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])

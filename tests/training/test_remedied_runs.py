@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from replication import configuration, files, records, remedies, training
-from replication.minimizers import build_network, load_minimizer
 from replication.records.run import HISTORY_COLUMNS
 from replication.training import remedied, state
+from replication.weights import build_network, load_minimizer
 
 RUN = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=359, epochs=2)
 EXAMPLES = 1437

@@ -10,10 +10,10 @@ import time
 import numpy as np
 import pytest
 
-from replication import configuration, files, records, training, versions
+from replication import configuration, files, machine, records, training
 from replication.errors import BusyError, MissingDataError, TrainingFailedError, UserError
-from replication.minimizers import load_minimizer
 from replication.training import state
+from replication.weights import load_minimizer
 
 RUN = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=359, epochs=2)
 
@@ -123,7 +123,7 @@ def test_a_run_that_goes_on_elsewhere_tells_so(tmp_path, monkeypatch, trained):
     class Killed(Exception):
         pass
 
-    machine, save = versions.machine(), state.SaveState.on_epoch_end
+    hardware, save = machine.hardware(), state.SaveState.on_epoch_end
 
     def save_and_die(self, epoch, logs=None):
         save(self, epoch, logs)
@@ -132,8 +132,8 @@ def test_a_run_that_goes_on_elsewhere_tells_so(tmp_path, monkeypatch, trained):
     run = dataclasses.replace(RUN, epochs=3)
     for processors, on_epoch_end in ((1, save_and_die), (2, save_and_die), (2, save)):
         with monkeypatch.context() as patched, contextlib.suppress(Killed):
-            there = {**machine, "processors": processors}
-            patched.setattr(versions, "machine", lambda there=there: there)
+            there = {**hardware, "processors": processors}
+            patched.setattr(machine, "hardware", lambda there=there: there)
             patched.setattr(state.SaveState, "on_epoch_end", on_epoch_end)
             record = _train(run, tmp_path)
     config, (session,) = record.config, record.result["sessions"]

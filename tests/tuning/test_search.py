@@ -94,8 +94,8 @@ def test_the_record_is_complete(searched):
 
 
 def test_figures_are_those_of_the_parts(searched):
-    from replication.minimizers import load_minimizer
     from replication.sharpness import Objective, measure
+    from replication.weights import load_minimizer
 
     search = small.search()
     parts = tuning.hold_out(data.load("digits"), search.validation_share)

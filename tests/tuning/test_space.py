@@ -4,11 +4,10 @@ import dataclasses
 
 import pytest
 
-from models.weights import flatten_weights
 from replication import configuration, data, records, remedies, tuning
-from replication.minimizers import build_network
 from replication.tuning.oracles import make_oracle
 from replication.tuning.tuner import Tuner
+from replication.weights import build_network, flatten_weights
 
 POINTS = 300
 

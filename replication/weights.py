@@ -1,9 +1,10 @@
-"""Networks on disk: the weights that runs leave, and models of the user's."""
+"""A run's network, its weights on disk, and its trainable weights as one vector x."""
 
 import os
 import zipfile
 
 import keras
+import numpy as np
 
 import models
 from replication import catalog, files
@@ -88,3 +89,15 @@ def load_model(path):
     except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"--model={path}: not a Keras model that can be loaded ({reason})") from None
+
+
+def flatten_weights(model):
+    """x, float64 [n]: the trainable weights of `model` one after the other, in the model's order."""
+    return np.concatenate([v.numpy().astype(np.float64).reshape(-1) for v in model.trainable_variables])
+
+
+def assign_weights(model, x):
+    """Puts a vector x, float64 [n], into the trainable weights of `model`."""
+    parts = np.split(x, np.cumsum([int(np.prod(v.shape)) for v in model.trainable_variables])[:-1])
+    for variable, part in zip(model.trainable_variables, parts):
+        variable.assign(part.reshape(variable.shape))

@@ -3,7 +3,7 @@
 k >= 1 stands for every k-th epoch, k, 2k, ...; 0 for the powers of two, 1, 2, 4, ..., and the last epoch.
 """
 
-from replication.validation import is_whole, require
+from replication.errors import is_whole, require
 
 
 def require_schedule(name, schedule):

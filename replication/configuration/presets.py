@@ -4,7 +4,7 @@ import dataclasses
 
 from replication.catalog import DATASETS, NETWORKS, open_classes, regime_batch_size
 from replication.configuration import Run
-from replication.validation import require_name
+from replication.errors import require_name
 
 PAPER_BATCH_SIZES = {"SB": 256, "LB": 0.1}
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from replication.validation import is_finite, is_whole, require
+from replication.errors import is_finite, is_whole, require
 
 
 @dataclasses.dataclass(frozen=True)
