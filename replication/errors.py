@@ -46,3 +46,8 @@ def is_finite(value):
     except OverflowError:
         # An integer beyond all floating-point numbers.
         return False
+
+
+def are_numbers(values):
+    """Whether `values` is a list, not empty, of finite real numbers."""
+    return isinstance(values, list) and bool(values) and all(map(is_finite, values))

@@ -111,7 +111,7 @@ def test_steepness_has_a_file_for_each_choice(record):
 
 
 def test_records_need_no_tensorflow():
-    code = ("import sys; from replication import performance, records, schedules; "
+    code = ("import sys; from replication import configuration, experiments, records, report; "
             "print({'tensorflow', 'keras', 'models'} & set(sys.modules))")
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "set()\n"
 

@@ -1,51 +1,44 @@
-"""Where the tasks of a replication run, as chosen: in processes of this machine or on a Ray cluster."""
+"""Where the tasks of a replication run: in processes of this machine or on a Ray cluster."""
 
 import dataclasses
 
-from replication.errors import is_finite, is_whole, require
+from replication.errors import require
+from replication.fields import Configuration, choice, number, whole
 
 
 @dataclasses.dataclass(frozen=True)
-class Local:
+class Local(Configuration):
     """Tasks run on this machine.
 
-    Attributes:
-        jobs: Processes among which its processors are divided; 1 for none but this one.
-
     Raises:
         UserError: a value is out of range.
     """
 
-    jobs: int = 1
-
-    def __post_init__(self):
-        require(is_whole(self.jobs, 1), "jobs", self.jobs, "a whole number of at least 1")
+    jobs: int = whole(
+        1, "With --executor=local: number of processes that work at the same time and divide the processors between "
+        "them; fewer if the memory does not hold so many. Default: 1, this process alone.", at_least=1)
 
 
 @dataclasses.dataclass(frozen=True)
-class Ray:
+class Ray(Configuration):
     """Tasks run on a Ray cluster that exists.
-
-    Attributes:
-        address: HOST:PORT of its head, as `ray start` prints it; "auto": the cluster that this machine is a node of.
-        cpus: Processors for each task, which computes with so many threads.
-        gpus: GPUs for each task; a fraction is allowed, 0 keeps tasks off GPUs.
-        memory: GB of main memory for each task; None leaves it open.
 
     Raises:
         UserError: a value is out of range.
     """
 
-    address: str = "auto"
-    cpus: int = 1
-    gpus: float = 0.0
-    memory: float | None = None
+    address: str = choice(
+        "auto", "With --executor=ray: HOST:PORT of the cluster's head, as `ray start` prints it; by default the "
+        "cluster that this machine is a node of.")
+    cpus: int = whole(1, "With --executor=ray: processors, and threads, for each task. Default: 1.", at_least=1,
+                      name="ray_cpus")
+    gpus: float = number(0.0, "With --executor=ray: GPUs for each task, such as 1 or 0.25. Default: 0.", at_least=0,
+                         expected="a number of at least 0", name="ray_gpus")
+    memory: float | None = number(None, "With --executor=ray: GB of main memory for each task. Default: not limited.",
+                                  above=0, expected="a positive number of GB", name="ray_memory")
 
     def __post_init__(self):
+        super().__post_init__()
         host, _, port = self.address.rpartition(":")
         require(self.address == "auto" or (host and port.isdecimal()), "ray_address", self.address, "HOST:PORT or auto")
-        require(is_whole(self.cpus, 1), "ray_cpus", self.cpus, "a whole number of at least 1")
-        require(is_finite(self.gpus) and self.gpus >= 0, "ray_gpus", self.gpus, "a number of at least 0")
-        require(self.gpus <= 1 or self.gpus == int(self.gpus), "ray_gpus", self.gpus, "a whole number where above 1")
-        require(self.memory is None or (is_finite(self.memory) and self.memory > 0), "ray_memory", self.memory,
-                "a positive number of GB")
+        require(self.gpus <= 1 or self.gpus == int(self.gpus), "ray_gpus", self.gpus, "a whole number if above 1")

@@ -1,9 +1,9 @@
-"""The set-ups of the whole replication: the paper's own, and a quick one."""
+"""The set-ups of the whole replication, the paper's own and a quick one, and which runs belong to them."""
 
 import dataclasses
 
 from replication.catalog import DATASETS, NETWORKS, open_classes, regime_batch_size
-from replication.configuration import Run
+from replication.configuration.run import OPTIMIZERS, Run
 from replication.errors import require_name
 
 PAPER_BATCH_SIZES = {"SB": 256, "LB": 0.1}
@@ -16,24 +16,23 @@ class Preset:
     Attributes:
         datasets: By network, the name of its data set; None for each network's own.
         batch_sizes: By regime, a number of examples or a fraction of the training set.
-        trials: Trials of each network and regime.
-        max_epochs, patience, min_improvement: The stopping rule, as in `Run`.
-        networks: The networks it runs.
+        trials: Number of trials of each network and regime.
+        max_epochs, patience, min_improvement: The stopping rule, see `Run`.
+        networks: The networks that `reproduce` trains by default.
         epsilons, subspace_dims: The measurements of tables 3 and 4.
-        iterations: As in `Sharpness`.
+        iterations: Iterations of L-BFGS-B, see `Sharpness`.
         subspace_starts: Starts of the maximizer in a subspace; None for the default of `Sharpness`.
-        points: As in `Path`.
-        study_networks: Those of `networks` of which figures 4, 5 and 6, `steepness`, `optimizers` and
-            `remedies` are made.
-        grid_batch_sizes: Figure 4's, like `batch_sizes`; those above LB's are left out.
+        points: Points of a path, see `Path`.
+        study_networks: Networks for figures 4 to 6, `steepness`, `optimizers` and `remedies`, a subset of `networks`.
+        grid_batch_sizes: Figure 4's batch sizes, numbers or fractions; those above LB's are left out.
         grid_epochs: Epochs of each of figure 4's runs; None for the stopping rule.
         warm_start_epochs: Figure 5: epochs of the SB run, and of LB from each of its iterates.
-        warm_start_every: Every how many of the SB epochs LB is started.
-        iterate_schedule: Figure 6: the iterates that are measured beside x_0, as in `experiments.Needs.iterates`.
-        steepness_directions, steepness_blocks: As in `Steepness`.
+        warm_start_every: Figure 5: LB starts after every so many SB epochs.
+        iterate_schedule: Figure 6: the schedule of the iterates that are measured beside x_0.
+        steepness_directions, steepness_blocks: Numbers of directions and blocks, see `Steepness`.
         remedy_trials: Trials of tables 6 and 7 and of `optimizers` and `remedies`, at most `trials`.
-        table7_networks: Those of `networks` that table 7 has.
-        remedy_epsilons: Those of `epsilons` at which `optimizers` and `remedies` measure.
+        table7_networks: Networks of table 7, a subset of `networks`.
+        remedy_epsilons: The epsilons at which `optimizers` and `remedies` measure, a subset of `epsilons`.
         note: A sentence for the readers of its report; "" for none.
     """
 
@@ -63,15 +62,15 @@ class Preset:
     note: str = ""
 
     def dataset(self, network):
-        """The name of a network's data set in this preset; of a network that it does not know, the network's own."""
+        """The name of a network's data set in this preset; the network's own if the preset does not know it."""
         return (self.datasets or {}).get(network, NETWORKS[network].dataset)
 
     def run(self, network, regime, trial, *, jit_compile, architecture=None, describe=DATASETS.__getitem__):
         """The resolved configuration of one run of this preset.
 
         Args:
-            network, regime, trial, jit_compile, architecture: As in `Run`.
-            describe: Function from a data set's name to its `Dataset` with nothing left open.
+            network, regime, trial, jit_compile, architecture: Choices of the `Run`.
+            describe: Function from a data set's name to its resolved `catalog.Dataset`.
         """
         require_name("network", network, NETWORKS)
         dataset = self.dataset(network)
@@ -100,3 +99,31 @@ PRESETS = {
         note="C2 and C4 stay out of it: they pool five times, which takes images of 32 × 32 pixels and minutes.",
     ),
 }
+
+
+def preset_of(run):
+    """The name of the preset that trains a run's network on its data set; None if no preset does."""
+    for name, preset in PRESETS.items():
+        if run.network in (preset.datasets or preset.networks) and preset.dataset(run.network) == run.dataset:
+            return name
+    return None
+
+
+def standard(run, dataset):
+    """The run that a run of SB or LB must equal, but for trial and XLA, to enter the main tables.
+
+    It is the run that the preset with this data set trains for the network, the regime and the architecture. On data
+    of no preset it is the run itself with the usual optimizer and network, in float32, from x_0, on one device and
+    without a remedy: there the batch size, the epochs and the statistics are free.
+
+    Args:
+        run: A `Run`.
+        dataset: The resolved `catalog.Dataset` of its data.
+    """
+    name = preset_of(run)
+    if name is None:
+        return dataclasses.replace(
+            run, optimizer="adam", learning_rate=OPTIMIZERS["adam"], deterministic=False, precision="float32",
+            remedy=None, start=None, dropout=None, distribution=None)
+    return PRESETS[name].run(run.network, run.regime, run.trial, jit_compile=run.jit_compile,
+                             architecture=run.architecture, describe=lambda _: dataset)

@@ -4,9 +4,10 @@ import dataclasses
 import re
 
 from replication import remedies
-from replication.catalog import DATASETS, NETWORKS, require_batch_size
-from replication.configuration.fields import STATISTICS, JsonRoundTrip, added
-from replication.errors import is_finite, is_whole, require, require_name
+from replication.catalog import ARCHITECTURES, DATASETS, NETWORKS, require_batch_size
+from replication.configuration.measurements import STATISTICS
+from replication.errors import is_whole, require
+from replication.fields import REQUIRED, Configuration, boolean, choice, number, one_of, whole
 
 # "grid" is any other batch size: figure 4's, and in no table.
 REGIMES = ("SB", "LB", "grid")
@@ -17,49 +18,43 @@ _RUN_NAME = re.compile(r"(\w+)-(SB|LB|grid)-trial(\d+)-[0-9a-f]{8}")
 
 
 @dataclasses.dataclass(frozen=True)
-class Start(JsonRoundTrip):
+class Start(Configuration):
     """A starting point other than x_0: an iterate of another run, as in figure 5.
-
-    Attributes:
-        run: Name of that run, such as F1-SB-trial0-1a2b3c4d.
-        epoch: After how many of its epochs.
 
     Raises:
         UserError: a value is out of range, or the name is no run's.
     """
 
-    run: str
-    epoch: int
+    run: str = choice(REQUIRED, "Name of the other run, such as F1-SB-trial0-1a2b3c4d.")
+    epoch: int = whole(REQUIRED, "Number of its epochs after which the iterate was kept.", name="start.epoch")
 
     def __post_init__(self):
+        super().__post_init__()
         require(isinstance(self.run, str) and _RUN_NAME.fullmatch(self.run), "start.run", self.run,
                 "the name of a run, such as F1-SB-trial0-1a2b3c4d")
-        require(is_whole(self.epoch, 0), "start.epoch", self.epoch, "a whole number of at least 0")
+
+    @property
+    def label(self):
+        """The starting point for readers, such as "epoch 7 of F1-SB-trial0-1a2b3c4d"."""
+        return f"epoch {self.epoch} of {self.run}"
 
 
 @dataclasses.dataclass(frozen=True)
-class Distribution(JsonRoundTrip):
+class Distribution(Configuration):
     """Several devices for one run, by `tf.distribute.MirroredStrategy`: each takes an equal part of every batch.
-
-    Attributes:
-        devices: Their number: GPUs, or equal parts of a processor.
-        synchronized: Whether batch normalization takes its statistics over all parts of a batch, as one device
-            would, or over each part on its own, in training and in the evaluations that training makes.
 
     Raises:
         UserError: a value is out of range.
     """
 
-    devices: int
-    synchronized: bool = True
-
-    def __post_init__(self):
-        require(is_whole(self.devices, 2), "devices", self.devices, "a whole number of at least 2")
-        require(isinstance(self.synchronized, bool), "synchronized", self.synchronized, "true or false")
+    devices: int = whole(REQUIRED, "Number of devices: GPUs, or equal parts of a processor.", at_least=2)
+    synchronized: bool = boolean(
+        True, "With --strategy=mirrored: whether batch normalization takes its statistics over the whole batch, as one "
+        "device does, or over each device's part of it, in training and in the evaluations that training makes.")
 
     @property
     def label(self):
-        """One line for readers, such as "2 devices"."""
+        """The devices for readers, such as "2 devices"."""
         return f"{self.devices} devices" + ("" if self.synchronized else ", each with batch statistics of its own")
 
     def check_run(self, run):
@@ -75,7 +70,7 @@ class Distribution(JsonRoundTrip):
                 "float32 or mixed_bfloat16 with strategy=mirrored, under which the loss cannot be scaled")
 
     def check_batches(self, batch_size, training_size):
-        """Raises a UserError where a batch has fewer examples than there are devices; a size of None is not known."""
+        """Raises a UserError if a batch has fewer examples than there are devices; a size of None is not known."""
         require(batch_size >= self.devices, "batch_size", batch_size,
                 f"at least {self.devices}, an example for each device")
         last = training_size and training_size % batch_size
@@ -85,101 +80,74 @@ class Distribution(JsonRoundTrip):
 
 
 @dataclasses.dataclass(frozen=True)
-class Run(JsonRoundTrip):
+class Run(Configuration):
     """One training run, with every choice resolved that affects its outcome.
-
-    Attributes:
-        network: A name of table 1.
-        regime: "SB" or "LB", the label under which the run enters the tables, or "grid": figure 4's
-            other batch sizes.
-        trial: Number of the trial, from 0. It seeds the starting point x_0, which SB and LB of one
-            trial share, and with the epoch the order of the examples.
-        dataset: Name of the data set.
-        batch_size: Examples in a training batch; a last partial batch is kept.
-        statistics: What batch normalization uses in evaluation: "batch" (as Keras 1's mode=2, the
-            authors' choice) or "moving".
-        optimizer: A key of OPTIMIZERS; everything but the learning rate is Keras's default.
-        learning_rate: The optimizer's step length.
-        epochs: Exactly so many epochs; None for the stopping rule.
-        max_epochs: Upper bound of the stopping rule.
-        patience: The stopping rule ends a run once the training loss has gone this many epochs
-            without a sufficient improvement.
-        min_improvement: The relative decrease of the best training loss that counts as an
-            improvement.
-        evaluation_batch_size: Upper bound of the batches in which accuracies and f are evaluated.
-        deterministic: Whether TensorFlow's op determinism and a single intra-op thread are used.
-        jit_compile: Whether XLA compiles the training step.
-        architecture: Of a network of which there are two: "released" (what None is resolved to) or
-            "text". None for any other.
-        classes: Number of classes of a data set that `DATASETS` leaves open, as `data.describe` gives
-            it; None where `DATASETS` tells.
-        precision: "float32", or "mixed_bfloat16" or "mixed_float16": Keras's policy in training. The
-            sharpness of such a run is not measured.
-        remedy: One of `remedies.REMEDIES` with its options, or None.
-        start: Where the run starts, a `Start`; None for x_0.
-        dropout: Rate of all dropout layers; None for the network's own rates.
-        distribution: Several devices, a `Distribution`; None for one.
 
     Raises:
         UserError: a value is out of range; the message names it.
     """
 
-    network: str
-    regime: str
-    trial: int
-    dataset: str
-    batch_size: int
-    statistics: str = "batch"
-    optimizer: str = "adam"
-    learning_rate: float = 1e-3
-    epochs: int | None = None
-    max_epochs: int = 200
-    patience: int = 10
-    min_improvement: float = 0.3
-    evaluation_batch_size: int = 5000
-    deterministic: bool = False
-    jit_compile: bool = False
-    architecture: str | None = None
-    classes: int | None = None
-    precision: str = added("float32")
-    remedy: remedies.Remedy | None = None
-    start: Start | None = None
-    dropout: float | None = None
-    distribution: Distribution | None = None
+    network: str = one_of(NETWORKS, REQUIRED, "Network of table 1.")
+    regime: str = one_of(
+        REGIMES, REQUIRED, "The label under which the run enters the tables: SB (the paper: batches of 256), LB (the "
+        "paper: 10 % of the training set), or grid (any --batch_size, as in figure 4; such a run enters no table).")
+    trial: int = whole(
+        REQUIRED, "Number of the trial, from 0 (the paper: 5 trials). It decides x_0, which SB and LB of a trial "
+        "share, and with the epoch the order of the examples.", at_most=2**31 - 1,
+        expected="a whole number from 0 to 2^31 - 1")
+    dataset: str = one_of(DATASETS, REQUIRED, "Data set; by default the network's own, as in the paper.")
+    batch_size: int = choice(REQUIRED, "Examples in a training batch; a last partial batch is kept.")
+    statistics: str = one_of(
+        STATISTICS, "batch",
+        "Statistics that batch normalization uses in evaluation: batch (as the authors' code) or moving.")
+    optimizer: str = one_of(
+        OPTIMIZERS, "adam", "Optimizer (the paper: adam); everything but the learning rate is Keras's default.")
+    learning_rate: float = number(
+        1e-3, "Step length of the optimizer; by default Keras's (adam: 1e-3, as in the authors' code).", above=0)
+    epochs: int | None = whole(
+        None, "Number of epochs; by default the run ends when the training loss ceases to improve.")
+    max_epochs: int = whole(200, "Upper bound on the epochs if --epochs is not given.", at_least=1)
+    patience: int = whole(
+        10, "Epochs without a sufficient improvement of the training loss after which a run ends.", at_least=1)
+    min_improvement: float = number(
+        0.3, "Relative decrease of the best training loss that counts as an improvement.", at_least=0, below=1,
+        expected="a number in [0, 1)")
+    evaluation_batch_size: int = whole(
+        5000, "Upper bound of the batches in which accuracies and f are evaluated.", at_least=1)
+    deterministic: bool = boolean(
+        False, "Use TensorFlow's op determinism and one intra-op thread: bit-identical repeats of any network, slower.")
+    jit_compile: bool = boolean(False, "Compile the training step with XLA.")
+    architecture: str | None = choice(
+        None, "Form of C1 to C4: released (the default; the authors' code) or text (the paper's appendix B).",
+        name="architecture")
+    classes: int | None = choice(None, "Number of classes of a data set for which only the prepared data can tell.")
+    precision: str = one_of(
+        PRECISIONS, "float32", "Keras's dtype policy in training. Sharpness is only measured of runs in float32.",
+        added=True)
+    remedy: remedies.Remedy | None = choice(
+        None, "A way of training that may help large batches (section 4 and appendix E). Options of a remedy begin "
+        "with its name.", from_json=remedies.from_json)
+    start: Start | None = choice(None, "The iterate of another run at which the run starts; by default x_0.",
+                                 from_json=Start.from_json)
+    dropout: float | None = number(
+        None, "Rate of all dropout layers of C1 to C4; by default the network's own rates (the paper: 0.5).",
+        at_least=0, below=1, expected="a number in [0, 1)")
+    distribution: Distribution | None = choice(None, "Several devices; by default one.",
+                                               from_json=Distribution.from_json)
 
     def __post_init__(self):
-        require_name("network", self.network, NETWORKS)
-        require_name("regime", self.regime, REGIMES)
-        require(is_whole(self.trial, 0) and self.trial < 2**31, "trial", self.trial,
-                "a whole number from 0 to 2^31 - 1")
-        require_name("dataset", self.dataset, DATASETS)
-        known = DATASETS[self.dataset]
-        network = NETWORKS[self.network]
+        super().__post_init__()
+        known, network = DATASETS[self.dataset], NETWORKS[self.network]
         network.require_input_shape(known.input_shape)
         object.__setattr__(self, "architecture", network.resolve_architecture(self.architecture))
         network.require_dropout(self.dropout)
         require_batch_size("batch_size", self.batch_size, known)
-        require_name("statistics", self.statistics, STATISTICS)
-        require_name("optimizer", self.optimizer, OPTIMIZERS)
-        require(is_finite(self.learning_rate) and self.learning_rate > 0,
-                "learning_rate", self.learning_rate, "a positive number")
-        require(self.epochs is None or is_whole(self.epochs, 0),
-                "epochs", self.epochs, "a whole number of at least 0")
-        require(is_whole(self.max_epochs, 1), "max_epochs", self.max_epochs, "a whole number of at least 1")
-        require(is_whole(self.patience, 1), "patience", self.patience, "a whole number of at least 1")
-        require(is_finite(self.min_improvement) and 0 <= self.min_improvement < 1,
-                "min_improvement", self.min_improvement, "a number in [0, 1)")
-        require(is_whole(self.evaluation_batch_size, 1), "evaluation_batch_size",
-                self.evaluation_batch_size, "a whole number of at least 1")
-        for name in ("deterministic", "jit_compile"):
-            require(isinstance(getattr(self, name), bool), name, getattr(self, name), "true or false")
         require(not (self.deterministic and self.jit_compile), "jit_compile", self.jit_compile,
                 "false with deterministic, with which Keras does not use XLA")
         if known.classes is None:
             require(is_whole(self.classes, 1), "classes", self.classes, "the number of classes of the prepared data")
         else:
             require(self.classes is None, "classes", self.classes, f"none, as {self.dataset} has {known.classes}")
-        require_name("precision", self.precision, PRECISIONS)
         if self.remedy is not None:
             self.remedy.check_run(self)
         if self.distribution is not None:
@@ -189,13 +157,6 @@ class Run(JsonRoundTrip):
             require((name, int(trial)) == (self.network, self.trial), "start.run", self.start.run,
                     f"a run of {self.network}, trial {self.trial}")
 
-    @classmethod
-    def from_json(cls, fields):
-        """As in the base class, for the nested remedy, start and distribution as well."""
-        nested = {"remedy": remedies.from_json, "start": Start.from_json, "distribution": Distribution.from_json}
-        return super().from_json({name: nested[name](value) if name in nested and value is not None else value
-                                  for name, value in fields.items()})
-
     @property
     def name(self):
         """The name of the run's folder, such as F1-SB-trial0-1a2b3c4d."""
@@ -204,3 +165,25 @@ class Run(JsonRoundTrip):
     def with_jit_compile(self, jit_compile):
         """The same run with or without XLA."""
         return dataclasses.replace(self, jit_compile=jit_compile)
+
+    def differences(self, other):
+        """The names of the choices in which another run differs, apart from the trial and XLA."""
+        return {field.name for field in dataclasses.fields(self)
+                if getattr(self, field.name) != getattr(other, field.name)} - {"trial", "jit_compile"}
+
+    @property
+    def peculiarities(self):
+        """What tells the run from a plain run of its network, regime and data set, as text; "" if nothing does."""
+        usual_rate = OPTIMIZERS[self.optimizer]
+        return ", ".join(filter(None, (
+            self.architecture if self.architecture not in (None, ARCHITECTURES[0]) else None,
+            self.remedy and self.remedy.label,
+            self.optimizer if self.optimizer != "adam" else None,
+            None if self.learning_rate == usual_rate else f"learning rate {self.learning_rate:g}",
+            "moving averages" if self.statistics == "moving" else None,
+            self.precision if self.precision != "float32" else None,
+            None if self.dropout is None else f"dropout {self.dropout:g}",
+            None if self.epochs is None else f"exactly {self.epochs} epochs",
+            self.start and f"from {self.start.label}",
+            self.distribution and self.distribution.label,
+            "deterministic" if self.deterministic else None)))

@@ -3,81 +3,73 @@
 import dataclasses
 import re
 
-from replication.configuration.fields import JsonRoundTrip
-from replication.configuration.measurements import Sharpness
+from replication.catalog import DATASETS, NETWORKS
+from replication.configuration.measurements import STATISTICS
+from replication.configuration.measurements.sharpness import Sharpness
 from replication.configuration.run import Run
-from replication.errors import is_finite, is_whole, require, require_name
+from replication.errors import require
+from replication.fields import REQUIRED, Configuration, boolean, choice, number, one_of, whole
 
 TUNERS = ("random", "bayesian", "hyperband")
-# By the name of what a search optimizes, whether it shall be as large or as small as possible.
+# By the name of the objective, whether it is maximized or minimized.
 OBJECTIVES = {"val_accuracy": "max", "sharpness": "min"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Search(JsonRoundTrip):
+class Search(Configuration):
     """The choices of one search for hyperparameters.
 
-    Its trials are runs of one network on one part of the training set; the other part, the validation set,
-    gives the accuracy that is optimized. The test set plays no part.
-
-    Attributes:
-        network, dataset, architecture, classes, statistics, jit_compile: As in `Run`, of all trials. A remedy
-            that XLA cannot compile goes without.
-        tuner: "random", "bayesian" or "hyperband", algorithms of keras-tuner.
-        objective: "val_accuracy" at the minimizer, as large as possible, or its "sharpness", as small as
-            possible: Metric 2.1 in the full space over the part of the training set that was trained on.
-        max_trials: Upper bound on the trials; no part of the name: a search can go on with a larger one.
-        max_sharpness: With "val_accuracy": only minimizers of at most this sharpness, in percent, are
-            admissible; None for no bound.
-        epochs: Of every trial; with hyperband, of its longest ones.
-        validation_share: Share of the training set that is held out for validation.
-        sharpness_epsilon, sharpness_iterations: `epsilon` and `iterations` of each measurement, see `Sharpness`.
-        seed: Of the search, the validation set, and the trials' x_0 and order of the examples.
-        space: Name of the search space, a `tuning.SearchSpace`.
+    Its trials are runs of one network on one part of the training set; the other part, the validation set, gives the
+    accuracy that is optimized. The test set plays no part.
 
     Raises:
         UserError: a value is out of range; the message names it.
     """
 
-    network: str
-    dataset: str
-    tuner: str = "random"
-    objective: str = "val_accuracy"
-    max_trials: int = 20
-    max_sharpness: float | None = None
-    epochs: int = 20
-    validation_share: float = 0.1
-    sharpness_epsilon: float = 1e-3
-    sharpness_iterations: int = 3
-    seed: int = 0
-    statistics: str = "batch"
-    architecture: str | None = None
-    classes: int | None = None
-    jit_compile: bool = False
-    space: str = "standard"
+    network: str = one_of(NETWORKS, REQUIRED, "Network of table 1.")
+    dataset: str = one_of(DATASETS, REQUIRED, "Data set; by default the network's own, as in the paper.")
+    tuner: str = one_of(TUNERS, "random", "Algorithm of keras-tuner.")
+    objective: str = one_of(
+        OBJECTIVES, "val_accuracy", "What is optimized: the validation accuracy at the end of a trial, which is "
+        "maximized, or its sharpness (Metric 2.1 in the full space), which is minimized.")
+    max_trials: int = whole(
+        20, "Upper bound on the trials; a search that is done goes on with a larger one.", at_least=1)
+    max_sharpness: float | None = number(
+        None, "With --objective=val_accuracy: the largest sharpness, in percent, of an admissible minimizer; by "
+        "default all are admissible.", above=0, expected="a positive number, in percent")
+    epochs: int = whole(20, "Epochs of each trial; with --tuner=hyperband, of the longest ones.", at_least=1)
+    validation_share: float = number(
+        0.1, "Share of the training set that is held out for validation. The test set is not touched.", above=0,
+        below=1, expected="a number between 0 and 1, both excluded")
+    sharpness_epsilon: float = number(1e-3, "Size of the box of Metric 2.1.", above=0, name="epsilon")
+    sharpness_iterations: int = whole(
+        3, "Iterations of L-BFGS-B in each trial's measurement (the paper's tables: 10).", at_least=1,
+        name="iterations")
+    seed: int = whole(
+        0, "Seed of the search, the validation set, and every trial's starting point and order of the examples.",
+        at_most=2**31 - 1, expected="a whole number from 0 to 2^31 - 1")
+    statistics: str = one_of(
+        STATISTICS, "batch",
+        "Statistics that batch normalization uses in evaluation: batch (as the authors' code) or moving.")
+    architecture: str | None = choice(
+        None, "Form of C1 to C4: released (the default; the authors' code) or text (the paper's appendix B).")
+    classes: int | None = choice(None, "Number of classes of a data set for which only the prepared data can tell.")
+    jit_compile: bool = boolean(
+        False, "Compile the training step of all trials with XLA, but for remedies that it cannot compile.")
+    space: str = choice("standard", "Name of the search space, a `tuning.SearchSpace`.")
 
     def __post_init__(self):
-        require_name("tuner", self.tuner, TUNERS)
-        require_name("objective", self.objective, OBJECTIVES)
-        for name in ("max_trials", "epochs"):
-            require(is_whole(getattr(self, name), 1), name, getattr(self, name), "a whole number of at least 1")
-        if self.max_sharpness is not None:
-            require(self.objective != "sharpness", "max_sharpness", self.max_sharpness,
-                    "none with objective=sharpness, which is minimized already")
-            require(is_finite(self.max_sharpness) and self.max_sharpness > 0, "max_sharpness", self.max_sharpness,
-                    "a positive number, in percent")
-        require(is_finite(self.validation_share) and 0 < self.validation_share < 1, "validation_share",
-                self.validation_share, "a number between 0 and 1, both excluded")
-        require(is_whole(self.seed, 0) and self.seed < 2**31, "seed", self.seed, "a whole number from 0 to 2^31 - 1")
+        super().__post_init__()
+        require(self.max_sharpness is None or self.objective != "sharpness", "max_sharpness", self.max_sharpness,
+                "none with objective=sharpness, which is minimized already")
         require(isinstance(self.space, str) and re.fullmatch(r"\w+", self.space), "space", self.space,
                 "a name of letters, digits and underscores")
-        # What a trial is made of is checked by the run and the measurement themselves.
+        # The run of a trial checks network, data set, architecture and classes together.
         object.__setattr__(self, "architecture", self.run(batch_size=1).architecture)
-        _ = self.measurement
 
     @property
     def name(self):
-        """The name of the search's folder, such as F1-digits-random-1a2b3c4d."""
+        """The name of the search's folder, such as F1-digits-random-1a2b3c4d; it does not depend on `max_trials`."""
         return f"{self.network}-{self.dataset}-{self.tuner}-{dataclasses.replace(self, max_trials=1).digest()}"
 
     @property
@@ -88,7 +80,7 @@ class Search(JsonRoundTrip):
 
     @property
     def direction(self):
-        """Whether `score` shall be as large or as small as possible: "max" or "min"."""
+        """Whether the score is maximized or minimized: "max" or "min"."""
         return OBJECTIVES[self.objective]
 
     def run(self, **choices):
@@ -105,10 +97,11 @@ class Search(JsonRoundTrip):
         return self.max_sharpness is None or sharpness <= self.max_sharpness
 
     def score(self, val_accuracy, sharpness):
-        """What the tuner optimizes.
+        """The value that the tuner optimizes.
 
-        A minimizer beyond the bound has max_sharpness / sharpness - 1, in (-1, 0): worse than any admissible
-        one, whose accuracy is in [0, 1], and the better the nearer to the bound, which leads the tuner there.
+        A minimizer beyond the bound has the score max_sharpness / sharpness - 1. It lies in (-1, 0), so below that of
+        every admissible minimizer, whose accuracy is in [0, 1], and it rises towards the bound, which leads the tuner
+        there.
         """
         if self.objective == "sharpness":
             return sharpness

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from models.normalization import batch_normalizations, normalization_statistics
 from replication.data import partition
-from replication.sharpness.normalization import batch_normalizations, normalization_statistics
 from replication.weights import assign_weights
 
 

@@ -6,11 +6,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from models.normalization import check_statistics, normalization_statistics
 from replication import memory
 from replication.data import check_examples, partition
 from replication.devices import OneDevice
 from replication.errors import UserError
-from replication.sharpness.normalization import normalization_statistics
 from replication.weights import flatten_weights
 
 
@@ -45,7 +45,7 @@ class Objective:
 
     def __init__(self, model, inputs, labels, *, statistics="batch", batch_size=5000,
                  from_logits=False, seed=0, devices=None):
-        check_model(model)
+        check_model(model, statistics)
         classes = count_classes(model, inputs, from_logits=from_logits)
         inputs, labels = check_examples(inputs, labels, classes)
         self._devices = devices or OneDevice()
@@ -194,8 +194,8 @@ class _Evaluation(keras.StatelessScope):
                             "f must be deterministic: make the layer obey training=False")
 
 
-def check_model(model):
-    """Raises a UserError unless `model` is a built `keras.Model` from one input to [batch, classes]."""
+def check_model(model, statistics="moving"):
+    """Raises a UserError unless `model` is a built `keras.Model` whose normalizations can use `statistics`."""
     if keras.backend.backend() != "tensorflow":
         raise UserError(f"Keras runs on {keras.backend.backend()!r}; set KERAS_BACKEND=tensorflow")
     if not isinstance(model, keras.Model):
@@ -208,6 +208,10 @@ def check_model(model):
                         "needs float32 at least, rounding would drown the rise that it seeks")
     if not model.trainable_variables:
         raise UserError(f"model {model.name!r}: has no trainable weights; there is nothing to perturb")
+    try:
+        check_statistics(model, statistics)
+    except ValueError as error:
+        raise UserError(str(error)) from None
 
 
 def count_classes(model, inputs, *, from_logits):

@@ -5,7 +5,7 @@ import functools
 import keras
 import tensorflow as tf
 
-from replication.sharpness.normalization import batch_normalizations
+from models.normalization import batch_normalizations
 from replication.training.model import TrainingModel
 
 

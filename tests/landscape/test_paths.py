@@ -8,12 +8,12 @@ import sys
 import numpy as np
 import pytest
 
+from models.normalization import batch_normalizations
 from replication import configuration, data, files, landscape, records, remedies, training
 from replication.errors import UserError
 from replication.landscape.paths import curved, linear
 from replication.landscape.statistics import reestimate_moving_averages
 from replication.sharpness import Objective
-from replication.sharpness.normalization import batch_normalizations
 from replication.weights import assign_weights, load_minimizer
 
 SMALL = configuration.Run(network="F1", regime="SB", trial=0, dataset="digits", batch_size=144, epochs=2)

@@ -16,11 +16,11 @@ import numpy as np
 import tensorflow as tf
 
 import models
+from models.normalization import normalization_statistics
 from replication import configuration, data, records
 from replication.catalog import DATASETS
 from replication.devices import devices
 from replication.sharpness import Objective
-from replication.sharpness.normalization import normalization_statistics
 from replication.training import state, train
 from replication.training.mirrored import MirroredModel, synchronize
 from replication.training.model import Examples, TrainingModel

@@ -1,0 +1,64 @@
+"""The base class of the choices of a measurement."""
+
+import typing
+
+from replication.fields import Configuration
+
+# What batch normalization uses in evaluation.
+STATISTICS = ("batch", "moving")
+# By its KIND each class of choices; a subclass of `Measurement` is entered when it is defined.
+KINDS = {}
+# A pass without gradient takes about a third of one with it.
+FORWARD = 1 / 3
+
+
+class Measurement(Configuration):
+    """The choices of one measurement of finished runs; subclasses hold those of a kind each.
+
+    A kind consists of three files: its choices in `replication.configuration.measurements`, its computation in the
+    module that COMPUTATION names, and an experiment that asks for it and shows it.
+
+    Attributes:
+        KIND: One word that names the folder of its records and its tasks.
+        COMPUTATION: Name of the module with `compute(objective, choices)`, which returns a result with `to_json`;
+            for a kind that joins two runs, `compute(runs, choices, dataset)`.
+        RUNS: How many runs a measurement joins: 1, or 2 for SB and LB.
+    """
+
+    KIND: typing.ClassVar[str]
+    COMPUTATION: typing.ClassVar[str]
+    RUNS: typing.ClassVar[int] = 1
+    # Over how many examples f is taken; None for the whole training set.
+    examples = None
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        KINDS[cls.KIND] = cls
+
+    def record_name(self, *runs):
+        """The stem of the file of its record, such as 0.001-1a2b3c4d; `runs` are the `Run`s that it measures."""
+        return f"{self.epsilon:g}-{self.digest()}"
+
+    def passes(self, dataset):
+        """About how many passes over the training set it takes, in units of one forward and backward.
+
+        Args:
+            dataset: The resolved `catalog.Dataset` of the runs.
+        """
+        raise NotImplementedError
+
+    def ascents(self):
+        """How many maximizations in the full space it makes, each from one start."""
+        return 0
+
+    def vector_bytes(self, parameters):
+        """Bytes of the vectors that it holds beside a network of so many trainable weights."""
+        return 3 * 4 * parameters
+
+    def check(self, content):
+        """The name of the first field that the content of a record lacks or has of the wrong kind; None if all is well.
+
+        Args:
+            content: A dictionary, as the computation's result gives it to JSON.
+        """
+        raise NotImplementedError

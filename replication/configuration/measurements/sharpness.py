@@ -1,0 +1,83 @@
+"""The choices of a measurement of Metric 2.1."""
+
+import dataclasses
+import typing
+
+from replication.configuration.measurements.base import STATISTICS, Measurement
+from replication.errors import is_finite
+from replication.fields import number, one_of, whole
+
+SUBSPACE_DISTRIBUTIONS = ("normal", "uniform")
+# Bytes that storing the matrix A of a subspace may take.
+SUBSPACE_BUDGET = 2**30
+# Passes of a measurement beside its ascents: at y = 0, its repetition, and the central difference.
+_CHECKS = 4
+_EVALUATIONS_PER_ITERATION = 1.3
+
+
+@dataclasses.dataclass(frozen=True)
+class Sharpness(Measurement):
+    """The choices of one measurement of Metric 2.1.
+
+    Raises:
+        UserError: a value is out of range; the message names it.
+    """
+
+    KIND: typing.ClassVar[str] = "sharpness"
+    COMPUTATION: typing.ClassVar[str] = "replication.sharpness.metric"
+
+    epsilon: float = number(
+        1e-3, "Half-width of the box, relative to |x_i| + 1 (the paper: 1e-3 and 5e-4).", above=0)
+    subspace_dim: int = whole(
+        0, "p, the dimension of the random subspace; 0: the full space (the paper: 0 and 100).",
+        expected="a whole number of at least 0 (0: the full space)")
+    subspace_distribution: str = one_of(
+        SUBSPACE_DISTRIBUTIONS, "normal",
+        "Distribution of A's entries: normal, N(0, 1), or uniform on [-1, 1] (the paper: not stated).")
+    statistics: str = one_of(
+        STATISTICS, "batch", "Statistics that batch normalization uses in f: batch (as the authors' code) or moving.")
+    batch_size: int = whole(
+        5000, "Upper bound of the equal batches in which f is evaluated (the authors' code: 5000).", at_least=1)
+    iterations: int = whole(10, "Iterations of L-BFGS-B from each start (the paper: 10).", at_least=1)
+    starts: int | None = whole(
+        None, "Starts of the maximizer: x itself, then random points of the box; by default 1 in the full space and 4 "
+        "in a subspace.", at_least=1)
+    seed: int = whole(0, "Seed of A and of the random starts.")
+    examples: int | None = whole(
+        None, "Number of examples over which f is taken, a fixed random choice of the training set; by default all, as "
+        "Metric 2.1 has it. Values over fewer enter no table.", at_least=1)
+
+    def __post_init__(self):
+        if self.starts is None:
+            object.__setattr__(self, "starts", 4 if self.subspace_dim else 1)
+        super().__post_init__()
+
+    @property
+    def name(self):
+        """The stem of the record's file, such as full-0.001-1a2b3c4d."""
+        space = f"subspace{self.subspace_dim}" if self.subspace_dim else "full"
+        return f"{space}-{self.epsilon:g}-{self.digest()}"
+
+    def record_name(self, *runs):
+        return self.name
+
+    def passes(self, dataset):
+        return _CHECKS + self.starts * self.iterations * _EVALUATIONS_PER_ITERATION
+
+    def ascents(self):
+        return 0 if self.subspace_dim else self.starts
+
+    def vector_bytes(self, parameters):
+        if self.subspace_dim:
+            return min(4 * parameters * self.subspace_dim, SUBSPACE_BUDGET)
+        # L-BFGS-B's workspace with ten corrections, 2 m n + 5 n numbers.
+        return 25 * 8 * parameters
+
+    def check(self, content):
+        for name in ("sharpness", "loss", "max_loss", "evaluations", "at_bound"):
+            if not is_finite(content.get(name)):
+                return name
+        for name, kind in (("scale", list), ("start_max_losses", list), ("status", str), ("seconds", dict)):
+            if not isinstance(content.get(name), kind):
+                return name
+        return None

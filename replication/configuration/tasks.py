@@ -1,0 +1,108 @@
+"""The two kinds of task of a replication, as configurations: any process with the workdir can carry them out."""
+
+import dataclasses
+
+from replication.configuration.run import Run
+
+
+@dataclasses.dataclass(frozen=True)
+class Train:
+    """A run is trained.
+
+    Attributes:
+        run: The `Run`.
+        keep: Schedules of the iterates that are kept, see `configuration.schedules`.
+    """
+
+    run: Run
+    keep: tuple = ()
+
+    kind = "training"
+
+    @property
+    def after(self):
+        """Names of the runs that must be finished before."""
+        return () if self.run.start is None else (self.run.start.run,)
+
+    @property
+    def title(self):
+        """The task for readers, in a line."""
+        run = self.run
+        particular = ", ".join(filter(None, (
+            run.peculiarities, f"batches of {run.batch_size:,}" if run.regime == "grid" else "")))
+        return f"train {run.name} ({particular})" if particular else f"train {run.name}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Measure:
+    """Finished runs are measured, each of some choices in turn.
+
+    Attributes:
+        runs: The `Run` at whose minimizer it is measured, or the two that a path joins, as a tuple.
+        choices: `configuration.measurements.Measurement`s of one kind, as a tuple.
+        at: Schedule of the iterates at which it is measured, beside x_0, in place of the minimizer; None for that.
+    """
+
+    runs: tuple
+    choices: tuple
+    at: int | None = None
+
+    @property
+    def run(self):
+        """The first of the runs, which decides the network and the data."""
+        return self.runs[0]
+
+    @property
+    def kind(self):
+        """One word for lists: that of the choices, or "iterates"."""
+        return self.choices[0].KIND if self.at is None else "iterates"
+
+    @property
+    def after(self):
+        """Names of the runs that must be finished before."""
+        return tuple(run.name for run in self.runs)
+
+    @property
+    def title(self):
+        """The task for readers, in a line."""
+        where = " to ".join(run.name for run in self.runs)
+        return f"measure the {self.choices[0].KIND} of {'' if self.at is None else 'the iterates of '}{where}"
+
+
+def merge(tasks):
+    """The tasks that make all that some tasks ask for, each once and after those that it needs.
+
+    A run that is measured is trained before. A run is trained once, with all its schedules, and after the run at whose
+    iterate it starts. Measurements of the same runs and kind become one task.
+
+    Args:
+        tasks: Iterable of `Train` and `Measure`.
+
+    Returns:
+        A list, first of `Train`, then of `Measure`.
+    """
+    keep, choices = {}, {}
+    for task in tasks:
+        if isinstance(task, Train):
+            keep.setdefault(task.run, {}).update(dict.fromkeys(task.keep))
+        else:
+            for run in task.runs:
+                keep.setdefault(run, {}).update({} if task.at is None else {task.at: None})
+            choices.setdefault((task.runs, task.at, task.kind), {}).update(dict.fromkeys(task.choices))
+    return [*(Train(run, tuple(keep[run])) for run in _by_start(keep)),
+            *(Measure(runs, tuple(found), at) for (runs, at, _), found in choices.items())]
+
+
+def runs(tasks):
+    """The `Run`s of some tasks, each once, in the order of `merge`."""
+    return tuple(task.run for task in merge(tasks) if isinstance(task, Train))
+
+
+def _by_start(runs):
+    """The same runs, each after the one at whose iterate it starts."""
+    by_name = {run.name: run for run in runs}
+
+    def ancestors(run):
+        return 0 if run.start is None or run.start.run not in by_name else 1 + ancestors(by_name[run.start.run])
+
+    return sorted(runs, key=ancestors)

@@ -1,0 +1,197 @@
+"""Fields of configurations: each states its default, its help text and the values it admits, once.
+
+Flags, `--help`, checks, the tuner's search space and the JSON of records are made from these fields.
+"""
+
+import dataclasses
+import hashlib
+import json
+
+from replication.errors import UserError, is_finite, is_whole, require
+
+# Passed as the default of a field that must be given.
+REQUIRED = dataclasses.MISSING
+
+
+@dataclasses.dataclass(frozen=True)
+class Whole:
+    """Whole numbers from `at_least` to `at_most`, both included; None leaves the upper end open."""
+
+    at_least: int = 0
+    at_most: int | None = None
+
+    def admits(self, value):
+        """Whether `value` is one of them."""
+        return is_whole(value, self.at_least) and (self.at_most is None or value <= self.at_most)
+
+    @property
+    def expected(self):
+        """The values in words."""
+        if self.at_most is None:
+            return f"a whole number of at least {self.at_least}"
+        return f"a whole number from {self.at_least} to {self.at_most}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Number:
+    """Finite real numbers between two bounds.
+
+    Attributes:
+        at_least, above: The lower bound, included or excluded; None for none.
+        at_most, below: The upper bound, included or excluded; None for none.
+    """
+
+    at_least: float | None = None
+    above: float | None = None
+    at_most: float | None = None
+    below: float | None = None
+
+    def admits(self, value):
+        """Whether `value` is one of them."""
+        return (is_finite(value) and (self.at_least is None or value >= self.at_least)
+                and (self.above is None or value > self.above) and (self.at_most is None or value <= self.at_most)
+                and (self.below is None or value < self.below))
+
+    @property
+    def expected(self):
+        """The values in words."""
+        lower = self.above if self.at_least is None else self.at_least
+        upper = self.below if self.at_most is None else self.at_most
+        if lower is None and upper is None:
+            return "a finite number"
+        if upper is None:
+            return "a positive number" if self.above == 0 else f"a number of at least {lower}"
+        left, right = "(" if self.at_least is None else "[", ")" if self.at_most is None else "]"
+        return f"a number in {left}{lower}, {upper}{right}"
+
+
+@dataclasses.dataclass(frozen=True)
+class OneOf:
+    """One of some names, a container that is read whenever a value is checked: entries may be added to it."""
+
+    names: object
+
+    def admits(self, value):
+        """Whether `value` is one of them."""
+        return isinstance(value, str) and value in self.names
+
+    @property
+    def expected(self):
+        """The values in words."""
+        return "one of " + ", ".join(self.names)
+
+
+@dataclasses.dataclass(frozen=True)
+class Boolean:
+    """True and False."""
+
+    expected = "true or false"
+
+    def admits(self, value):
+        """Whether `value` is one of them."""
+        return isinstance(value, bool)
+
+
+@dataclasses.dataclass(frozen=True)
+class Search:
+    """The range in which the tuner looks for a number.
+
+    Attributes:
+        low, high: Its ends, both included.
+        log: Whether the tuner samples the logarithm uniformly.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+
+
+def whole(default, help, *, at_least=0, at_most=None, **options):
+    """A field of whole numbers; `options` are those of `choice`."""
+    return choice(default, help, Whole(at_least, at_most), **options)
+
+
+def number(default, help, *, at_least=None, above=None, at_most=None, below=None, **options):
+    """A field of finite real numbers; `options` are those of `choice`."""
+    return choice(default, help, Number(at_least, above, at_most, below), **options)
+
+
+def boolean(default, help, **options):
+    """A field that is true or false; `options` are those of `choice`."""
+    return choice(default, help, Boolean(), **options)
+
+
+def one_of(names, default, help, **options):
+    """A field that holds one of `names`; `options` are those of `choice`."""
+    return choice(default, help, OneOf(names), **options)
+
+
+def choice(default, help, values=None, *, expected=None, name=None, search=None, added=False, from_json=None):
+    """A field of a `Configuration`.
+
+    Args:
+        default: Its default, or REQUIRED. Where it is None, None is admitted beside `values`.
+        help: What the field decides; also the help text of its flag.
+        values: A `Whole`, `Number`, `OneOf` or `Boolean`; None if the configuration checks the field itself.
+        expected: What a message says would be right; None for `values.expected`.
+        name: Its name in flags and messages; None for the field's own.
+        search: The `Search` range of the tuner; None if the tuner leaves the field alone, True for a field of
+            names or truth values that the tuner chooses from.
+        added: Whether older records lack the field: its default then plays no part in the digest.
+        from_json: Function that reads a nested configuration from its JSON object; None for a plain value.
+    """
+    return dataclasses.field(default=default, metadata={
+        "help": help, "values": values, "expected": expected, "name": name, "search": search, "added": added,
+        "from_json": from_json})
+
+
+class Configuration:
+    """Base class of frozen dataclasses of choices: it checks each field, and converts to a JSON object and back."""
+
+    def __post_init__(self):
+        """Checks every field.
+
+        Raises:
+            UserError: a value is not admitted; the message names the field and what would be right.
+        """
+        for field in dataclasses.fields(self):
+            values, value = field.metadata.get("values"), getattr(self, field.name)
+            if values is not None and not (value is None and field.default is None):
+                require(values.admits(value), field.metadata["name"] or field.name, value,
+                        field.metadata["expected"] or values.expected)
+
+    def to_json(self):
+        """The fields as a JSON-ready dictionary."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {name: value.to_json() if hasattr(value, "to_json") else value for name, value in fields.items()}
+
+    @classmethod
+    def from_json(cls, content):
+        """The inverse of `to_json`.
+
+        Raises:
+            UserError: a field is unknown, missing or out of range; the message names it.
+        """
+        if not isinstance(content, dict):
+            raise UserError(f"{content!r} in the place of a {cls.__name__}: expected a JSON object")
+        known = {field.name: field for field in dataclasses.fields(cls)}
+        if unknown := sorted(set(content) - set(known)):
+            raise UserError(f"unknown field {unknown[0]!r} in a {cls.__name__}")
+        for name, field in known.items():
+            if name not in content and field.default is REQUIRED:
+                raise UserError(f"missing field {name!r} in a {cls.__name__}")
+        nested = {name: field.metadata["from_json"] for name, field in known.items() if field.metadata.get("from_json")}
+        return cls(**{name: nested[name](value) if name in nested and value is not None else value
+                      for name, value in content.items()})
+
+    def digest(self):
+        """Eight hexadecimal digits that change with every field.
+
+        Options not taken (None, False, or the default of a field marked as `added`) are left out, so that an option
+        added later leaves the digits of older records alone.
+        """
+        added = {field.name: field.default for field in dataclasses.fields(self) if field.metadata.get("added")}
+        taken = {name: value for name, value in self.to_json().items()
+                 if value is not None and value is not False and not (name in added and value == added[name])}
+        canonical = json.dumps(taken, sort_keys=True, allow_nan=False)
+        return hashlib.sha256(canonical.encode()).hexdigest()[:8]
