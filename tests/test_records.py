@@ -35,8 +35,8 @@ def test_an_iterate_has_a_folder_of_its_own(record):
     choices = configuration.Sharpness()
     assert iterate.measurement(choices) == iterate.folder / "sharpness" / record.measurement(choices).name
     files.write_json(iterate.measurement(choices), {"sharpness": 1.0})
-    assert iterate.measurements() == ([{"sharpness": 1.0}], [])
-    assert record.measurements() == ([], [])
+    assert iterate.measurements("sharpness") == ([{"sharpness": 1.0}], [])
+    assert record.measurements("sharpness") == ([], [])
 
 
 def test_iterates_come_by_epoch_and_only_whole_ones(record):
@@ -104,10 +104,10 @@ def test_checksums_name_no_other_files(record, checksums):
 
 def test_steepness_has_a_file_for_each_choice(record):
     first, second = configuration.Steepness(), configuration.Steepness(directions=3)
-    assert record.steepness(first).parent == record.folder / "steepness"
-    assert record.steepness(first) != record.steepness(second)
-    files.write_json(record.steepness(first), {"loss": 1.0})
-    assert record.steepnesses() == ([{"loss": 1.0}], [])
+    assert record.measurement(first).parent == record.folder / "steepness"
+    assert record.measurement(first) != record.measurement(second)
+    files.write_json(record.measurement(first), {"loss": 1.0})
+    assert record.measurements("steepness") == ([{"loss": 1.0}], [])
 
 
 def test_records_need_no_tensorflow():
