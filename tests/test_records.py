@@ -78,7 +78,7 @@ def test_a_missing_iterate_names_the_command_that_keeps_it(record):
     with pytest.raises(UserError, match=f"no epoch 13, the run took {fixtures.EPOCHS}"):
         record.kept_iterate(13)
     absent = records.Workdir(workdir).run_named("F1-SB-trial0-00000000")
-    with pytest.raises(UserError, match="no finished run.*--keep_iterates=1"):
+    with pytest.raises(UserError, match="not finished, and no iterate of epoch 1.*--keep_iterates=1"):
         absent.kept_iterate(1)
     assert keep(record, 2).checksum == record.kept_iterate(2).checksum
 
