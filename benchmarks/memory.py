@@ -35,7 +35,7 @@ def _measure(make_problem, choices):
 
     model, inputs, labels = make_problem()
     before = _bytes("VmRSS")
-    measure(Objective(model, inputs, labels, batch_size=choices.batch_size), choices)
+    compute(Objective(model, inputs, labels, batch_size=choices.batch_size), choices)
     # ru_maxrss would include the parent's peak; VmHWM begins with the program.
     return _bytes("VmHWM") - before
 
