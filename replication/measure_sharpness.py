@@ -4,8 +4,6 @@
     python -m replication.measure_sharpness --model=mine.keras --dataset=mnist --epsilon=1e-3 --subspace_dim=0
 """
 
-import tabulate
-
 import flags.data
 import flags.dataset
 import flags.distribution
@@ -29,7 +27,7 @@ def _measure_model(number):
     file, choices = flags.sharpness.MODEL.value, flags.sharpness.choices(seed=0)
     from replication import data, sharpness, weights
     from replication.devices import devices
-    from replication.execution.measurement import training_examples
+    from replication.execution.measurement import overview, training_examples
 
     # The devices come first, before TensorFlow starts.
     chosen = devices(number)
@@ -37,7 +35,7 @@ def _measure_model(number):
     objective = sharpness.Objective(
         weights.load_model(file), *training_examples(dataset, choices[0].examples), statistics=choices[0].statistics,
         batch_size=choices[0].batch_size, from_logits=flags.sharpness.FROM_LOGITS.value, devices=chosen)
-    _print_rows([_row(file, sharpness.compute(objective, choice).to_json()) for choice in choices])
+    print(overview((file, sharpness.compute(objective, choice).to_json()) for choice in choices))
 
 
 def _measure_workdir(number):
@@ -49,10 +47,10 @@ def _measure_workdir(number):
         raise UserError(f"--workdir={flags.workdir.path()}: holds no finished run to measure")
     from replication import data
     from replication.devices import devices
-    from replication.execution.measurement import measure_run
+    from replication.execution.measurement import measure_run, overview
 
     # The devices come first, before TensorFlow starts.
-    chosen, rows = devices(number), []
+    chosen, results = devices(number), []
     for record in sound:
         run = record.configuration
         choices = flags.sharpness.choices(seed=run.trial)
@@ -64,21 +62,9 @@ def _measure_workdir(number):
         contents, damaged = record.measurements("sharpness")
         problems += damaged
         asked = [choice.to_json() for choice in choices]
-        rows += [_row(record.name, content) for content in contents if content.get("configuration") in asked]
-    _print_rows(rows)
+        results += [(record.name, content) for content in contents if content.get("configuration") in asked]
+    print(overview(results))
     entry.report_problems(problems)
-
-
-def _row(name, result):
-    choice = result["configuration"]
-    space = f"p = {choice['subspace_dim']}" if choice["subspace_dim"] else "full"
-    return {"minimizer": name, "space": space, "epsilon": choice["epsilon"], "sharpness": result["sharpness"],
-            "f(x)": result["loss"], "max f": result["max_loss"], "passes": result["evaluations"],
-            "status": result["status"]}
-
-
-def _print_rows(rows):
-    print(tabulate.tabulate(rows, headers="keys", floatfmt=".4g"))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from replication.report import make_report
 
 
 def main(argv):
-    """Evaluates the paths that the flags ask for and prints where they and the figures are."""
+    """Evaluates the paths that the flags ask for and prints the paths of their records and of the figures."""
     path, network = flags.landscape.path(), flags.landscape.NETWORK.value
     workdir = records.Workdir.open(flags.workdir.path())
     sound, damaged = workdir.runs(checksums=False)

@@ -10,7 +10,7 @@ from replication import entry, records
 
 
 def main(argv):
-    """Trains the run that the flags describe and prints where its record is."""
+    """Trains the run that the flags describe and prints the path of its record."""
     run = flags.training.run(entry.resolve_jit_compile, entry.available_devices)
     keep = flags.training.kept_schedules()
     workdir = records.Workdir.create(flags.workdir.path())

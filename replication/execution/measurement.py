@@ -3,6 +3,7 @@
 import importlib
 import itertools
 
+import tabulate
 from absl import logging
 
 from replication import data, files
@@ -94,6 +95,21 @@ def training_examples(dataset, examples=None):
         return inputs, labels
     rows = data.choose(len(labels), examples)
     return inputs[rows], labels[rows]
+
+
+def overview(results):
+    """Returns a table of sharpness measurements as text.
+
+    Args:
+        results: Pairs of a minimizer's name and the content of its measurement.
+    """
+    rows = [{
+        "minimizer": name,
+        "space": f"p = {dimension}" if (dimension := result["configuration"]["subspace_dim"]) else "full",
+        "epsilon": result["configuration"]["epsilon"], "sharpness": result["sharpness"], "f(x)": result["loss"],
+        "max f": result["max_loss"], "passes": result["evaluations"], "status": result["status"],
+    } for name, result in results]
+    return tabulate.tabulate(rows, headers="keys", floatfmt=".4g")
 
 
 def _measure(record, points, choices, *, dataset, devices=None):
