@@ -8,8 +8,7 @@ import scipy.optimize
 
 from benchmarks import memory, problems, timing, torch_peer
 from replication import data
-from replication.sharpness.box import Box
-from replication.sharpness.maximizer import maximize
+from replication.sharpness.maximizer import Box, maximize
 
 # Both sides sum over the set in float32, in different orders.
 _VALUE_TOLERANCE = 1e-5

@@ -31,11 +31,11 @@ def peak_above_model_and_data(make_problem, *, subspace_dim, batch_size, iterati
 
 
 def _measure(make_problem, choices):
-    from replication.sharpness import Objective, measure
+    from replication.sharpness import Objective, compute
 
     model, inputs, labels = make_problem()
     before = _bytes("VmRSS")
-    measure(Objective(model, inputs, labels, batch_size=choices.batch_size), choices)
+    compute(Objective(model, inputs, labels, batch_size=choices.batch_size), choices)
     # ru_maxrss would include the parent's peak; VmHWM begins with the program.
     return _bytes("VmHWM") - before
 

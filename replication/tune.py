@@ -15,7 +15,7 @@ from replication.errors import UserError
 
 def main(argv):
     """Runs the search that the flags describe, or its rest, and prints its trials, the best first."""
-    search = flags.tuning.search(entry.resolve_jit_compile, entry.describe(flags.data.DATA_DIR.value))
+    search = flags.tuning.search(entry.resolve_jit_compile)
     workdir = records.Workdir.create(flags.workdir.path())
     from replication.tuning import tune
 

@@ -4,9 +4,9 @@ import pytest
 
 from replication import configuration, data, records, training
 from replication.errors import UserError
+from replication.execution.measurement import measure_run, training_examples
 from replication.report.store import Store
 from replication.sharpness import Objective
-from replication.sharpness.runs import measure_run, training_examples
 from replication.weights import load_minimizer
 
 RUN = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=360, epochs=1)
@@ -24,7 +24,7 @@ def test_a_subset_is_measured_on_request_and_enters_no_table(workdir):
     dataset = data.load("digits")
     record = workdir.run(RUN)
     measure_run(record, [PART], dataset)
-    (content,), _ = record.measurements()
+    (content,), _ = record.measurements("sharpness")
     inputs, labels = training_examples(dataset, 200)
     assert len(labels) == 200 and len({image.tobytes() for image in inputs}) > 190
     model_loss = Objective(load_minimizer(record), inputs, labels)
