@@ -12,8 +12,7 @@ def f1(*, data_dir=None, smoke=False):
         A built `keras.Model`, inputs float32 [M, pixels] and labels int32 [M].
     """
     import models
-    from models.fully_connected import fully_connected
-    from models.layers import Layers
+    from models.networks import Layers, fully_connected
     from replication import data
 
     dataset = data.load("digits" if smoke else "mnist", data_dir)

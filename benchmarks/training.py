@@ -118,12 +118,12 @@ def _ours(network, inputs, labels, classes, batch_size, *, jit_compile):
     from replication.training.remedied import compiled
 
     dataset = catalog.NETWORKS[network].dataset
-    description = dataclasses.replace(
+    resolved = dataclasses.replace(
         catalog.DATASETS[dataset], training_size=len(inputs), test_size=len(inputs), classes=classes,
         input_shape=inputs.shape[1:])
-    examples = Examples(data.Data.from_arrays(dataset, (inputs, labels) * 2, description=description))
+    examples = Examples(data.Data.from_arrays(dataset, (inputs, labels) * 2, resolved=resolved))
     run = configuration.Run(network=network, regime="SB", trial=0, dataset=dataset, batch_size=batch_size,
-                            jit_compile=jit_compile, classes=catalog.open_classes(dataset, description))
+                            jit_compile=jit_compile, classes=catalog.open_classes(dataset, resolved))
     model = compiled(models.build(network), run, examples)
     batches = training_batches(len(inputs), batch_size=batch_size, seed=0)
     steps = math.ceil(len(inputs) / batch_size)

@@ -1,23 +1,14 @@
 """The networks of the paper's table 1 as functional Keras models, and their normalization layer."""
 
-import functools
-
 import numpy as np
 
-from models.convolutional import deep, shallow
-from models.fully_connected import fully_connected
-from models.layers import Layers
+from models.networks import SPECIFICATIONS, Layers
 from models.normalization import BatchNormalization
-from replication import catalog
 
-# By name the function that builds a network of `catalog.NETWORKS`: from its name, the `Layers` to make it of,
-# input_shape, classes and, where there is a choice, architecture.
-BUILDERS = {
-    "F1": functools.partial(fully_connected, hidden_layers=5),
-    "F2": functools.partial(fully_connected, hidden_layers=7),
-    "C1": shallow, "C2": deep, "C3": shallow, "C4": deep,
-}
-NETWORKS = tuple(BUILDERS)
+NETWORKS = tuple(SPECIFICATIONS)
+# The function that builds each network. A network that is added here has no defaults: `build` needs its input_shape and
+# classes, and passes on an architecture only if one is given.
+BUILDERS = {name: specification.builder for name, specification in SPECIFICATIONS.items()}
 
 __all__ = ["BUILDERS", "NETWORKS", "BatchNormalization", "build"]
 
@@ -27,41 +18,53 @@ def build(name, *, statistics="batch", architecture=None, input_shape=None, clas
     """Builds a network of table 1.
 
     Args:
-        name: One of `NETWORKS`.
-        statistics: What normalization uses in evaluation: "batch" (default; the current batch's
-            statistics, as the authors' code does) or "moving".
-        architecture: Of C1 to C4, of which the paper has two: "released" (what None stands for; the
-            authors' code) or "text" (appendix B to the letter).
-        input_shape: Shape of one input; None for the paper's. C1 to C4 take images of any size.
-        classes: Number of classes; None for the paper's.
-        seed: Whole number that decides every starting value and dropout: the same seed builds the
-            same weights. Kernels of the same shape are the same in both architectures.
-        precision: Keras's dtype policy of all layers but the last, which computes in float32: "float32"
-            (default), "mixed_bfloat16" or "mixed_float16".
-        dropout: Rate of all its dropout layers, in [0, 1); None (default) for the network's own rates.
+        name: One of `NETWORKS`, or another name in `BUILDERS`.
+        statistics: The statistics that normalization uses in evaluation: "batch" (default; those of the current
+            batch, as in the authors' code) or "moving".
+        architecture: For C1 to C4, of which the paper has two: "released" (the default; the authors' code) or "text"
+            (appendix B to the letter).
+        input_shape: Shape of one input; by default the paper's. C1 to C4 take images of any size.
+        classes: Number of classes; by default the paper's.
+        seed: Whole number that decides all initial weights and dropout: the same seed builds the same weights.
+            Kernels of the same shape are the same in both architectures.
+        precision: Keras's dtype policy of all layers but the last, which computes in float32: "float32" (default),
+            "mixed_bfloat16" or "mixed_float16".
+        dropout: Rate of all dropout layers, in [0, 1); by default the network's own rates.
 
     Returns:
-        A built functional `keras.Model` from inputs [batch, *input_shape] to class probabilities
-        [batch, classes]. Its trainable variables come in layer order: kernel, bias, gamma, beta.
+        A built functional `keras.Model` from inputs [batch, *input_shape] to class probabilities [batch, classes].
+        Its trainable variables come in layer order: kernel, bias, gamma, beta.
 
     Raises:
-        ValueError: `name`, `statistics` or `architecture` is unknown, the network has only one
-            architecture or no dropout, or `input_shape` is no image's where the network needs one.
+        ValueError: `name`, `statistics` or `architecture` is unknown, the network has only one architecture or no
+            dropout, a convolutional network gets an `input_shape` that is not that of an image, or a network
+            without defaults lacks `input_shape` or `classes`.
 
     Example:
 
     >>> build("F1").count_params()
     1467914
     """
-    if name not in BUILDERS:
-        raise ValueError(f"name={name!r}: expected one of {', '.join(BUILDERS)}")
-    network = catalog.NETWORKS[name]
-    architecture = network.resolve_architecture(architecture)
-    input_shape = tuple(input_shape or network.input_shape)
-    network.require_input_shape(input_shape)
-    network.require_dropout(dropout)
+    _require(name in BUILDERS, "name", name, f"one of {', '.join(BUILDERS)}")
+    _require(dropout is None or 0 <= dropout < 1, "dropout", dropout, "a number in [0, 1)")
+    if known := SPECIFICATIONS.get(name):
+        input_shape = known.input_shape if input_shape is None else input_shape
+        classes = known.classes if classes is None else classes
+        expected = f"one of {', '.join(known.architectures)}" if known.architectures else f"none, {name} has only one"
+        _require(architecture is None or architecture in known.architectures, "architecture", architecture, expected)
+        architecture = architecture or next(iter(known.architectures), None)
+        _require(len(known.input_shape) == 1 or len(input_shape) == 3, "input_shape", input_shape,
+                 f"height, width and channels of an image, which {name} convolves")
+        _require(dropout is None or known.dropout, "dropout", dropout, f"none, {name} has no dropout")
+    _require(input_shape is not None, "input_shape", input_shape, f"a shape, {name} has no default")
+    _require(classes is not None, "classes", classes, f"a number, {name} has no default")
     state = [int(s) for s in np.random.SeedSequence(seed).generate_state(64) >> 1]
     layers = Layers(statistics=statistics, seeds=state[:32], dropout_seeds=state[32:], precision=precision,
                     dropout=dropout)
-    choice = {"architecture": architecture} if network.architectures else {}
-    return BUILDERS[name](name, layers, input_shape=input_shape, classes=classes or network.classes, **choice)
+    choice = {} if architecture is None else {"architecture": architecture}
+    return BUILDERS[name](name, layers, input_shape=tuple(input_shape), classes=classes, **choice)
+
+
+def _require(condition, name, value, expected):
+    if not condition:
+        raise ValueError(f"{name}={value!r}: expected {expected}")

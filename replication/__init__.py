@@ -2,6 +2,6 @@
 
 import os
 
-# Keras reads its backend once, when it is imported; this package needs TensorFlow's. A value that
-# the user has set is left alone here, and refused by name where Keras is first needed.
+# Keras reads its backend once, when it is imported, and this package needs TensorFlow. A backend that the user has
+# chosen stays here; the code that needs Keras first refuses it by name.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")

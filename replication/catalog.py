@@ -9,14 +9,15 @@ ARCHITECTURES = ("released", "text")
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """The shape of a data set: what must be known of it before it is loaded.
+    """The sizes and shapes of a data set, known before its examples are loaded.
+
+    A dataset is resolved if no field is None; `data.describe` returns the resolved dataset of prepared data.
 
     Attributes:
-        training_size, test_size: Numbers of examples; None where only the prepared data tell
-            (`data.describe`).
-        input_shape: Shape of one input, without the batch.
-        classes: Number of classes; labels are 0 ... classes - 1. None as for the sizes.
-        synthetic: Whether a generator made it; reports say so wherever they name it.
+        training_size, test_size: Numbers of examples; None if only the prepared data can tell.
+        input_shape: Shape of one input, without the batch dimension.
+        classes: Number of classes; labels are 0 ... classes - 1. None if only the prepared data can tell.
+        synthetic: Whether a generator made the data; reports then mark the name of the data set.
     """
 
     training_size: int | None
@@ -25,19 +26,25 @@ class Dataset:
     classes: int | None
     synthetic: bool = False
 
+    def resolve(self, *, training_size=None, test_size=None, classes=None):
+        """Returns the dataset with each field that is None replaced by the argument of the same name."""
+        given = {"training_size": training_size, "test_size": test_size, "classes": classes}
+        return dataclasses.replace(self, **{name: value for name, value in given.items()
+                                            if getattr(self, name) is None})
+
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """A row of the paper's table 1: the data set of a network and the shape the paper builds it with.
+    """A row of the paper's table 1: a network's data set, and the shape in which the paper builds the network.
 
     Attributes:
-        name: Its name in the paper.
+        name: The network's name in the paper.
         dataset: Name of its data set.
-        input_shape: Shape of one input, without the batch.
+        input_shape: Shape of one input, without the batch dimension.
         classes: Number of classes.
-        architectures: Where the paper's text and the authors' code build different networks, the names
-            of both, the default first; otherwise empty.
-        dropout: Whether it has dropout.
+        architectures: If the paper's text and the authors' code build different networks, the names of both, the
+            default first; otherwise empty.
+        dropout: Whether the network has dropout layers.
     """
 
     name: str
@@ -48,10 +55,10 @@ class Network:
     dropout: bool = False
 
     def resolve_architecture(self, architecture):
-        """`architecture` itself, or for None the default; None for a network that has only one.
+        """Returns `architecture`, or the default if it is None; None for a network that has only one.
 
         Raises:
-            UserError: it is unknown, or there is no choice.
+            UserError: the architecture is unknown, or the network has only one.
         """
         if not self.architectures:
             require(architecture is None, "architecture", architecture, f"none, {self.name} has only one")
@@ -62,12 +69,12 @@ class Network:
         return architecture
 
     def require_input_shape(self, input_shape):
-        """Raises a UserError unless the network can be built for this shape of one input."""
+        """Raises a UserError unless the network can be built for inputs of this shape."""
         require(len(self.input_shape) == 1 or len(input_shape) == 3, "input_shape", tuple(input_shape),
                 f"height, width and channels of an image, which {self.name} convolves")
 
     def require_dropout(self, rate):
-        """Raises a UserError unless `rate` is None, or a rate of dropout and the network has dropout."""
+        """Raises a UserError unless `rate` is None, or the network has dropout and `rate` is in [0, 1)."""
         require(rate is None or self.dropout, "dropout", rate, f"none, {self.name} has no dropout")
         require(rate is None or is_finite(rate) and 0 <= rate < 1, "dropout", rate, "a number in [0, 1)")
 
@@ -93,23 +100,39 @@ NETWORKS = {network.name: network for network in (
 
 
 def dataset_label(name):
-    """A data set's name for readers, who are told where it is synthetic."""
+    """Returns a data set's name for readers, marked if the data are synthetic."""
     synthetic = name in DATASETS and DATASETS[name].synthetic
     return f"{name} (synthetic)" if synthetic else name
 
 
-def regime_batch_size(size, description):
-    """A batch size as a number of examples: `size` itself, or that fraction of a `Dataset`'s training set."""
-    return size if isinstance(size, int) else max(1, round(size * description.training_size))
+def regime_batch_size(size, dataset):
+    """Returns a batch size as a number of examples.
+
+    Args:
+        size: Number of examples (int), or a fraction of the training set (float).
+        dataset: The resolved `Dataset`.
+    """
+    return size if isinstance(size, int) else max(1, round(size * dataset.training_size))
 
 
-def open_classes(dataset, description):
-    """`Run.classes` for a data set that is described by `description`: None where `DATASETS` tells them."""
-    return description.classes if DATASETS[dataset].classes is None else None
+def open_classes(name, dataset):
+    """Returns the value of `Run.classes`: the number of classes if only the prepared data can tell it, else None.
+
+    Args:
+        name: A key of `DATASETS`.
+        dataset: The resolved `Dataset` of that name.
+    """
+    return dataset.classes if DATASETS[name].classes is None else None
 
 
-def require_batch_size(name, value, description):
-    """Raises a UserError unless `value` is a batch size that a `Dataset`'s training set admits, where known."""
-    size = description.training_size
+def require_batch_size(name, value, dataset):
+    """Raises a UserError unless `value` is a whole number from 1 to the size of the training set, if that is known.
+
+    Args:
+        name: The name of the argument or flag, for the message.
+        value: The batch size.
+        dataset: A `Dataset`, which need not be resolved.
+    """
+    size = dataset.training_size
     expected = "of at least 1" if size is None else f"from 1 to {size}, the size of the training set"
     require(is_whole(value, 1) and (size is None or value <= size), name, value, f"a whole number {expected}")

@@ -1,4 +1,4 @@
-"""Where the passes of one run are computed: on one device, or divided between several by MirroredStrategy."""
+"""The devices that compute a run: one device, or several that MirroredStrategy divides every batch between."""
 
 import functools
 
@@ -8,56 +8,60 @@ from absl import logging
 from replication import memory
 from replication.errors import UserError
 
-# TensorFlow's vectorized operations end the process on memory that begins elsewhere.
+# TensorFlow's vectorized operations end the process if the memory of an array begins elsewhere.
 _ALIGNMENT = 64
 
 
 class OneDevice:
-    """The device that TensorFlow places operations on."""
+    """The device that TensorFlow places operations on.
+
+    Attributes:
+        number: Number of devices, 1.
+    """
 
     number = 1
 
     def scope(self):
-        """The context in which variables are made."""
+        """Returns the context in which variables are created."""
         return tf.distribute.get_strategy().scope()
 
-    def share(self, rows):
-        """Of a batch of so many rows, those that one memory must hold."""
-        return rows
+    def rows_per_memory(self, batch_size):
+        """Returns how many rows of a batch one memory must hold: all."""
+        return batch_size
 
-    def place(self, array):
-        """An array where the passes are computed."""
-        return on_device(array)
+    def to_device(self, array):
+        """Returns an array as a tensor on the device."""
+        return as_tensor(array)
 
-    def local(self, placed):
-        """Within `run`: what `place` returned, as a tensor on the device that computes."""
-        return placed
+    def local_copy(self, copies):
+        """Returns the device's own tensor of what `to_device` returned; called within `run`."""
+        return copies
 
-    def part(self, start, stop):
-        """Within `run`: the bounds of the device's part of the rows from `start` to `stop`."""
+    def shard(self, start, stop):
+        """Returns the first row and the end of the device's shard of rows `start` to `stop`; called within `run`."""
         return start, stop
 
     def run(self, function, *arguments):
-        """Computes a function on each device."""
+        """Calls a function once on each device."""
         return function(*arguments)
 
     def total(self, values):
-        """The sums over the devices of a nest of tensors that `run` returned."""
+        """Returns the sums over all devices of nested tensors that `run` returned."""
         return values
 
-    def joined(self, values):
-        """The rows of all devices, in order, of tensors [rows, ...] that `run` returned."""
+    def gather_rows(self, values):
+        """Concatenates tensors [rows, ...] that `run` returned, in the order of the devices."""
         return values
 
 
 class Mirrored:
-    """Several devices, each of which computes on a part of every batch.
+    """Several devices, each of which computes a shard of every batch. The methods are those of `OneDevice`.
 
     Args:
         strategy: A `tf.distribute.MirroredStrategy`.
 
     Attributes:
-        number: Of the devices.
+        number: Number of devices.
     """
 
     def __init__(self, strategy):
@@ -66,69 +70,72 @@ class Mirrored:
         self._own_memory = all("GPU" in name for name in strategy.extended.worker_devices)
 
     def scope(self):
-        """As in `OneDevice`: variables are mirrored on all devices."""
+        """Returns the context in which variables are created, with a mirror on each device."""
         return self._strategy.scope()
 
-    def share(self, rows):
-        """As in `OneDevice`: parts of a processor share its memory."""
-        return -(-rows // self.number) if self._own_memory else rows
+    def rows_per_memory(self, batch_size):
+        """Returns how many rows of a batch one memory must hold: a shard on a GPU; parts of a CPU share its memory."""
+        return -(-batch_size // self.number) if self._own_memory else batch_size
 
-    def place(self, array):
-        """As in `OneDevice`: a copy on each GPU; parts of a processor share one."""
+    def to_device(self, array):
+        """Returns an array as one tensor per device: a copy on each GPU; parts of a CPU share one tensor."""
         if self._own_memory:
-            return tuple(_on(name, array) for name in self._strategy.extended.worker_devices)
-        return (on_device(array),) * self.number
+            return tuple(_copy_to(name, array) for name in self._strategy.extended.worker_devices)
+        return (as_tensor(array),) * self.number
 
-    def local(self, placed):
-        """As in `OneDevice`."""
-        return placed[_replica()]
+    def local_copy(self, copies):
+        """Returns the current device's tensor of those that `to_device` returned; called within `run`."""
+        return copies[_replica()]
 
-    def part(self, start, stop):
-        """As in `OneDevice`: parts are of equal size or differ by one row."""
+    def shard(self, start, stop):
+        """Returns the first row and the end of the current device's shard of rows `start` to `stop`.
+
+        Shards differ in size by at most one row. It is called within `run`.
+        """
         size = stop - start
         return start + size * _replica() // self.number, start + size * (_replica() + 1) // self.number
 
     def run(self, function, *arguments):
-        """As in `OneDevice`."""
+        """Calls a function once on each device."""
         return self._strategy.run(function, args=arguments)
 
     def total(self, values):
-        """As in `OneDevice`."""
-        # Keras's `fit` calls from within the context of one replica, where `Strategy.reduce` refuses to work.
+        """Returns the sums over all devices of nested tensors that `run` returned."""
+        # Keras's `fit` calls this within the context of one replica, where `Strategy.reduce` is not allowed.
         return tf.nest.map_structure(lambda value: tf.add_n(self._strategy.experimental_local_results(value)), values)
 
-    def joined(self, values):
-        """As in `OneDevice`."""
+    def gather_rows(self, values):
+        """Concatenates tensors [rows, ...] that `run` returned, in the order of the devices."""
         return tf.concat(self._strategy.experimental_local_results(values), axis=0)
 
 
 def devices(number=None):
-    """The device or devices of a run.
+    """Returns the device or the devices of a run.
 
     Args:
-        number: Of devices; None for the one that TensorFlow places operations on. The first GPUs, or on a machine
-            without any that many equal parts of the processor, to try it out.
+        number: Number of devices, or None (default) for the one device that TensorFlow places operations on. The
+            devices are the first GPUs; without a GPU they are equal parts of the CPU, for testing.
 
     Raises:
-        UserError: the machine has fewer GPUs, or the process computes on another number of devices already.
+        UserError: the machine has fewer GPUs, or this process already computes on another number of devices.
     """
     return OneDevice() if number is None else _mirrored(number)
 
 
 def available():
-    """How many devices this machine has for one run: its GPUs."""
+    """Returns the number of GPUs of this machine."""
     return len(tf.config.list_physical_devices("GPU"))
 
 
-def on_device(array):
-    """An array as a tensor on the device that TensorFlow places operations on.
+def as_tensor(array):
+    """Returns an array as a tensor on the device that TensorFlow places operations on.
 
-    On a processor the tensor shares the array's memory where that can be shared (a memory map of
-    `data.load` is one: `tf.convert_to_tensor` would copy it twice). On a GPU it is copied there once;
-    an array that does not fit stays in the host's memory, and each batch is copied when its turn comes.
+    On a CPU the tensor shares the memory of the array if possible. A memory map from `data.load` can be shared, whereas
+    `tf.convert_to_tensor` would copy it twice. A GPU gets one copy. An array that does not fit into its memory stays in
+    the host's memory, and each batch is copied when it is needed.
 
     Args:
-        array: NumPy array; it must not change while the tensor is in use.
+        array: NumPy array, which must not change while the tensor is in use.
     """
     if not tf.config.list_logical_devices("GPU"):
         return _shared(array)
@@ -143,38 +150,38 @@ def on_device(array):
             return _shared(array)
 
 
-# MirroredStrategy's collectives allow a process one strategy.
+# The collective operations of MirroredStrategy allow one strategy per process.
 @functools.cache
 def _mirrored(number):
     if _mirrored.cache_info().currsize:
-        raise UserError(f"devices={number}: this process computes on another number of devices already; "
-                        "make such a run the first of its process")
+        raise UserError(f"devices={number}: this process already computes on another number of devices; begin a "
+                        "new process with this run")
     if available():
         if number > available():
             raise UserError(f"devices={number}: this machine has {available()} GPUs")
         names = [f"GPU:{i}" for i in range(number)]
     else:
         names = [f"CPU:{i}" for i in range(number)]
-        _divide_processor(number)
+        _divide_cpu(number)
     return Mirrored(tf.distribute.MirroredStrategy(names))
 
 
-def _divide_processor(number):
-    processor, = tf.config.list_physical_devices("CPU")
+def _divide_cpu(number):
+    cpu, = tf.config.list_physical_devices("CPU")
     try:
-        tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * number)
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * number)
     except RuntimeError:
         if len(tf.config.list_logical_devices("CPU")) < number:
-            raise UserError(f"devices={number}: TensorFlow has started with the processor undivided already; "
-                            "make such a run the first of its process") from None
+            raise UserError(f"devices={number}: TensorFlow has already started with the CPU undivided; begin a "
+                            "new process with this run") from None
 
 
 def _replica():
-    # Each replica is traced on its own: its number is a constant.
+    # Each replica is traced separately, so that its number is a constant.
     return int(tf.get_static_value(tf.distribute.get_replica_context().replica_id_in_sync_group))
 
 
-def _on(name, array):
+def _copy_to(name, array):
     with tf.device(name):
         return tf.convert_to_tensor(array)
 
@@ -184,7 +191,7 @@ def _shared(array):
         return tf.convert_to_tensor(array)
     view = array.view()
     try:
-        # DLPack has no word for read-only. Nothing writes to a tensor.
+        # DLPack cannot mark memory as read-only, but nothing writes to a tensor.
         view.flags.writeable = True
         return tf.experimental.dlpack.from_dlpack(view.__dlpack__())
     except (ValueError, BufferError):

@@ -1,30 +1,33 @@
-"""Errors that a user can mend, and the checks that raise them; entry scripts show them as one line and exit with 1."""
+"""Errors that the user can correct, and the checks that raise them.
+
+Entry scripts print such an error as one line and exit with 1.
+"""
 
 import math
 
 
 class UserError(ValueError):
-    """Something given to the package is wrong; the message says what, where and what would be right."""
+    """Raised for wrong input; the message says what is wrong, where, and what would be right."""
 
 
 class MissingDataError(UserError):
-    """A data set is not on disk and must be prepared first."""
+    """Raised if a data set is not on disk and must be prepared first."""
 
 
 class BusyError(UserError):
-    """Another process is working on the same thing."""
+    """Raised if another process is working on the same folder."""
 
 
 class TrainingFailedError(UserError):
-    """A training run ended without a minimizer, for instance because its loss became NaN."""
+    """Raised if a training run ends without a minimizer, for example because its loss became NaN."""
 
 
 class MeasurementFailedError(UserError):
-    """A measurement of sharpness failed its checks, for instance because f is not finite."""
+    """Raised if a measurement of sharpness fails its checks, for example because f is not finite."""
 
 
 def require(condition, name, value, expected):
-    """Raises a UserError that names the argument, the value received and what would be right."""
+    """Raises a UserError if `condition` is false; the message holds the name, the value and the expected values."""
     if not condition:
         raise UserError(f"{name}={value!r}: expected {expected}")
 
@@ -35,21 +38,21 @@ def require_name(name, value, known):
 
 
 def is_whole(value, at_least):
-    """Whether `value` is an integer (no bool) of at least `at_least`."""
+    """Returns whether `value` is an integer (not a bool) of at least `at_least`."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= at_least
 
 
 def is_finite(value):
-    """Whether `value` is a finite real number (no bool)."""
+    """Returns whether `value` is a finite real number (not a bool)."""
     try:
         return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     except OverflowError:
-        # An integer beyond all floating-point numbers.
+        # The integer is larger than every floating-point number.
         return False
 
 
 def are_numbers(values):
-    """Whether `values` is a list, not empty, of finite real numbers."""
+    """Returns whether `values` is a non-empty list of finite real numbers."""
     return isinstance(values, list) and bool(values) and all(map(is_finite, values))
 
 

@@ -1,4 +1,4 @@
-"""Atomic writing, checksums and locks: a file that is found under its final name is complete."""
+"""Atomic writing, checksums and locks. A file under its final name is always complete."""
 
 import contextlib
 import errno
@@ -14,24 +14,24 @@ import numpy as np
 from replication.errors import BusyError, UserError
 
 _PARTIAL = ".partial-"
-# The field of a JSON file that holds the SHA-256 of the rest.
+# The field of a JSON file that holds the SHA-256 of the other fields.
 _CHECKSUM = "sha256"
-# Network file systems whose lock service is off answer with one of these.
+# A network file system whose lock service is off answers with one of these.
 _WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 @contextlib.contextmanager
 def replacing(path):
-    """Yields a temporary path beside `path` that takes its place when the block ends without an error.
+    """Yields a temporary path that replaces `path` if the block ends without an error.
 
-    The temporary name keeps the whole name of `path` as its ending, because some writers choose the
-    format by it (`.weights.h5`). After an error the temporary file is removed and `path` is as before.
+    The temporary name ends with the whole name of `path`, because some writers choose the format by the ending
+    (`.weights.h5`). After an error the temporary file is removed and `path` is unchanged.
 
     Args:
-        path: The file to write; its folder is made where it is missing.
+        path: The file to write; its folder is created if it is missing.
 
     Raises:
-        OSError: it cannot be written; the error's `filename` tells where.
+        OSError: the file cannot be written; the error's `filename` is its path.
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,43 +42,44 @@ def replacing(path):
         yield temporary
         with open(temporary, "rb+") as written:
             os.fsync(written.fileno())
-        # mkstemp makes private files; a record is as readable as any other file of the user's.
+        # mkstemp creates private files, but records get the user's usual permissions.
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.filename is None:
-            # Such as a full disk: who reads the message wants to know where.
+            # An error such as a full disk does not name the file; the message has to.
             raise OSError(error.errno, os.strerror(error.errno) if error.errno else str(error), str(path)) from error
         raise
 
 
 def require_room(path, size):
-    """Raises an OSError where a file cannot grow to so many bytes, as on a full disk; the file is empty afterwards.
+    """Raises an OSError if the disk has no room for a file of `size` bytes; the file is empty afterwards.
 
-    For writers that do not survive a disk that fills up: HDF5 may end the process.
+    HDF5 needs this check: it may end the process if the disk fills up while it writes.
     """
     if hasattr(os, "posix_fallocate"):
         with open(path, "wb") as file:
             try:
                 os.posix_fallocate(file.fileno(), 0, size)
             except OSError as error:
-                # File systems that cannot reserve room.
+                # Some file systems cannot reserve room.
                 if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
                     raise
             file.truncate(0)
 
 
 def write_text(path, text):
-    """Writes `text` as UTF-8 with Unix line ends, atomically."""
+    """Writes `text` atomically, as UTF-8 with Unix line ends."""
     with replacing(path) as temporary:
         temporary.write_bytes(text.encode("utf-8"))
 
 
 def write_json(path, content):
-    """Writes an object as indented JSON, atomically, with its checksum as a last field.
+    """Writes a dictionary atomically as indented JSON, with its checksum as the last field.
 
-    NaN and infinities are refused (ValueError).
+    Raises:
+        ValueError: a number is NaN or infinite.
     """
     content = {name: value for name, value in content.items() if name != _CHECKSUM}
     content[_CHECKSUM] = _json_checksum(content)
@@ -86,14 +87,14 @@ def write_json(path, content):
 
 
 def read_json(path, remedy="remove it to have it made again"):
-    """Reads a JSON object, without its checksum, which it may lack.
+    """Reads a JSON object and removes its checksum; a file without a checksum is read too.
 
     Args:
         path: The file.
-        remedy: What the user can do where it is damaged, for the message.
+        remedy: Advice for the user in the message about a damaged file.
 
     Raises:
-        UserError: the file is absent, unreadable, does not hold a JSON object or is not as it was written.
+        UserError: the file is absent or unreadable, holds no JSON object, or does not have its checksum.
     """
     try:
         content = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
@@ -111,14 +112,14 @@ def read_json(path, remedy="remove it to have it made again"):
 
 
 def remove_partial(folder, name="", *, below=True):
-    """Removes what killed processes have left of files that they were writing in a folder or below it.
+    """Removes the temporary files that killed processes have left in a folder.
 
-    Nobody else may be writing them.
+    The caller must make sure that no other process is writing there.
 
     Args:
-        folder: The folder; it need not be there.
-        name: Only of files of this name; "" for all.
-        below: Whether those of the folders in it are removed as well.
+        folder: The folder, which need not exist.
+        name: Removes only the temporary files of the file with this name; "" (default) for all.
+        below: Whether subfolders are searched too, default True.
     """
     for path in pathlib.Path(folder).glob(f"{'**/' if below else ''}{_PARTIAL}*{name}"):
         path.unlink(missing_ok=True)
@@ -126,27 +127,27 @@ def remove_partial(folder, name="", *, below=True):
 
 @contextlib.contextmanager
 def lock(folder, what, *, wait, below=True):
-    """Holds a folder, made where it is missing; the lock ends with the process at the latest.
+    """Locks a folder within a block, and removes the temporary files that killed processes have left there.
 
-    What killed processes have left there of files that they were writing is removed.
+    The system releases the lock if the process dies.
 
     Args:
-        folder: The folder.
-        what: What it is of, such as "run", for the message of a process that does not wait.
-        wait: Whether to wait for another process or to raise at once.
-        below: Whether the folders in it are held with it; without, leftovers in them stay.
+        folder: The folder; it is created if it is missing.
+        what: The content of the folder, such as "run", for the message of a `BusyError`.
+        wait: Whether to wait for another process that has the lock, or to raise at once.
+        below: Whether temporary files in subfolders are removed too (default); False if others may write there.
 
     Raises:
-        BusyError: another process holds the folder.
-        UserError: it cannot be made, or its file system has no locks.
+        BusyError: another process has the lock.
+        UserError: the folder cannot be created, or its file system has no locks.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{folder}: cannot be made ({error.strerror})") from None
-    held = filelock.FileLock(folder / ".lock", timeout=-1 if wait else 0)
+        raise UserError(f"{folder}: cannot be created ({error.strerror})") from None
+    file_lock = filelock.FileLock(folder / ".lock", timeout=-1 if wait else 0)
     try:
-        _acquire(held)
+        _acquire(file_lock)
     except filelock.Timeout:
         raise BusyError(f"{folder}: another process is working on this {what}; wait for it, "
                         "or give another --workdir") from None
@@ -154,17 +155,17 @@ def lock(folder, what, *, wait, below=True):
         remove_partial(folder, below=below)
         yield
     finally:
-        held.release()
+        file_lock.release()
 
 
 def file_checksum(path):
-    """The SHA-256 of a file's bytes, in hexadecimal."""
+    """Returns the SHA-256 of a file's bytes, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def array_checksum(*arrays):
-    """The SHA-256 of arrays' types, shapes and values, in hexadecimal."""
+    """Returns the SHA-256 of the types, shapes and values of arrays, in hexadecimal."""
     digest = hashlib.sha256()
     for array in arrays:
         array = np.ascontiguousarray(array)
@@ -173,15 +174,15 @@ def array_checksum(*arrays):
     return digest.hexdigest()
 
 
-def _acquire(held):
-    """Acquires a lock; raises a UserError where its file system has none."""
+def _acquire(file_lock):
+    """Acquires a lock; raises a UserError if its file system has no locks."""
     try:
-        held.acquire()
+        file_lock.acquire()
     except OSError as error:
         if error.errno not in _WITHOUT_LOCKS:
             raise
-        raise UserError(f"{held.lock_file}: no file locks here ({error.strerror}); give a --workdir on a file system "
-                        "that has them") from None
+        raise UserError(f"{file_lock.lock_file}: no file locks here ({error.strerror}); give a --workdir on a file "
+                        "system that has them") from None
 
 
 def _json_checksum(content):

@@ -1,4 +1,4 @@
-"""The process and the machine it runs on: versions, hardware, threads, and TensorFlow's log."""
+"""The process and its machine: versions, hardware, threads, and TensorFlow's log messages."""
 
 import importlib.metadata
 import logging
@@ -11,7 +11,7 @@ _PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "tensorflow-datasets", "sc
 
 
 def versions():
-    """Python's version and those of the packages that numbers depend on."""
+    """Returns the versions of Python and of the packages that affect results, by name."""
     installed = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -22,7 +22,7 @@ def versions():
 
 
 def hardware():
-    """Operating system, processor architecture and number of processors, as strings and numbers."""
+    """Returns the operating system, the processor architecture and the number of processors."""
     return {
         "system": platform.system(),
         "architecture": platform.machine(),
@@ -31,11 +31,12 @@ def hardware():
 
 
 def use_threads(number):
-    """Lets TensorFlow compute with so many threads within an operation, and NumPy and SciPy in linear algebra.
+    """Sets the number of threads within a TensorFlow operation and in the linear algebra of NumPy and SciPy.
 
-    To come before TensorFlow's first operation. Sums of other numbers of threads may differ in their last bits.
+    It must be called before TensorFlow's first operation. Sums may differ in their last bits between numbers of
+    threads.
     """
-    # Loaded, so that its libraries are there to be limited.
+    # The import loads the libraries whose threads are limited below.
     import scipy.linalg  # noqa: F401
     import tensorflow as tf
 
@@ -45,29 +46,29 @@ def use_threads(number):
 
 
 def threads():
-    """How many `use_threads` has set; all processors where it has set none."""
+    """Returns the number of threads that `use_threads` has set, or the number of processors if it was not called."""
     import tensorflow as tf
 
     return tf.config.threading.get_intra_op_parallelism_threads() or processors()
 
 
 def processors():
-    """How many processors this process may use."""
+    """Returns the number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def quiet_tensorflow():
-    """Drops what TensorFlow logs as a matter of course; its other warnings stay. To come before TensorFlow is imported.
+    """Silences TensorFlow's routine messages and keeps its other warnings.
 
-    That is: its greeting, a page about the machine; MirroredStrategy's word on each of its collectives; and that
-    functions are traced again and again: each run and each measurement has a model of its own, and so functions of
-    its own, which are traced once.
+    It must be called before TensorFlow is imported. It silences the page about the machine at the start, the line that
+    MirroredStrategy logs for each collective operation, and the warning that functions are traced repeatedly: every
+    run and every measurement has a model with functions of its own, each of which TensorFlow traces once.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     logger = logging.getLogger("tensorflow")
     logger.setLevel("WARNING")
-    logger.addFilter(_is_news)
+    logger.addFilter(_is_not_routine)
 
 
-def _is_news(record):
+def _is_not_routine(record):
     return "triggered tf.function retracing" not in record.getMessage()

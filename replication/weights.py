@@ -10,21 +10,21 @@ import models
 from replication import catalog, files
 from replication.errors import UserError
 
-# More than HDF5 takes beside the weights.
+# An upper bound of what HDF5 writes in addition to the weights.
 _HDF5_BYTES = 1_000_000
 
 
 def load_minimizer(record):
-    """The network of a finished run at its minimizer x*.
+    """Builds the network of a finished run with its final weights, the minimizer x*.
 
     Args:
         record: A `records.RunRecord`.
 
     Returns:
-        A built `keras.Model`, normalizing by the statistics of the run's configuration.
+        A built `keras.Model` that normalizes by the statistics of the run's configuration.
 
     Raises:
-        UserError: the weights are not there, or damaged.
+        UserError: the weights are missing or damaged.
     """
     network = build_network(record.configuration)
     load_weights(network, record.minimizer)
@@ -32,14 +32,14 @@ def load_minimizer(record):
 
 
 def load_weights(network, point):
-    """Puts weights that a run has left into its network.
+    """Loads weights that a run has saved into its network.
 
     Args:
-        network: As `build_network` makes it of the run.
-        point: A `records.WeightsRecord`: an iterate, x_0 or the minimizer.
+        network: The network, as `build_network` returns it for the run.
+        point: The `records.WeightsRecord` of x_0, of an iterate or of the minimizer.
 
     Raises:
-        UserError: the weights are not there, or damaged.
+        UserError: the weights are missing or damaged.
     """
     if not point.weights.exists():
         raise UserError(f"{point.weights}: not there; this record came without its weights")
@@ -48,26 +48,26 @@ def load_weights(network, point):
 
 
 def save_weights(network, path):
-    """Writes a network's weights in Keras's format, atomically.
+    """Writes a network's weights atomically, in Keras's format.
 
     Raises:
-        OSError: they cannot be written; its `filename` and `strerror` tell where and why.
+        OSError: the weights cannot be written; its `filename` and `strerror` tell where and why.
     """
     with files.replacing(path) as temporary:
         files.require_room(temporary, sum(weight.nbytes for weight in network.get_weights()) + _HDF5_BYTES)
         try:
             network.save_weights(temporary)
         except RuntimeError as error:
-            # Of HDF5, as when it closes a file; it tells no reason of the system's.
+            # HDF5 raises it, for example when it closes a file, without the reason that the system gave.
             raise OSError(str(error).strip().splitlines()[0]) from error
 
 
 def build_network(run, *, statistics=None):
-    """The network of a run at its starting point x_0, which the trial decides.
+    """Builds the network of a run with its initial weights x_0, which the trial decides.
 
     Args:
         run: A `configuration.Run`.
-        statistics: As in `models.build`; None for those of the run.
+        statistics: The statistics that normalization uses in evaluation, "batch" or "moving"; by default the run's.
     """
     dataset = catalog.DATASETS[run.dataset]
     return models.build(run.network, statistics=statistics or run.statistics, architecture=run.architecture,
@@ -76,10 +76,10 @@ def build_network(run, *, statistics=None):
 
 
 def load_model(path):
-    """A user's model from a .keras file; code in the file is not run.
+    """Loads a user's model from a .keras file without running code from the file.
 
     Raises:
-        UserError: the file is absent or is no Keras model.
+        UserError: the file is missing or is not a Keras model.
     """
     if not zipfile.is_zipfile(path) or not str(path).endswith(".keras"):
         reason = "no archive that ends in .keras" if os.path.exists(path) else "no such file"
@@ -91,13 +91,13 @@ def load_model(path):
         raise UserError(f"--model={path}: not a Keras model that can be loaded ({reason})") from None
 
 
-def flatten_weights(model):
-    """x, float64 [n]: the trainable weights of `model` one after the other, in the model's order."""
-    return np.concatenate([v.numpy().astype(np.float64).reshape(-1) for v in model.trainable_variables])
+def flatten_weights(network):
+    """Returns x, float64 [n]: the trainable weights of a `keras.Model`, concatenated in the model's order."""
+    return np.concatenate([v.numpy().astype(np.float64).reshape(-1) for v in network.trainable_variables])
 
 
-def assign_weights(model, x):
-    """Puts a vector x, float64 [n], into the trainable weights of `model`."""
-    parts = np.split(x, np.cumsum([int(np.prod(v.shape)) for v in model.trainable_variables])[:-1])
-    for variable, part in zip(model.trainable_variables, parts):
-        variable.assign(part.reshape(variable.shape))
+def assign_weights(network, x):
+    """Sets the trainable weights of a `keras.Model` to x, float64 [n]."""
+    sizes = [int(np.prod(v.shape)) for v in network.trainable_variables]
+    for variable, values in zip(network.trainable_variables, np.split(x, np.cumsum(sizes)[:-1])):
+        variable.assign(values.reshape(variable.shape))

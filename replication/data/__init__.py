@@ -1,7 +1,6 @@
-"""Arrays ready for training, what must hold of them, and the partition in which f is evaluated."""
+"""Data sets as arrays for training, the checks of examples, and the partition for evaluation."""
 
-from replication.data.batches import choose, partition
-from replication.data.examples import Data, check_examples
+from replication.data.examples import Data, check_examples, choose, partition
 from replication.data.loading import describe, load
 from replication.data.preparation import prepare
 

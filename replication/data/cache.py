@@ -1,7 +1,6 @@
-"""Arrays ready for training on disk, which a later start maps into memory in place of making them again."""
+"""Prepared arrays on disk, which later processes map into memory instead of preparing them again."""
 
 import contextlib
-import dataclasses
 import math
 import shutil
 import tokenize
@@ -14,76 +13,75 @@ from replication.data.examples import Data
 from replication.errors import UserError
 
 _ARRAYS = ("train_inputs.npy", "train_labels.npy", "test_inputs.npy", "test_labels.npy")
-# Written last: the cache is complete when it is there.
-_DESCRIPTION = "arrays.json"
-_OPEN_FIELDS = ("training_size", "test_size", "classes")
-# NumPy parses the header of a file as Python source, so that damage shows in many ways.
+# The file is written last: the cache is complete if it exists.
+_SUMMARY = "arrays.json"
+# NumPy parses the header of a file as Python source, so that damage raises many kinds of errors.
 _DAMAGE = (OSError, ValueError, EOFError, TypeError, SyntaxError, tokenize.TokenError)
 
 
 def describe(folder, name):
-    """What a data set cached in `folder` is like, without its arrays.
+    """Returns the resolved dataset of the arrays in a cache, without reading them.
 
     Args:
         folder: A `pathlib.Path`.
-        name: The data set's name.
+        name: Name of the data set.
 
     Returns:
-        A `catalog.Dataset` with nothing left open, or None where there is no complete cache.
+        A `catalog.Dataset`, or None if there is no complete cache.
 
     Raises:
-        UserError: the description is damaged.
+        UserError: the summary of the arrays is damaged.
     """
-    path = folder / _DESCRIPTION
-    return _described(path, name, files.read_json(path)) if path.exists() else None
+    path = folder / _SUMMARY
+    return _resolve(path, name, files.read_json(path)) if path.exists() else None
 
 
 def read(folder, name):
-    """The data set cached in `folder`, or None where there is no complete cache.
+    """Reads a data set from a cache.
 
     Args:
         folder: A `pathlib.Path`.
-        name: The data set's name.
+        name: Name of the data set.
 
     Returns:
-        A `Data` whose arrays are read-only memory maps.
+        A `Data` whose arrays are read-only memory maps, or None if there is no complete cache.
 
     Raises:
         UserError: a file is damaged; the message names it.
     """
-    if not (folder / _DESCRIPTION).exists():
+    path = folder / _SUMMARY
+    if not path.exists():
         return None
-    description = files.read_json(folder / _DESCRIPTION)
+    summary = files.read_json(path)
     arrays = tuple(_open(folder / file) for file in _ARRAYS)
     fingerprint = files.array_checksum(*arrays)
-    if fingerprint != description.get("fingerprint"):
-        raise _damaged(_first_damaged(folder, arrays, description))
-    return Data.from_arrays(
-        name, arrays, fingerprint=fingerprint, details=description.get("details"),
-        description=_described(folder / _DESCRIPTION, name, description))
+    if fingerprint != summary.get("fingerprint"):
+        raise _damaged(_first_damaged(folder, arrays, summary))
+    return Data.from_arrays(name, arrays, fingerprint=fingerprint, details=summary.get("details"),
+                            resolved=_resolve(path, name, summary))
 
 
 @contextlib.contextmanager
-def writing(folder, name, description, *, details=None):
-    """Makes a cache whose arrays never stand in memory as a whole.
+def writing(folder, name, resolved, *, details=None):
+    """Creates a cache from arrays that the caller fills on disk, so that they are never in memory as a whole.
 
     Yields:
-        train_inputs, train_labels, test_inputs and test_labels as writable memory maps, float32 and
-        int32, to be filled. When the block ends without an error they are checked and take the place
-        of what the folder held; after an error that is as before.
+        train_inputs, train_labels, test_inputs and test_labels as writable memory maps, float32 and int32. If the
+        block ends without an error, they are checked and replace the contents of the folder; after an error the
+        folder is unchanged.
 
     Args:
-        folder: A `pathlib.Path`; made where it is missing, and held against other processes.
-        name: The data set's name.
-        description: Its `catalog.Dataset`, with nothing left open.
-        details: As in `Data`.
+        folder: A `pathlib.Path`; it is created if it is missing, and locked against other processes.
+        name: Name of the data set.
+        resolved: The resolved `catalog.Dataset`.
+        details: The choices of the preparation; by default none.
 
     Raises:
-        UserError: the disk has too little room, or the arrays are not what `description` says.
+        UserError: the disk has too little room, or the arrays do not have the sizes and classes of `resolved`.
     """
-    shapes = [shape for size in (description.training_size, description.test_size)
-              for shape in ((size, *description.input_shape), (size,))]
-    made = [each for each in (folder, *folder.parents) if not each.exists()]
+    shapes = [shape for size in (resolved.training_size, resolved.test_size)
+              for shape in ((size, *resolved.input_shape), (size,))]
+    created = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
         with files.lock(folder, "data set", wait=True):
             _check_room(folder, shapes)
@@ -95,48 +93,47 @@ def writing(folder, name, description, *, details=None):
                 yield arrays
                 for array in arrays:
                     array.flush()
-                data = Data.from_arrays(name, arrays, description=description, details=details)
-                content = _content(data)
-                # Until the new description is there, the folder counts as having no cache.
-                (folder / _DESCRIPTION).unlink(missing_ok=True)
-            files.write_json(folder / _DESCRIPTION, content)
+                summary = _summarize(Data.from_arrays(name, arrays, resolved=resolved, details=details))
+                # Until the new summary is written, the folder counts as having no cache.
+                (folder / _SUMMARY).unlink(missing_ok=True)
+            files.write_json(folder / _SUMMARY, summary)
     except BaseException:
-        if made:
+        if created:
             with contextlib.suppress(OSError):
                 (folder / ".lock").unlink(missing_ok=True)
-                for each in made:
+                for each in created:
                     each.rmdir()
         raise
 
 
 def write(folder, data):
-    """Caches a data set; a folder that cannot be written to is no error, but is logged."""
+    """Writes a data set into a cache; logs a warning if the folder cannot be written to."""
     try:
         with files.lock(folder, "data set", wait=True):
             for file, array in zip(_ARRAYS, data.arrays, strict=True):
                 with files.replacing(folder / file) as temporary:
                     np.save(temporary, array, allow_pickle=False)
-            files.write_json(folder / _DESCRIPTION, _content(data))
+            files.write_json(folder / _SUMMARY, _summarize(data))
     except (OSError, UserError) as error:
         logging.warning("%s: the decoded arrays cannot be kept there (%s); every start decodes them again",
                         folder, getattr(error, "strerror", None) or error)
 
 
-def _content(data):
+def _summarize(data):
     checksums = {file: files.array_checksum(array) for file, array in zip(_ARRAYS, data.arrays, strict=True)}
     return {**data.to_json(), "checksums": checksums}
 
 
-def _described(path, name, content):
-    known = catalog.DATASETS[name]
-    found = {field: content.get(field) for field in _OPEN_FIELDS if getattr(known, field) is None}
-    if not all(errors.is_whole(value, 1) for value in found.values()):
+def _resolve(path, name, summary):
+    sizes = ("training_size", "test_size", "classes")
+    resolved = catalog.DATASETS[name].resolve(**{field: summary.get(field) for field in sizes})
+    if not all(errors.is_whole(getattr(resolved, field), 1) for field in sizes):
         raise _damaged(path)
-    return dataclasses.replace(known, **found)
+    return resolved
 
 
 def _check_room(folder, shapes):
-    # A memory map of a full disk would end the process without a message. Four bytes a number.
+    # Filling a memory map on a full disk ends the process without a message. Each number takes four bytes.
     needed, free = 4 * sum(map(math.prod, shapes)), shutil.disk_usage(folder).free
     if needed > free:
         raise UserError(f"{folder}: {needed / 1e9:.2f} GB needed, {free / 1e9:.2f} GB free; give another --data_dir")
@@ -144,7 +141,7 @@ def _check_room(folder, shapes):
 
 def _open(path):
     try:
-        # Copy-on-write under a read-only view: `devices.on_device` can share such memory, with "r" it cannot.
+        # `devices.as_tensor` can share copy-on-write memory under a read-only view, but not memory of the mode "r".
         array = np.load(path, mmap_mode="c", allow_pickle=False)
     except PermissionError:
         raise
@@ -155,12 +152,12 @@ def _open(path):
     return array
 
 
-def _first_damaged(folder, arrays, description):
-    checksums = description.get("checksums", {})
+def _first_damaged(folder, arrays, summary):
+    checksums = summary.get("checksums", {})
     for file, array in zip(_ARRAYS, arrays, strict=True):
         if files.array_checksum(array) != checksums.get(file):
             return folder / file
-    return folder / _DESCRIPTION
+    return folder / _SUMMARY
 
 
 def _damaged(path):

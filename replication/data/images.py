@@ -1,4 +1,4 @@
-"""Image data sets that TensorFlow Datasets (TFDS) has prepared on disk. Nothing here downloads."""
+"""Reads the image data sets that TensorFlow Datasets (TFDS) has prepared on disk. Nothing here downloads."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ from replication.data import cache
 from replication.data.examples import Data
 from replication.errors import MissingDataError, UserError
 
-# The version is part of the name: it decides the folder, and with it what a run is trained on.
+# The version is part of the name because it decides the folder, and with it the examples of a run.
 TFDS_NAMES = {
     "mnist": "mnist:3.0.1",
     "cifar10": "cifar10:3.0.2",
@@ -23,12 +23,12 @@ _BATCH = 1000
 
 
 def resolve_data_dir(data_dir=None):
-    """The folder of TFDS's data sets as a `pathlib.Path`; None is TFDS's own default.
+    """Returns the folder of TFDS's data sets as a `pathlib.Path`; None stands for TFDS's default.
 
     Raises:
-        UserError: it is a file.
+        UserError: `data_dir` is a file.
     """
-    # TFDS's rule, repeated here because a cached data set is loaded without importing TFDS.
+    # This repeats TFDS's rule, because a cached data set is loaded without importing TFDS.
     folder = pathlib.Path(data_dir or os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
     if folder.is_file():
         raise UserError(f"data_dir={folder}: a file; give the folder of TFDS's data sets")
@@ -36,16 +36,15 @@ def resolve_data_dir(data_dir=None):
 
 
 def prepared_folder(dataset, data_dir=None):
-    """The folder, such as DATA_DIR/mnist/3.0.1, in which TFDS keeps the data set."""
+    """Returns the folder in which TFDS keeps the data set, such as DATA_DIR/mnist/3.0.1."""
     return resolve_data_dir(data_dir).joinpath(*TFDS_NAMES[dataset].split(":"))
 
 
 def is_prepared(dataset, data_dir=None):
-    """Whether TFDS has prepared the data set.
+    """Returns whether TFDS has prepared the data set.
 
     Raises:
-        UserError: the data set's folder is there but incomplete; TFDS itself would neither read
-            nor rebuild it.
+        UserError: the data set's folder is incomplete; TFDS would neither read nor rebuild it.
     """
     folder = prepared_folder(dataset, data_dir)
     if (folder / "dataset_info.json").exists():
@@ -57,14 +56,14 @@ def is_prepared(dataset, data_dir=None):
 
 
 def load(dataset, data_dir=None):
-    """The data set from the cache of arrays beside TFDS's folder, or else decoded and then cached.
+    """Loads a data set from the cache of arrays beside TFDS's folder, or decodes the images and writes the cache.
 
     Raises:
-        MissingDataError: it is not prepared; the message names the command.
+        MissingDataError: the data set is not prepared; the message names the command that prepares it.
         UserError: files are damaged; the message names the folder and the remedy.
     """
     folder = prepared_folder(dataset, data_dir)
-    # TFDS takes only names of the form x.y.z for versions, so it never opens this folder.
+    # For TFDS only names of the form x.y.z are versions, so that it never opens this folder.
     cache_folder = folder.with_name(folder.name + "-arrays")
     if cached := cache.read(cache_folder, dataset):
         return cached
@@ -78,7 +77,7 @@ def load(dataset, data_dir=None):
 
 @contextlib.contextmanager
 def fewer_messages():
-    """Leaves out TFDS's messages of the level "info", which would cut up its progress bars."""
+    """Silences TFDS's messages of the level "info" within a block, because they would interrupt its progress bars."""
     verbosity = logging.get_verbosity()
     if verbosity == logging.INFO:
         logging.set_verbosity(logging.WARNING)
@@ -86,6 +85,14 @@ def fewer_messages():
         yield
     finally:
         logging.set_verbosity(verbosity)
+
+
+def command(dataset, data_dir, *options):
+    """Returns the command that prepares a data set, in backquotes; `options` are further flags."""
+    words = ["python", "-m", "replication.prepare_data", f"--dataset={dataset}", *options]
+    if data_dir is not None:
+        words.append(f"--data_dir={data_dir}")
+    return f"`{shlex.join(words)}`"
 
 
 def _decode(dataset, data_dir):
@@ -108,7 +115,7 @@ def _read_split(builder, split):
     size = builder.info.splits[split].num_examples
     inputs = np.empty((size, *builder.info.features["image"].shape), np.float32)
     labels = np.empty(size, np.int32)
-    # In the order of the files; the cache of arrays takes the place of TFDS's own in memory.
+    # The examples are read in the order of the files, without TFDS's cache in memory.
     batches = builder.as_dataset(
         split=split, batch_size=_BATCH, shuffle_files=False,
         read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
@@ -124,15 +131,7 @@ def _read_split(builder, split):
     return inputs, labels
 
 
-def command(dataset, data_dir, *options):
-    """The command that prepares a data set, in backquotes."""
-    words = ["python", "-m", "replication.prepare_data", f"--dataset={dataset}", *options]
-    if data_dir is not None:
-        words.append(f"--data_dir={data_dir}")
-    return f"`{shlex.join(words)}`"
-
-
 def _reason(error):
     line = (str(error).strip() or type(error).__name__).splitlines()[0]
-    # TensorFlow names the operation before and after what went wrong.
+    # TensorFlow puts the names of operations before and after the reason.
     return re.sub(r"\{\{.*?\}\} *|\.? *\[Op:.*", "", line)

@@ -1,17 +1,16 @@
-"""Features and alignments as Kaldi's tools leave them, read one utterance at a time.
+"""Reads the features and alignments that Kaldi's tools write, one utterance at a time.
 
 A split is a folder with
 
     feats.scp    lines `UTTERANCE FILE:OFFSET` (or `UTTERANCE FILE`); a relative FILE starts from this folder
-    pdf.*        archives of whole-number vectors: the pdf id of each frame, from `ali-to-pdf`
-    utt2spk      lines `UTTERANCE SPEAKER`; for the normalization per speaker only
+    pdf.*        archives of integer vectors: the pdf id of each frame, from `ali-to-pdf`
+    utt2spk      lines `UTTERANCE SPEAKER`; needed only for the normalization of each speaker
 
 Files may be binary or text, matrices float, double or compressed, and any file may be compressed by gzip.
 
-Nothing in these files is executed. kaldiio's own `load_scp`, `load_mat` and `load_ark` run a command
-where a name begins or ends with "|", read standard input for "-", and unpickle an entry tagged PKL. Here
-names are resolved and tags are told apart first, and kaldiio is handed nothing but an open file that
-stands at a binary vector or matrix.
+Nothing in these files is executed. kaldiio's own `load_scp`, `load_mat` and `load_ark` run a command if a name begins
+or ends with "|", read standard input for "-", and unpickle an entry with the tag PKL. This module therefore checks
+names and tags first, and passes to kaldiio only open files positioned at a binary vector or matrix.
 """
 
 import contextlib
@@ -30,28 +29,28 @@ from replication import catalog
 from replication.errors import UserError
 
 FEATURE_DIM = 40
-# Beyond any tree of Kaldi's; a larger number is damage, and would size the output layer.
+# No decision tree of Kaldi's has so many leaves; a larger pdf id is damage, and would enlarge the output layer.
 _MOST_CLASSES = 1 << 16
 _FOREIGN_TAGS = {b"PKL": "a pickle", b"NPY": "a NumPy file", b"AUDIO": "audio", b"RIFF": "audio", b"fLaC": "audio"}
 _GZIP_MAGIC = b"\x1f\x8b"
-# kaldiio asserts the format, unpacks what may be cut off, and allocates what a damaged header says.
+# On damaged files kaldiio fails in assertions, in unpacking, or in allocating the size that a header tells.
 _DAMAGE = (AssertionError, struct.error, ValueError, EOFError, zlib.error, gzip.BadGzipFile, MemoryError,
            OverflowError)
 
 
 class Split:
-    """The utterances of one split: labels in memory, features on disk.
+    """The utterances of one split, with the labels in memory and the features on disk.
 
     Args:
-        folder: A `pathlib.Path`; see the module for what it holds.
+        folder: A `pathlib.Path` with the files that the module's docstring lists.
 
     Attributes:
-        folder: The same.
-        labels: By utterance, in the order of feats.scp, its pdf ids, int32 [T].
+        folder: The folder.
+        labels: Dictionary from each utterance, in the order of feats.scp, to its pdf ids, int32 [T].
 
     Raises:
-        UserError: a file is missing, damaged or refused, the split is empty, or the utterances of
-            features and alignments are not the same.
+        UserError: a file is missing, damaged or refused, the split is empty, or features and alignments do not have
+            the same utterances.
     """
 
     def __init__(self, folder):
@@ -62,25 +61,25 @@ class Split:
                                      (alignments, self._entries, "no features in feats.scp")):
             if missing := [utterance for utterance in these if utterance not in others]:
                 raise UserError(f"{folder}: utterance {missing[0]} ({len(missing)} in all) has {where}; "
-                                "leave out what lacks either, for instance with utils/filter_scp.pl")
+                                "leave out utterances that lack either, for example with utils/filter_scp.pl")
         self.labels = {utterance: alignments[utterance] for utterance in self._entries}
 
     @property
     def frames(self):
-        """Number of frames of all utterances."""
+        """The number of frames of all utterances."""
         return sum(map(len, self.labels.values()))
 
     def features(self):
         """Yields each utterance and its features, float32 [T, 40], in the order of `labels`.
 
         Raises:
-            UserError: features cannot be read, are damaged, not finite, of another dimension, or not one row for
-                each label; the message names the utterance.
+            UserError: the features of an utterance cannot be read, are damaged or not finite, or have another
+                dimension or another number of rows than labels; the message names the utterance.
         """
         with contextlib.closing(_Files()) as files:
             for utterance, (path, offset) in self._entries.items():
                 where = f"{path}, utterance {utterance}"
-                # What is beyond float32 becomes infinite and is refused below; NumPy would warn beside it.
+                # Numbers beyond float32 become infinite and are refused below, without NumPy's warning.
                 with _damage_as_error(where), np.errstate(over="ignore"):
                     read = _read_value(files.at(path, offset), where)
                     features = read.astype(np.float32, copy=False)
@@ -88,7 +87,7 @@ class Split:
                 yield utterance, features
 
     def speakers(self):
-        """The speaker of each utterance, from utt2spk.
+        """Returns a dictionary from each utterance to its speaker, from utt2spk.
 
         Raises:
             UserError: the file is missing or lacks an utterance.
@@ -113,27 +112,27 @@ class Split:
 
 
 class _Files:
-    """Keeps the last file open: the entries of an scp follow each other in one archive."""
+    """Keeps the last file open, because consecutive entries of an scp mostly lie in the same archive."""
 
     def __init__(self):
         self._path = self._file = None
 
     def at(self, path, offset):
-        """The file, standing at `offset` bytes (of the decompressed content).
+        """Returns the file, positioned at `offset` bytes of its decompressed content.
 
         Raises:
-            UserError: it is no regular file.
-            One of _DAMAGE: it ends before the offset, or is cut off.
+            UserError: the path is not a regular file.
+            One of _DAMAGE: the file ends before the offset, or is cut off.
         """
         if path != self._path:
             self.close()
-            self._path, self._file = path, _open(path, "no such file; paths of a moved folder are mended in "
-                                                 "feats.scp, where a relative one starts from the scp's folder")
+            self._path, self._file = path, _open(path, "no such file; if the folder was moved, correct the "
+                                                 "paths in feats.scp, which start from the folder of the scp")
         try:
             self._file.seek(offset)
             ended = not self._file.peek(1)
         except OSError as error:
-            # The file system has no files of that size.
+            # The offset is larger than any file of the file system.
             if not (ended := error.errno == errno.EINVAL):
                 raise
         if ended:
@@ -147,7 +146,7 @@ class _Files:
 
 
 def _require_file(path, absent):
-    # A pipe or a device would block, or never end.
+    # Reading a pipe or a device may block or never end.
     if not path.is_file():
         raise UserError(f"{path}: not a regular file (a pipe, a device or a folder)" if path.exists() else
                         f"{path}: {absent}")
@@ -162,7 +161,7 @@ def _open(path, absent="no such file"):
 
 
 def _read_scp(path):
-    """By utterance the file and the offset of its features."""
+    """Returns a dictionary from each utterance to the file and the offset of its features."""
     entries = {}
     for utterance, name in _read_pairs(path, "UTTERANCE FILE:OFFSET"):
         for refused, kind in ((name.startswith("|") or name.endswith("|"), "a command, which is not run"),
@@ -171,7 +170,7 @@ def _read_scp(path):
                               (re.search(r":\d{19,}$", name), "an offset beyond every file")):
             if refused:
                 raise UserError(f"{path}: entry {utterance} {name[:80]}: {kind}; expected FILE:OFFSET, as "
-                                "copy-feats writes it with ark,scp:")
+                                "copy-feats with ark,scp: writes it")
         file, offset = re.fullmatch(r"(.+?)(?::(\d+))?", name).groups()
         entries[utterance] = path.parent / file, int(offset or 0)
     return entries
@@ -197,7 +196,7 @@ def _read_pairs(path, form):
 
 
 def _read_alignments(folder):
-    """By utterance the pdf ids of all archives, int32 [T]."""
+    """Returns a dictionary from each utterance of all archives to its pdf ids, int32 [T]."""
     paths = sorted(path for path in folder.glob("pdf.*") if path.suffix != ".scp")
     if not paths:
         raise UserError(f"{folder}: no alignments pdf.*; make them from ali.*.gz with Kaldi's ali-to-pdf, as in "
@@ -219,7 +218,7 @@ def _read_alignments(folder):
 
 
 def _read_archive(path):
-    """Yields each key of an archive and its value."""
+    """Yields the key and the value of each entry of an archive."""
     with _open(path) as file:
         while True:
             with _damage_as_error(path):
@@ -237,11 +236,11 @@ def _read_archive(path):
 
 
 def _read_value(file, where):
-    """The vector or matrix that begins where the file stands.
+    """Returns the vector or matrix that begins at the file's position.
 
     Raises:
-        UserError: it is of a kind that is not read here.
-        One of _DAMAGE: it is cut off or malformed.
+        UserError: the entry is of a kind that is refused.
+        One of _DAMAGE: the entry is cut off or malformed.
     """
     first = file.read(1)
     if first == b"\0":
@@ -257,11 +256,11 @@ def _read_value(file, where):
 
 
 def _read_text(line, file):
-    # kaldiio 2.18.1 takes the first number for the type of all: "0 0.5" would fail.
+    # kaldiio 2.18.1 takes the type of all numbers from the first, so that "0 0.5" would fail.
     if "[" not in line:
         return np.array([int(word) for word in line.split()], np.int64)
     before, _, line = line.partition("[")
-    # A vector stands on the line of its bracket, the rows of a matrix below it.
+    # A vector is on the line of its bracket; the rows of a matrix are below it.
     is_vector = "]" in line
     rows = [line.partition("]")[0].split()]
     while "]" not in line:
@@ -288,5 +287,5 @@ def _damage_as_error(where):
     except OSError as error:
         if error.filename is not None:
             raise
-        # An error of an open file names none; the files being written in the meantime would be blamed.
+        # An error in an open file has no name, and would be attributed to the file that is being written.
         raise UserError(f"{where}: cannot be read ({error.strerror or error})") from error

@@ -1,72 +1,95 @@
-"""Loading a data set by name."""
+"""Loads a data set by name, and reads the handwritten digits that come with scikit-learn."""
 
-import functools
+import numpy as np
 
-from replication import catalog, errors
-from replication.data import cache, digits, images
+from replication import errors
+from replication.catalog import DATASETS
+from replication.data import cache, images
 from replication.data.examples import Data
 from replication.errors import MissingDataError
 
-# By name the function that returns train_inputs, train_labels, test_inputs and test_labels of a data set
-# which needs no preparation.
-READERS = {name: functools.partial(digits.read, name) for name in ("digits", "digits32")}
-# What else prepare_data must be told, so that a message can name the whole command.
+# For each data set without preparation, the function that returns train_inputs, train_labels, test_inputs, test_labels.
+READERS = {"digits": lambda: read_digits("digits"), "digits32": lambda: read_digits("digits32")}
+# The data sets that `prepare_data` writes as arrays, with its other flags, so that a message can name the command.
 PREPARED_SETS = {"timit": ("--kaldi_dir=DIR",), "timit_shaped": ()}
-
-
-def describe(dataset, data_dir=None):
-    """The sizes and classes of a data set, without reading its examples.
-
-    Args:
-        dataset, data_dir: As in `load`.
-
-    Returns:
-        A `catalog.Dataset` with nothing left open.
-
-    Raises:
-        UserError: `dataset` is unknown, or its description on disk is damaged.
-        MissingDataError: only the prepared data could tell, and they are not there.
-    """
-    errors.require_name("dataset", dataset, catalog.DATASETS)
-    if dataset not in PREPARED_SETS:
-        return catalog.DATASETS[dataset]
-    return _found(cache.describe, dataset, data_dir)
+_DIGITS_SPLIT_SEED = 0
 
 
 def load(dataset, data_dir=None):
-    """Loads a data set. Never downloads.
+    """Loads a data set from disk; it never downloads.
 
     Args:
         dataset: A key of `catalog.DATASETS`.
-        data_dir: Folder of the data sets; None (default) for TFDS's own, `TFDS_DATA_DIR` or
-            ~/tensorflow_datasets. Not used by the embedded digits.
+        data_dir: Folder of the data sets; by default TFDS's own, `TFDS_DATA_DIR` or ~/tensorflow_datasets. The
+            embedded digits do not need it.
 
     Returns:
         A `Data`.
 
     Raises:
         UserError: `dataset` is unknown, or files on disk are damaged.
-        MissingDataError: the data set is not prepared; the message names the command that does it.
+        MissingDataError: the data set is not prepared; the message names the command that prepares it.
 
     Example:
 
     >>> load("digits").train_inputs.shape
     (1437, 8, 8, 1)
     """
-    errors.require_name("dataset", dataset, catalog.DATASETS)
+    errors.require_name("dataset", dataset, DATASETS)
     if dataset in images.TFDS_NAMES:
         return images.load(dataset, data_dir)
     if dataset in PREPARED_SETS:
-        return _found(cache.read, dataset, data_dir)
+        return _read_prepared(cache.read, dataset, data_dir)
     return Data.from_arrays(dataset, READERS[dataset]())
 
 
+def describe(dataset, data_dir=None):
+    """Returns the resolved `catalog.Dataset` of a data set, without reading its examples.
+
+    Args:
+        dataset: A key of `catalog.DATASETS`.
+        data_dir: Folder of the data sets; by default TFDS's own.
+
+    Raises:
+        UserError: `dataset` is unknown, or the summary of its arrays is damaged.
+        MissingDataError: only the prepared data can tell the sizes, and the data set is not prepared.
+    """
+    errors.require_name("dataset", dataset, DATASETS)
+    if dataset not in PREPARED_SETS:
+        return DATASETS[dataset]
+    return _read_prepared(cache.describe, dataset, data_dir)
+
+
 def arrays_folder(dataset, data_dir=None):
-    """The folder of the arrays of one of `PREPARED_SETS`; TFDS has a timit of its own beside it."""
+    """Returns the folder with the arrays of one of `PREPARED_SETS`. It is not that of TFDS's own timit."""
     return images.resolve_data_dir(data_dir) / f"{dataset}-arrays"
 
 
-def _found(read, dataset, data_dir):
+def read_digits(dataset):
+    """Reads the 1797 digits in a fixed split, stratified by class: `train_test_split` with `random_state=0`.
+
+    Args:
+        dataset: "digits" for the images of 8 x 8 pixels, or "digits32" for the same images in the size of CIFAR's,
+            which C1 to C4 are made for: each pixel becomes a square of 4 x 4 pixels in three equal channels.
+
+    Returns:
+        train_inputs float32 [1437, 8, 8, 1] or [1437, 32, 32, 3] with 17 grey levels in [0, 1], train_labels
+        int32 [1437], test_inputs [360, ...] and test_labels [360].
+    """
+    from sklearn import datasets, model_selection
+
+    pixels, labels = datasets.load_digits(return_X_y=True)
+    inputs = (pixels / 16).astype(np.float32).reshape(-1, 8, 8, 1)
+    for axis, size in enumerate(DATASETS[dataset].input_shape, start=1):
+        inputs = inputs.repeat(size // inputs.shape[axis], axis)
+    train_inputs, test_inputs, train_labels, test_labels = model_selection.train_test_split(
+        inputs, labels.astype(np.int32), test_size=DATASETS[dataset].test_size,
+        stratify=labels, random_state=_DIGITS_SPLIT_SEED,
+    )
+    return train_inputs, train_labels, test_inputs, test_labels
+
+
+def _read_prepared(read, dataset, data_dir):
     found = read(arrays_folder(dataset, data_dir), dataset)
     if found is None:
         raise MissingDataError(f"{dataset}: not prepared in {images.resolve_data_dir(data_dir)}; run "

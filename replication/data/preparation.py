@@ -1,46 +1,48 @@
-"""Preparing a data set, once. The only module that uses the network."""
+"""Prepares a data set once; no other module uses the network."""
 
 import pathlib
+import queue
 import tempfile
+import threading
 import urllib.parse
 
 from replication import catalog, errors, files
-from replication.data import cache, images, loading, network
+from replication.data import cache, images, loading
 from replication.errors import UserError
 
 
 def prepare(dataset, data_dir=None, *, kaldi_dir=None, normalize_speakers=False, frames=None):
-    """Makes a data set ready for `load`.
+    """Prepares a data set for `load`.
 
-    For TFDS's data sets: its download and preparation, then the cache of arrays. Without a network that
-    ends within seconds and before anything is written. Files that the user has put into
-    DATA_DIR/downloads/manual are taken in place of a download. "timit" is read from a folder of Kaldi's,
-    "timit_shaped" is generated.
+    TFDS downloads and prepares the image data sets, whose arrays are then cached. Without a network this fails within
+    seconds, before anything is written. Files that the user has put into DATA_DIR/downloads/manual are used instead
+    of a download. "timit" is read from a folder that Kaldi has written, "timit_shaped" is generated.
 
     Args:
         dataset: A key of `catalog.DATASETS`.
-        data_dir: Folder of the data sets; None (default) for TFDS's own.
-        kaldi_dir: For "timit" only: the folder described in `replication.data.timit`. None (default)
-            keeps what is prepared.
-        normalize_speakers: For "timit" only, with `kaldi_dir`: mean 0 and variance 1 for each speaker.
-        frames: For "timit_shaped" only: frames of both splits together. None (default) keeps what is
-            prepared, or else makes 50,000.
+        data_dir: Folder of the data sets; by default TFDS's own.
+        kaldi_dir: For "timit" only: the folder described in `replication.data.timit`. By default prepared arrays are
+            kept.
+        normalize_speakers: For "timit" only, with `kaldi_dir`: whether to normalize the features of each speaker to
+            mean 0 and variance 1, default False.
+        frames: For "timit_shaped" only: number of frames of both splits together. By default prepared arrays are
+            kept; without prepared arrays it is 50,000.
 
     Returns:
         One line that says what was done.
 
     Raises:
-        UserError: the name is unknown, an option is another data set's, there is no network, the
-            download failed, or Kaldi's files are not as they should be; the message says what to do.
+        UserError: the name is unknown, an option belongs to another data set, there is no network, the download
+            failed, or Kaldi's files are not valid; the message says what to do.
     """
     errors.require_name("dataset", dataset, catalog.DATASETS)
     for flag, given, owner in (("--kaldi_dir", kaldi_dir is not None, "timit"),
                                ("--normalize_speakers", normalize_speakers, "timit"),
                                ("--frames", frames is not None, "timit_shaped")):
         if given and dataset != owner:
-            raise UserError(f"{flag}: of use with --dataset={owner} only")
+            raise UserError(f"{flag}: only valid with --dataset={owner}")
     if normalize_speakers and kaldi_dir is None:
-        raise UserError("--normalize_speakers: of use with --kaldi_dir only; prepared arrays stay as they are")
+        raise UserError("--normalize_speakers: only valid with --kaldi_dir; prepared arrays are not changed")
     if dataset in loading.PREPARED_SETS:
         return _prepare_arrays(dataset, data_dir, kaldi_dir, normalize_speakers, frames)
     if dataset not in images.TFDS_NAMES:
@@ -53,6 +55,34 @@ def prepare(dataset, data_dir=None, *, kaldi_dir=None, normalize_speakers=False,
     return f"{dataset}: {'already prepared' if found else 'prepared'} in {folder}"
 
 
+def why_unreachable(url, *, timeout=5.0):
+    """Returns a few words on why a file cannot be downloaded, or None if it can.
+
+    The request uses the same library as TFDS, and therefore the same proxies and certificates.
+
+    Args:
+        url: Address of the file.
+        timeout: Seconds to wait for an answer, default 5.
+    """
+    answers = queue.SimpleQueue()
+    # The request runs in a thread, because no timeout of a connection covers the look-up of the host's name.
+    threading.Thread(target=lambda: answers.put(_request(url, timeout)), daemon=True).start()
+    try:
+        return answers.get(timeout=timeout)
+    except queue.Empty:
+        return f"no answer in {timeout:g} s"
+
+
+def _request(url, timeout):
+    import requests
+
+    try:
+        response = requests.head(url, timeout=timeout, allow_redirects=True)
+    except (OSError, ValueError) as error:
+        return type(error).__name__
+    return None if response.ok else f"HTTP {response.status_code}"
+
+
 def _prepare_arrays(dataset, data_dir, kaldi_dir, normalize_speakers, frames):
     from replication.data import timit, timit_shaped
 
@@ -60,14 +90,14 @@ def _prepare_arrays(dataset, data_dir, kaldi_dir, normalize_speakers, frames):
     found = kaldi_dir is None and frames is None and cache.describe(folder, dataset) is not None
     if not found and dataset == "timit":
         if kaldi_dir is None:
-            raise UserError("--kaldi_dir: required, the folder that Kaldi's recipe has left; see BUILD.md")
+            raise UserError("--kaldi_dir: required, the folder that Kaldi's recipe has written; see BUILD.md")
         timit.prepare(pathlib.Path(kaldi_dir).expanduser(), folder, normalize_speakers=normalize_speakers)
     elif not found:
         timit_shaped.prepare(folder, timit_shaped.DEFAULT_FRAMES if frames is None else frames)
-    made = cache.describe(folder, dataset)
-    return (f"{dataset}{' (synthetic)' if made.synthetic else ''}: {'already prepared' if found else 'prepared'} in "
-            f"{folder}: {made.training_size:,} training frames, {made.test_size:,} test frames, "
-            f"{made.classes:,} classes")
+    resolved = cache.describe(folder, dataset)
+    return (f"{catalog.dataset_label(dataset)}: {'already prepared' if found else 'prepared'} in {folder}: "
+            f"{resolved.training_size:,} training frames, {resolved.test_size:,} test frames, "
+            f"{resolved.classes:,} classes")
 
 
 def _download_and_prepare(dataset, data_dir):
@@ -78,8 +108,8 @@ def _download_and_prepare(dataset, data_dir):
     builder = tfds.builder_cls(name)(data_dir=data_dir, version=version)
     _check_sources(dataset, builder.url_infos, data_dir / "downloads")
     data_dir.mkdir(parents=True, exist_ok=True)
-    # TFDS takes up an earlier extraction by its name alone, and the files of Fashion-MNIST have the
-    # names of MNIST's: an empty folder each time.
+    # The folder for extraction must be empty: TFDS reuses extracted files by their names alone, and the files of
+    # Fashion-MNIST have the names of MNIST's.
     with (tempfile.TemporaryDirectory(prefix=".extracted-", dir=data_dir) as extract_dir,
           images.fewer_messages()):
         try:
@@ -94,7 +124,7 @@ def _download_and_prepare(dataset, data_dir):
 
 
 def _check_sources(dataset, url_infos, downloads):
-    """Raises a UserError unless every source file is at hand, sound, or can be downloaded."""
+    """Raises a UserError unless each source file is on disk and correct, or can be downloaded."""
     manual = downloads / "manual"
     missing = {}
     for url, info in url_infos.items():
@@ -104,9 +134,9 @@ def _check_sources(dataset, url_infos, downloads):
                 missing[url] = info.filename
         elif files.file_checksum(path) != info.checksum:
             raise UserError(f"{path}: not the official file (SHA-256 is not {info.checksum}); replace "
-                            f"it by {url}, or remove it to have it downloaded")
+                            f"it by {url}, or remove it to download it")
     url = next(iter(missing), None)
-    if url and (reason := network.why_unreachable(url)):
+    if url and (reason := why_unreachable(url)):
         sources = " and ".join(sorted({address.rpartition("/")[0] + "/" for address in missing}))
         raise UserError(f"{dataset}: no network ({urllib.parse.urlsplit(url).netloc}: {reason}); without "
                         f"one, put {', '.join(missing.values())} (from {sources}) into {manual} and run "

@@ -58,10 +58,10 @@ class Objective:
         order, bounds = partition(self.size, batch_size, seed)
         self._order = tf.constant(order)
         self._bounds = tf.constant(bounds)
-        self._largest_batch = self._devices.share(int(bounds[1]))
+        self._largest_batch = self._devices.rows_per_memory(int(bounds[1]))
         self._fitting_passes = set()
-        self._inputs = self._devices.place(inputs)
-        self._labels = self._devices.place(labels)
+        self._inputs = self._devices.to_device(inputs)
+        self._labels = self._devices.to_device(labels)
         self.x = flatten_weights(model)
         batch, scalar = tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.float64)
         weights = [tf.TensorSpec(v.shape, v.dtype) for v in self._variables]
@@ -119,7 +119,7 @@ class Objective:
         if backward in self._fitting_passes:
             yield
             return
-        with memory.fitting(self._model, self._largest_batch, backward=backward):
+        with memory.guard(self._model, self._largest_batch, backward=backward):
             yield
         self._fitting_passes |= {backward, False}
 
@@ -154,10 +154,10 @@ class Objective:
         return tuple(total + part for total, part in zip(totals, parts))
 
     def _part_of(self, batch):
-        start, stop = self._devices.part(self._bounds[batch], self._bounds[batch + 1])
+        start, stop = self._devices.shard(self._bounds[batch], self._bounds[batch + 1])
         rows = self._order[start:stop]
-        return (tf.gather(self._devices.local(self._inputs), rows),
-                tf.gather(self._devices.local(self._labels), rows))
+        return (tf.gather(self._devices.local_copy(self._inputs), rows),
+                tf.gather(self._devices.local_copy(self._labels), rows))
 
     def _losses(self, weights, inputs, labels):
         with _Evaluation(state_mapping=list(zip(self._variables, weights))) as evaluation:

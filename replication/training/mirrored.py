@@ -46,7 +46,7 @@ class MirroredModel(TrainingModel):
 
     def _log(self, loss, outputs, labels):
         devices = self._examples.devices
-        return self.log(devices.total(loss), devices.joined(labels), devices.joined(outputs))
+        return self.log(devices.total(loss), devices.gather_rows(labels), devices.gather_rows(outputs))
 
 
 def synchronize(network):

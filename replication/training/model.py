@@ -19,7 +19,7 @@ class Examples:
         splits = {"train": (dataset.train_inputs, dataset.train_labels),
                   "test": (dataset.test_inputs, dataset.test_labels)}
         self._sizes = {split: len(labels) for split, (_, labels) in splits.items()}
-        self._splits = {split: [self.devices.place(array) for array in arrays] for split, arrays in splits.items()}
+        self._splits = {split: [self.devices.to_device(array) for array in arrays] for split, arrays in splits.items()}
 
     def size(self, split):
         """Number of examples of "train" or "test"."""
@@ -28,11 +28,11 @@ class Examples:
     def gather(self, rows):
         """Inputs and labels of a batch {split: int64 [batch]}, as the pipelines of `batches` give it."""
         (split, numbers), = rows.items()
-        return tuple(tf.gather(self.devices.local(placed), numbers) for placed in self._splits[split])
+        return tuple(tf.gather(self.devices.local_copy(placed), numbers) for placed in self._splits[split])
 
     def gather_part(self, split, numbers):
         """Within `devices.run`: inputs and labels of the device's part of a batch, int64 [batch]."""
-        start, stop = self.devices.part(tf.constant(0, tf.int64), tf.size(numbers, tf.int64))
+        start, stop = self.devices.shard(tf.constant(0, tf.int64), tf.size(numbers, tf.int64))
         return self.gather({split: numbers[start:stop]})
 
 

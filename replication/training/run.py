@@ -204,7 +204,8 @@ class _Training:
         run = self._run
         watch = Watch(history)
         size = self._examples.size("train")
-        with memory.fitting(self._network, self._devices.share(run.batch_size), is_in_use=lambda: not watch.evaluates):
+        rows = self._devices.rows_per_memory(run.batch_size)
+        with memory.guard(self._network, rows, is_in_use=lambda: not watch.evaluates):
             for batch_size, last in self._stages(history, watch, epochs):
                 batches = training_batches(size, batch_size=batch_size, seed=run.trial, first_epoch=len(history))
                 self._model.fit(
@@ -272,7 +273,8 @@ class _Training:
         """A block whose evaluations fit into memory, those in `fit` among them, or are an error of their own."""
         # Batches differ by one example at most, larger ones first.
         largest = max(int(self._partition(split)[1][1]) for split in ("train", "test"))
-        return memory.fitting(self._network, self._devices.share(largest), "evaluation_batch_size", backward=False)
+        rows = self._devices.rows_per_memory(largest)
+        return memory.guard(self._network, rows, "evaluation_batch_size", backward=False)
 
 
 def _threads():

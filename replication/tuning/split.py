@@ -37,5 +37,5 @@ def hold_out(dataset, share, *, seed=0):
     return dataclasses.replace(
         dataset, train_inputs=arrays[0], train_labels=arrays[1], test_inputs=arrays[2], test_labels=arrays[3],
         fingerprint=array_checksum(*arrays),
-        description=dataclasses.replace(dataset.description, training_size=len(training), test_size=held_out),
+        resolved=dataclasses.replace(dataset.resolved, training_size=len(training), test_size=held_out),
         details={**dataset.details, "validation_share": share, "validation_seed": seed, "part_of": dataset.fingerprint})

@@ -1,4 +1,4 @@
-"""Tiny data sets in TFDS's own format, under the names and versions of the real ones."""
+"""Tiny data sets in TFDS's format, with the names and versions of the real ones."""
 
 import dataclasses
 import shutil
@@ -13,7 +13,7 @@ TRAINING_SIZE, TEST_SIZE = 40, 20
 
 
 def pixels(dataset, i):
-    """Image i: every pixel of channel c is i + c."""
+    """Returns image i, in which every pixel of channel c is i + c."""
     shape = catalog.DATASETS[dataset].input_shape
     return np.broadcast_to(np.arange(i, i + shape[-1]), shape).astype(np.uint8)
 
@@ -55,7 +55,7 @@ def tiny_tfds(tmp_path_factory):
 
 @pytest.fixture
 def data_dir(tiny_tfds, tmp_path, monkeypatch):
-    """A private copy of the tiny data sets, with `catalog.DATASETS` to match."""
+    """A private copy of the tiny data sets, with matching sizes in `catalog.DATASETS`."""
     for dataset in images.TFDS_NAMES:
         shutil.copytree(tiny_tfds / dataset, tmp_path / dataset)
         monkeypatch.setitem(catalog.DATASETS, dataset, dataclasses.replace(

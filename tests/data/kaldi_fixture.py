@@ -1,4 +1,4 @@
-"""A small folder in the formats of Kaldi, as its TIMIT recipe leaves them, with a pdf id to be learned."""
+"""Makes a small folder in the formats of Kaldi's TIMIT recipe, whose pdf ids a network can learn."""
 
 import gzip
 
@@ -8,7 +8,7 @@ import numpy as np
 DIM, CLASSES, PHONES = 40, 30, 5
 SPEAKERS = {"train": ("FCJF0", "MDAC0"), "test": ("FELC0",)}
 UTTERANCES_OF_A_SPEAKER = 4
-# kaldiio's numbers of Kaldi's compression methods: for speech features (CM), two bytes (CM2), one byte (CM3).
+# kaldiio's numbers of Kaldi's compression methods: speech features (CM), two bytes (CM2), one byte (CM3).
 COMPRESSION = {"float": None, "CM": 2, "CM2": 3, "CM3": 5}
 
 

@@ -1,3 +1,5 @@
+"""Image data sets are read from TFDS's files or the cache of arrays; damage in either is named."""
+
 import importlib.util
 import json
 import logging
@@ -99,7 +101,7 @@ def test_damaged_fingerprint_is_noticed(data_dir):
         data.load("mnist", data_dir)
 
 
-def test_arrays_without_a_description_are_no_cache(tmp_path):
+def test_arrays_without_a_summary_are_not_a_cache(tmp_path):
     (tmp_path / ARRAYS[0]).write_bytes(b"half")
     assert cache.read(tmp_path, "mnist") is None
 

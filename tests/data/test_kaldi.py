@@ -1,4 +1,4 @@
-"""Kaldi folders that are refused: one line, and nothing on disk is harmed."""
+"""A bad folder of Kaldi's is refused with one line, and nothing on disk changes."""
 
 import errno
 import functools
@@ -7,13 +7,13 @@ import os
 import pathlib
 import pickle
 
-import kaldi_fixture
 import kaldiio
 import numpy as np
 import pytest
 
 from replication import data
 from replication.errors import UserError
+from tests.data import kaldi_fixture
 from tests.scripts import script
 
 
@@ -30,7 +30,7 @@ def write_entry(content, folder):
 
 
 def rewrite(change, folder):
-    """Writes the features of one utterance anew."""
+    """Replaces the features of one utterance."""
     path = folder / "train/feats.scp"
     name, file = path.read_text().splitlines()[1].split()
     kaldiio.save_ark(str(folder / "train/other.ark"), {name: change(kaldiio.load_mat(file).copy())},
@@ -133,7 +133,7 @@ def test_bad_input_is_one_line_and_harms_nothing(tmp_path, case):
 @pytest.mark.parametrize("kind, file", [
     ("pipe", "feats.scp"), ("pipe", "pdf.1.gz"), ("pipe", "feats.ark"), ("pipe", "utt2spk"), ("device", "feats.scp"),
     ("folder", "pdf.1.gz")])
-def test_what_is_no_regular_file_is_refused_at_once(tmp_path, kind, file):
+def test_a_file_that_is_not_regular_is_refused_at_once(tmp_path, kind, file):
     kaldi_fixture.make(tmp_path / "kaldi")
     path = tmp_path / "kaldi/train" / file
     path.unlink()
@@ -146,7 +146,7 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path, kind, file):
 
 @pytest.mark.parametrize("read, file", [("_Files.at", "feats.ark, utterance FCJF0_SX0"),
                                         ("matio.read_token", "pdf.1.gz")])
-def test_a_disk_that_cannot_be_read_is_not_the_cache(tmp_path, monkeypatch, read, file):
+def test_an_unreadable_disk_is_not_attributed_to_the_cache(tmp_path, monkeypatch, read, file):
     kaldi_fixture.make(tmp_path / "kaldi")
     monkeypatch.setattr(f"replication.data.kaldi.{read}",
                         lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "Input/output error")))
@@ -154,7 +154,7 @@ def test_a_disk_that_cannot_be_read_is_not_the_cache(tmp_path, monkeypatch, read
         data.prepare("timit", tmp_path / "data", kaldi_dir=tmp_path / "kaldi")
 
 
-def test_an_absent_alignment_is_no_matter_of_the_scp(tmp_path):
+def test_the_message_about_an_absent_alignment_does_not_mention_the_scp(tmp_path):
     kaldi_fixture.make(tmp_path / "kaldi")
     os.symlink(tmp_path / "gone", tmp_path / "kaldi/train/pdf.2")
     with pytest.raises(UserError, match="pdf.2: no such file$"):

@@ -1,3 +1,5 @@
+"""Preparation downloads, reads local files, or ends with one line and leaves nothing."""
+
 import dataclasses
 import hashlib
 import http.server
@@ -16,7 +18,7 @@ import numpy as np
 import pytest
 
 from replication import catalog, data
-from replication.data import network, preparation
+from replication.data import preparation
 from replication.errors import UserError
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -72,7 +74,7 @@ def test_digits_need_no_preparation():
 
 
 def test_prepared_data_are_left_alone_and_cached(data_dir, monkeypatch):
-    monkeypatch.setattr(network, "why_unreachable", lambda url: pytest.fail("asked for a network"))
+    monkeypatch.setattr(preparation, "why_unreachable", lambda url: pytest.fail("asked for a network"))
     assert data.prepare("mnist", data_dir) == f"mnist: already prepared in {data_dir}/mnist/3.0.1"
     assert (data_dir / "mnist/3.0.1-arrays/arrays.json").exists()
 
@@ -82,7 +84,7 @@ def infos(content):
 
 
 def test_manual_files_take_the_place_of_a_network(tmp_path, monkeypatch):
-    monkeypatch.setattr(network, "why_unreachable", lambda url: pytest.fail("asked for a network"))
+    monkeypatch.setattr(preparation, "why_unreachable", lambda url: pytest.fail("asked for a network"))
     (tmp_path / "manual").mkdir()
     (tmp_path / "manual/images.gz").write_bytes(b"right")
     preparation._check_sources("mnist", infos(b"right"), tmp_path)
@@ -93,7 +95,7 @@ def test_manual_files_take_the_place_of_a_network(tmp_path, monkeypatch):
 def test_earlier_downloads_take_the_place_of_a_network(tmp_path, monkeypatch):
     from tensorflow_datasets.core.download import resource
 
-    monkeypatch.setattr(network, "why_unreachable", lambda url: "ConnectionError")
+    monkeypatch.setattr(preparation, "why_unreachable", lambda url: "ConnectionError")
     with pytest.raises(UserError, match="no network .host.example: ConnectionError.*put images.gz"):
         preparation._check_sources("mnist", infos(b"right"), tmp_path)
     path = tmp_path / "mnist" / resource.get_dl_fname(URL, infos(b"right")[URL].checksum)
@@ -132,7 +134,7 @@ def manual_cifar(request, tmp_path, monkeypatch):
     import tensorflow_datasets as tfds
 
     dataset = request.param
-    monkeypatch.setattr(network, "why_unreachable", lambda url: pytest.fail("asked for a network"))
+    monkeypatch.setattr(preparation, "why_unreachable", lambda url: pytest.fail("asked for a network"))
     monkeypatch.setitem(catalog.DATASETS, dataset, dataclasses.replace(
         catalog.DATASETS[dataset], training_size=40, test_size=20))
     path = tmp_path / "downloads/manual" / CIFAR[dataset][0]
@@ -180,17 +182,17 @@ def test_an_address_that_answers_is_reachable(direct):
     with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         base = f"http://127.0.0.1:{server.server_port}"
-        assert network.why_unreachable(base + "/there") is None
-        assert network.why_unreachable(base + "/gone") == "HTTP 404"
+        assert preparation.why_unreachable(base + "/there") is None
+        assert preparation.why_unreachable(base + "/gone") == "HTTP 404"
         server.shutdown()
 
 
 def test_a_silent_host_is_given_up(direct):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         start = time.monotonic()
-        assert network.why_unreachable(f"http://127.0.0.1:{silent.getsockname()[1]}/x", timeout=0.5)
+        assert preparation.why_unreachable(f"http://127.0.0.1:{silent.getsockname()[1]}/x", timeout=0.5)
         assert time.monotonic() - start < 3
 
 
 def test_a_closed_port_is_named(direct):
-    assert network.why_unreachable(f"http://127.0.0.1:{closed_port()}/x") == "ConnectionError"
+    assert preparation.why_unreachable(f"http://127.0.0.1:{closed_port()}/x") == "ConnectionError"

@@ -1,3 +1,5 @@
+"""TIMIT is prepared from every format of Kaldi's, and trained and measured on like any data set."""
+
 import json
 import logging
 import pathlib
@@ -5,7 +7,6 @@ import subprocess
 import sys
 import types
 
-import kaldi_fixture
 import kaldiio
 import numpy as np
 import pytest
@@ -13,9 +14,10 @@ import pytest
 from replication import catalog, configuration, data, records
 from replication.data import cache, timit
 from replication.errors import MissingDataError, UserError
+from tests.data import kaldi_fixture
 from tests.scripts import ROOT, script
 
-# The anonymous memory that a preparation adds at its peak, and the size of the arrays.
+# Prints the anonymous memory that a preparation adds at its peak, and the size of the arrays.
 _PEAK = """
 import pathlib
 import sys
@@ -52,7 +54,7 @@ def assert_same_arrays(loaded, content, tolerance=0.0):
         np.testing.assert_array_equal(labels, np.concatenate([own for _, own in content[split].values()]))
 
 
-# Text has 12 digits and is exact; of the compressed formats the coarsest has 255 steps over the values' range.
+# Text has 12 digits and is exact; the coarsest compressed format has 255 steps over the range of the values.
 @pytest.mark.parametrize("features, alignments, tolerance", [
     ("float", "text", 0), ("double", "text.gz", 0), ("text", "binary", 0), ("gz", "binary.gz", 0),
     ("CM", "text.gz", 0.06), ("CM2", "text.gz", 1e-3), ("CM3", "text.gz", 0.06),
@@ -102,7 +104,7 @@ def test_normalization_per_speaker(tmp_path):
     frames = [sum(len(labels) for name, (_, labels) in content["train"].items() if name.startswith(speaker))
               for speaker in kaldi_fixture.SPEAKERS["train"]]
     for own in (middle[:frames[0]], middle[frames[0]:]):
-        # float32 in the archive and in the array: 24 bits.
+        # The archive and the array hold float32, which has 24 bits.
         np.testing.assert_allclose(own.mean(axis=0), 0, atol=1e-6)
         np.testing.assert_allclose(own.std(axis=0), 1, atol=1e-6)
     test = loaded.test_inputs[:, 160:200]
@@ -129,10 +131,10 @@ def test_a_tilde_is_the_home_folder(prepared, tmp_path, monkeypatch):
     assert data.prepare("timit", tmp_path, kaldi_dir="~/kaldi").startswith("timit: prepared in ")
 
 
-def test_description_is_known_without_the_arrays(prepared):
-    description = data.describe("timit", prepared / "data")
+def test_sizes_are_known_without_the_arrays(prepared):
+    resolved = data.describe("timit", prepared / "data")
     loaded = data.load("timit", prepared / "data")
-    assert description == loaded.description == catalog.Dataset(
+    assert resolved == loaded.resolved == catalog.Dataset(
         len(loaded.train_labels), len(loaded.test_labels), (360,), kaldi_fixture.CLASSES)
     assert loaded.to_json()["classes"] == kaldi_fixture.CLASSES
     assert data.describe("digits") is catalog.DATASETS["digits"]
@@ -157,7 +159,7 @@ def test_other_numbers_of_frames_are_a_warning(prepared, tmp_path, caplog, monke
 
 
 def repeat_utterances(folder, times):
-    """Lets the features of one archive be those of many utterances."""
+    """Uses the features of one archive for many utterances."""
     for name, text in (("feats.scp", (folder / "feats.scp").read_text()),
                        ("pdf.1.ark", (folder / "pdf.1.ark").read_text())):
         (folder / name).write_text("".join(f"again{i}-{line}" for i in range(times)
@@ -166,7 +168,7 @@ def repeat_utterances(folder, times):
 
 def test_preparation_never_holds_the_arrays(prepared, tmp_path):
     if not pathlib.Path("/proc/self/status").exists():
-        pytest.skip("the system keeps no /proc")
+        pytest.skip("the system has no /proc")
     kaldi_fixture.make(tmp_path / "kaldi", alignments="text")
     repeat_utterances(tmp_path / "kaldi/train", times=120)
     completed = subprocess.run(
@@ -176,7 +178,7 @@ def test_preparation_never_holds_the_arrays(prepared, tmp_path):
     assert size > 80e6 and peak < size / 4
 
 
-def test_what_is_prepared_stays_without_a_kaldi_dir(prepared):
+def test_prepared_arrays_are_kept_without_a_kaldi_dir(prepared):
     line = data.prepare("timit", prepared / "data")
     assert line.startswith("timit: already prepared") and "30 classes" in line
 
@@ -207,9 +209,9 @@ def test_a_disk_without_room_is_no_crash(prepared, tmp_path, monkeypatch):
 @pytest.mark.parametrize("flags, message", [
     (["--dataset=timit"], "--kaldi_dir: required"),
     (["--dataset=timit", "--kaldi_dir=absent"], "--kaldi_dir=absent: no such folder"),
-    (["--dataset=timit", "--normalize_speakers"], "--normalize_speakers: of use with --kaldi_dir"),
-    (["--dataset=digits", "--kaldi_dir=x"], "--kaldi_dir: of use with --dataset=timit only"),
-    (["--dataset=timit", "--frames=100"], "--frames: of use with --dataset=timit_shaped only"),
+    (["--dataset=timit", "--normalize_speakers"], "--normalize_speakers: only valid with --kaldi_dir"),
+    (["--dataset=digits", "--kaldi_dir=x"], "--kaldi_dir: only valid with --dataset=timit"),
+    (["--dataset=timit", "--frames=100"], "--frames: only valid with --dataset=timit_shaped"),
 ])
 def test_wrong_flags_end_with_one_line(flags, message, tmp_path):
     completed = script("prepare_data", *flags, f"--data_dir={tmp_path}/sets")
@@ -256,7 +258,7 @@ def test_a_run_resolved_for_other_data_is_refused(prepared):
         loaded.check_run(configuration.Run.from_json({**run.to_json(), "batch_size": 100_000}))
 
 
-def test_only_open_data_sets_take_a_number_of_classes():
+def test_only_prepared_data_sets_take_a_number_of_classes():
     with pytest.raises(UserError, match="classes=10: expected none"):
         configuration.Run(network="F1", regime="SB", trial=0, dataset="mnist", batch_size=256, classes=10)
     with pytest.raises(UserError, match="classes=None: expected the number"):
@@ -271,7 +273,7 @@ def test_names_of_earlier_runs_stay():
     assert configuration.Run.from_json(fields) == run
 
 
-def test_damaged_description_is_named(prepared, tmp_path):
+def test_damaged_summary_is_named(prepared, tmp_path):
     folder = tmp_path / "timit-arrays"
     folder.mkdir()
     content = json.loads((prepared / "data/timit-arrays/arrays.json").read_text())

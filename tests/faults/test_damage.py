@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from replication import configuration, files, records
-from replication.data import cache, digits
+from replication.data import cache, loading
 from replication.data.examples import Data
 from replication.errors import BusyError, UserError
 from replication.records import damage
@@ -127,7 +127,7 @@ def test_state_to_resume_from(tmp_path, survived):
 
 def test_cached_arrays(tmp_path, survived):
     folder = tmp_path / "cache"
-    cache.write(folder, Data.from_arrays("digits", digits.read("digits")))
+    cache.write(folder, Data.from_arrays("digits", loading.read_digits("digits")))
     for path in sorted(folder.glob("[!.]*")):
         assert_named(path, lambda: [] if cache.read(folder, "digits") else ["not there"], survived)
 

@@ -41,8 +41,8 @@ def network():
 def digits(examples):
     whole = data.load("digits")
     inputs, labels = whole.train_inputs[:examples], whole.train_labels[:examples]
-    description = dataclasses.replace(DATASETS["digits"], training_size=examples, test_size=examples)
-    return data.Data.from_arrays("digits", (inputs, labels) * 2, description=description)
+    resolved = dataclasses.replace(DATASETS["digits"], training_size=examples, test_size=examples)
+    return data.Data.from_arrays("digits", (inputs, labels) * 2, resolved=resolved)
 
 
 def objective():

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 import models
+from models.networks import SPECIFICATIONS
+from replication import catalog
 from replication.files import file_checksum
 from replication.weights import assign_weights, flatten_weights
 
@@ -45,6 +47,19 @@ def test_shape_and_number_of_trainable_weights(name, architecture):
 
 def test_table_1_is_complete():
     assert set(models.NETWORKS) == set(SHAPES)
+
+
+def test_the_catalog_says_the_same_of_each_network():
+    # Other tests may have added networks of their own to both.
+    added = set(models.BUILDERS) - set(models.NETWORKS)
+    assert set(catalog.NETWORKS) - added == set(models.NETWORKS)
+    for name, known in SPECIFICATIONS.items():
+        network = catalog.NETWORKS[name]
+        assert network.name == name
+        assert network.input_shape == known.input_shape and network.classes == known.classes
+        assert network.architectures == known.architectures and network.dropout == known.dropout
+        has_dropout = any(isinstance(layer, keras.layers.Dropout) for layer in paper_network(name).layers)
+        assert has_dropout == known.dropout
 
 
 @pytest.mark.parametrize("name, blocks", [("F1", 5), ("F2", 7), ("C1", 4), ("C2", 14)])
@@ -150,7 +165,7 @@ def test_dropout_is_seeded_on_in_training_and_off_in_evaluation():
     trained = [np.asarray(model(images, training=True)) for model in (first, again, other)]
     assert np.array_equal(trained[0], trained[1])
     assert not np.array_equal(trained[0], trained[2])
-    assert not np.array_equal(first(images, training=True), trained[0]), "a mask is drawn anew each time"
+    assert not np.array_equal(first(images, training=True), trained[0]), "each call draws another mask"
     assert np.array_equal(first(images, training=False), first(images, training=False))
     assert np.array_equal(first(images, training=False), other(images, training=False))
 
@@ -192,6 +207,20 @@ def test_other_images_are_taken_and_outputs_are_probabilities(name):
     assert outputs.sum(axis=1) == pytest.approx(np.ones(7), abs=1e-5)
 
 
+def test_an_added_network_gets_what_it_is_given(monkeypatch):
+    def one_layer(name, layers, *, input_shape, classes, architecture="plain"):
+        inputs = keras.Input(input_shape, name="inputs")
+        return keras.Model(inputs, layers.softmax(inputs, classes), name=f"{name}-{architecture}")
+
+    monkeypatch.setitem(models.BUILDERS, "W1", one_layer)
+    assert models.build("W1", input_shape=(3,), classes=2).output_shape == (None, 2)
+    assert models.build("W1", input_shape=[3], classes=2, architecture="other", dropout=0.5).name == "W1-other"
+    for options, message in (({"classes": 2}, "input_shape=None: expected a shape, W1 has no default"),
+                             ({"input_shape": (3,)}, "classes=None: expected a number, W1 has no default")):
+        with pytest.raises(ValueError, match=message):
+            models.build("W1", **options)
+
+
 def test_weights_survive_flattening():
     model = models.build("F1", input_shape=(3,), seed=1)
     x = flatten_weights(model)
@@ -201,6 +230,8 @@ def test_weights_survive_flattening():
 
 @pytest.mark.parametrize("name, options, message", [
     ("F9", {}, "'F9'.*F1"),
+    ("F1", {"dropout": 0.5}, "dropout=0.5: expected none, F1 has no dropout"),
+    ("C1", {"dropout": 1.0}, r"dropout=1.0: expected a number in \[0, 1\)"),
     ("F1", {"architecture": "released"}, "architecture='released': expected none, F1 has only one"),
     ("F2", {"architecture": "text"}, "architecture='text': expected none, F2 has only one"),
     ("C1", {"architecture": "vgg"}, "architecture='vgg': expected one of released, text"),

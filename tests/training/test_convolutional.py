@@ -15,9 +15,9 @@ RUN = configuration.Run(network="C1", regime="SB", trial=0, dataset="digits32", 
 @pytest.fixture(scope="module")
 def images():
     train_inputs, train_labels, test_inputs, test_labels = data.load("digits32").arrays
-    description = dataclasses.replace(catalog.DATASETS["digits32"], training_size=32, test_size=16)
+    resolved = dataclasses.replace(catalog.DATASETS["digits32"], training_size=32, test_size=16)
     return data.Data.from_arrays("digits32", (train_inputs[:32], train_labels[:32], test_inputs[:16], test_labels[:16]),
-                                 description=description)
+                                 resolved=resolved)
 
 
 @pytest.mark.parametrize("network", COUNTS)

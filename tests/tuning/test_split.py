@@ -46,7 +46,7 @@ def test_the_seed_and_the_share_decide(digits):
     assert parts.fingerprint != hold_out(digits, 0.1, seed=4).fingerprint
     assert parts.to_json()["details"] == {
         "validation_share": 0.1, "validation_seed": 3, "part_of": digits.fingerprint}
-    assert parts.description.training_size == parts.to_json()["training_size"] == 1293
+    assert parts.resolved.training_size == parts.to_json()["training_size"] == 1293
 
 
 @pytest.mark.parametrize("share", [1e-4, 0.9999])

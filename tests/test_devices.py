@@ -1,4 +1,4 @@
-"""Examples on the device: the same values, in the same memory where that can be."""
+"""Arrays become tensors with the same values, in the same memory if possible."""
 
 import pathlib
 
@@ -21,10 +21,10 @@ def _cached(tmp_path):
 
 def test_a_memory_map_is_not_copied(tmp_path):
     if not _STATUS.exists():
-        pytest.skip("the system keeps no /proc")
+        pytest.skip("the system has no /proc")
     array = _cached(tmp_path)
     before = _anonymous()
-    tensor = devices.on_device(array)
+    tensor = devices.as_tensor(array)
     assert float(tensor[-1, -1]) == array[-1, -1]
     assert _anonymous() - before < array.nbytes / 4
 
@@ -32,20 +32,20 @@ def test_a_memory_map_is_not_copied(tmp_path):
 @pytest.mark.parametrize("offset", [0, 1])
 def test_any_array_arrives(offset):
     array = np.arange(offset, 4096 + offset, dtype=np.float32)[offset:]
-    np.testing.assert_array_equal(tf.reduce_sum(devices.on_device(array)), array.sum())
-    np.testing.assert_array_equal(devices.on_device(array[::2]), array[::2])
+    np.testing.assert_array_equal(tf.reduce_sum(devices.as_tensor(array)), array.sum())
+    np.testing.assert_array_equal(devices.as_tensor(array[::2]), array[::2])
 
 
 def test_the_array_stays_read_only(tmp_path):
     array = _cached(tmp_path)
-    devices.on_device(array)
+    devices.as_tensor(array)
     assert not array.flags.writeable
 
 
 @pytest.mark.parametrize("error", [
     tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor"),
     tf.errors.InternalError(None, None, "Failed copying input tensor: Dst tensor is not initialized.")])
-def test_what_a_gpu_has_no_room_for_stays_with_the_host(monkeypatch, error):
+def test_an_array_without_room_on_the_gpu_stays_with_the_host(monkeypatch, error):
     array = np.arange(10, dtype=np.float32)[::2]
     convert, calls = tf.convert_to_tensor, []
 
@@ -57,7 +57,7 @@ def test_what_a_gpu_has_no_room_for_stays_with_the_host(monkeypatch, error):
 
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: ["a GPU"])
     monkeypatch.setattr(tf, "convert_to_tensor", full)
-    np.testing.assert_array_equal(devices.on_device(array), array)
+    np.testing.assert_array_equal(devices.as_tensor(array), array)
 
 
 def test_other_errors_of_a_gpu_stay(monkeypatch):
@@ -65,7 +65,7 @@ def test_other_errors_of_a_gpu_stay(monkeypatch):
     monkeypatch.setattr(tf, "convert_to_tensor", lambda value: (_ for _ in ()).throw(
         tf.errors.InternalError(None, None, "a bug")))
     with pytest.raises(tf.errors.InternalError):
-        devices.on_device(np.zeros(3))
+        devices.as_tensor(np.zeros(3))
 
 
 def _anonymous():

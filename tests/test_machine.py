@@ -1,3 +1,5 @@
+"""TensorFlow's routine messages are silenced."""
+
 import logging
 
 import tensorflow as tf
@@ -5,7 +7,7 @@ import tensorflow as tf
 from replication.machine import quiet_tensorflow
 
 
-def test_functions_of_many_models_are_no_news_and_other_warnings_stay(monkeypatch):
+def test_traces_of_many_models_are_silenced_and_other_warnings_stay(monkeypatch):
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "1")
     logger, messages = logging.getLogger("tensorflow"), []
     handler = logging.Handler()
@@ -13,11 +15,11 @@ def test_functions_of_many_models_are_no_news_and_other_warnings_stay(monkeypatc
     before = logger.level, list(logger.filters)
     logger.addHandler(handler)
     try:
-        trace_again_and_again()
+        trace_repeatedly()
         assert any("retracing" in message for message in messages)
         messages.clear()
         quiet_tensorflow()
-        trace_again_and_again()
+        trace_repeatedly()
         logger.warning("out of %s", "memory")
         assert messages == ["out of memory"]
     finally:
@@ -26,7 +28,7 @@ def test_functions_of_many_models_are_no_news_and_other_warnings_stay(monkeypatc
         logger.filters[:] = before[1]
 
 
-def trace_again_and_again():
+def trace_repeatedly():
     def double(x):
         return 2 * x
 

@@ -1,3 +1,5 @@
+"""The embedded digits are complete, in a fixed split, and refused if they are not as expected."""
+
 import dataclasses
 
 import numpy as np
