@@ -46,13 +46,13 @@ class WeightsRecord:
         """Raises a UserError unless the weights are those that were written; they may be absent."""
         check_file(self.weights, self.checksum, named_in=self._description.name, remedy=self._remedy)
 
-    def measurement(self, sharpness):
-        """The file of the measurement with this configuration (a `configuration.Sharpness`)."""
-        return self.folder / "sharpness" / f"{sharpness.name}.json"
+    def measurement(self, choices):
+        """The file of the measurement with these choices (a `configuration.Measurement`)."""
+        return self.folder / choices.KIND / f"{choices.record_name()}.json"
 
-    def measurements(self):
-        """The content of all measurements that can be read, and what is wrong with the others."""
-        return read_all(self.folder / "sharpness")
+    def measurements(self, kind="sharpness"):
+        """The content of all measurements of a kind that can be read, and what is wrong with the others."""
+        return read_all(self.folder / kind)
 
 
 class EndRecord(WeightsRecord):

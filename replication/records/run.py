@@ -179,13 +179,13 @@ class RunRecord:
             f"{iterate.folder}: the iterate was not kept; keep it by `python -m replication.train --config="
             f"{self.folder / 'config.json'} --keep_iterates={epoch} --workdir={self.folder.parent.parent}`")
 
-    def measurement(self, sharpness):
-        """The file of the minimizer's measurement with this configuration (a `configuration.Sharpness`)."""
-        return self.folder / "sharpness" / f"{sharpness.name}.json"
+    def measurement(self, choices):
+        """The file of the minimizer's measurement with these choices (a `configuration.Measurement`)."""
+        return self.folder / choices.KIND / f"{choices.record_name()}.json"
 
-    def measurements(self):
-        """The content of the minimizer's measurements that can be read, and what is wrong with the others."""
-        return read_all(self.folder / "sharpness")
+    def measurements(self, kind="sharpness"):
+        """The content of the minimizer's measurements of a kind that can be read, and what is wrong with the others."""
+        return read_all(self.folder / kind)
 
     def steepness(self, choices):
         """The file of the steepness at the minimizer with these choices (a `configuration.Steepness`)."""

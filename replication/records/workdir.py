@@ -141,7 +141,11 @@ class Workdir:
 
     def paths(self):
         """The content of all parametric plots that can be read, and what is wrong with the others."""
-        return read_all(self.path / "paths")
+        return self.measurements("paths")
+
+    def measurements(self, kind):
+        """The content of all measurements that join two runs (kind "paths"), and what is wrong with the others."""
+        return read_all(self.path / kind)
 
     def search(self, search):
         """The `SearchRecord` of a `configuration.Search`, begun or not."""
