@@ -78,6 +78,21 @@ def duration(seconds):
     return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
+def setting(value, name=""):
+    """A field of a configuration or record as text."""
+    if value is None:
+        return {"epochs": "by the stopping rule", "classes": "the data set’s"}.get(name, "none")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return significant(value)
+    if isinstance(value, (list, tuple)):
+        return ", ".join(setting(item) for item in value) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {setting(item)}" for name, item in value.items())
+    return str(value)
+
+
 def verdict(entry):
     """The verdict; of an entry that is not judged, with the reason."""
     return f"{entry.verdict}: {entry.note}" if entry.verdict == "not judged" else entry.verdict

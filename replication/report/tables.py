@@ -42,14 +42,14 @@ def files(title, entries):
     }
 
 
-def listing_files(name, title, headings, lines):
+def listing_files(name, title, headings, *, lines):
     """The content of a listing's files, like `files`; numbers are unrounded in "csv" and "json".
 
     Args:
         name: Name of the experiment.
         title: Its title.
         headings: Headings of the columns.
-        lines: `experiments.ListingLine`s.
+        lines: `base.ListingLine`s.
     """
     flat = [dict(zip(headings, line.cells)) | {"runs": " ".join(line.runs)} for line in lines]
     text = [[formatting.cell(cell) for cell in line.cells] for line in lines]

@@ -23,7 +23,7 @@ import dataclasses
 import math
 
 from replication import catalog
-from replication.report.summary import Summary, summarize, welch
+from replication.report.paper import Summary, summarize, welch
 
 REPLICATED = "replicated"
 SAME_DIRECTION = "same direction"
@@ -77,8 +77,8 @@ def judge(table, rows, paper):
     """The entries of a table, judged.
 
     Args:
-        table: Module of a table, for its NUMBER, COLUMNS and CONTRASTS.
-        rows: Its `experiments.Row`s.
+        table: An `experiments.Table`, for its number, columns and contrasts.
+        rows: Its `base.Row`s.
         paper: The paper's values, {network: {column: Summary}}.
 
     Returns:
@@ -91,7 +91,7 @@ def judge(table, rows, paper):
         found = [(row.dataset, row.label, {name: summarize(values) for name, values in row.values.items()}, row.runs)
                  for row in rows if row.network == network]
         for dataset, label, ours, runs in found or [("", "", {}, {})]:
-            entries += _row(table, (table.NUMBER, network, dataset, label), ours, paper.get(network), runs)
+            entries += _row(table, (table.number, network, dataset, label), ours, paper.get(network), runs)
     return entries
 
 
@@ -149,10 +149,10 @@ def contrast(kind, small, large):
 
 def _row(table, key, ours, paper, runs):
     _, network, dataset, _ = key
-    pairs = _pairs(table.COLUMNS)
+    pairs = _pairs(table.columns)
     reason = _not_comparable(network, dataset, paper)
     entries = []
-    for column in table.COLUMNS:
+    for column in table.columns:
         value, expected = ours.get(column.name), paper and paper[column.name]
         frame = (*key, column.name, column.heading, column.kind, value, expected)
         behind = runs.get(column.regime, ())
@@ -164,7 +164,7 @@ def _row(table, key, ours, paper, runs):
             verdict = value_verdict(column.kind, value, expected,
                                     same_direction=_same_direction(pairs.get(column.quantity), ours, paper))
             entries.append(Entry(*frame, value.mean - expected.mean, welch(value, expected), verdict, runs=behind))
-    for item in table.CONTRASTS:
+    for item in table.contrasts:
         value, expected = (_contrast(item.kind, pairs[item.quantity], values) for values in (ours, paper))
         frame = (*key, item.name, item.heading, item.kind, value, expected)
         behind = (*runs.get("SB", ()), *runs.get("LB", ()))
