@@ -37,14 +37,7 @@ class Experiment:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Table(Experiment):
-    """A table of the paper.
-
-    Attributes:
-        number: Its number.
-        columns: Its `Column`s.
-        contrasts: Its `Contrast`s.
-        rows: Function from a `store.Store` to a list of `Row`.
-    """
+    """A table of the paper, with its `Column`s and `Contrast`s; `rows` makes a list of `Row` of a `store.Store`."""
 
     number: int
     columns: tuple
@@ -54,22 +47,14 @@ class Table(Experiment):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Figure(Experiment):
-    """A figure.
-
-    Attributes:
-        axes: Function from a `store.Store` to a list of `Plot`.
-    """
+    """A figure; `axes` makes a list of `Plot` of a `store.Store`."""
 
     axes: Callable
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Listing(Experiment):
-    """A table of ours that has no counterpart in the paper.
-
-    Attributes:
-        listing: Function from a `store.Store` to the headings and a list of `ListingLine`.
-    """
+    """A table that the paper lacks; `listing` makes the headings and a list of `ListingLine` of a `store.Store`."""
 
     listing: Callable
 
@@ -202,12 +187,7 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class ListingLine:
-    """A line of a listing.
-
-    Attributes:
-        cells: A text, a float or None for each heading.
-        runs: Names of the runs behind it.
-    """
+    """A line of a listing: a text, a float or None for each heading, and the names of the runs behind it."""
 
     cells: tuple
     runs: tuple

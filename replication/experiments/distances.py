@@ -5,8 +5,8 @@
 It takes 10 minutes on two cores. F1, one trial (results/tables/distances.md): SB moves 7.6 times as far as LB.
 """
 
+from replication.configuration import Train
 from replication.experiments.base import Listing, ListingLine
-from replication.experiments.table2 import needs
 from replication.store.grouping import comparisons
 
 
@@ -26,4 +26,4 @@ LISTING = Listing(
     caption=(
         "SB and LB of a trial start from the same x₀. The paper found that SB moves 3 to 10 times as far from it "
         "as LB: LB ends near its start."),
-    needs=needs, listing=listing)
+    needs=lambda setup: [Train(run) for run in setup.runs()], listing=listing)

@@ -7,19 +7,14 @@ It takes 10 minutes on two cores. F1, one trial (results/figures/figure2-F1.pdf)
 """
 
 from replication.configuration import Train
-from replication.experiments.base import Figure, Panel, Plot, Series
-from replication.experiments.plots import names, of_lowest_trials
-
-
-def needs(setup):
-    """Returns the training of SB and LB of trial 0 of each network."""
-    return [Train(run) for run in setup.runs(trials=1)]
+from replication.experiments.base import Figure, Panel, Series
+from replication.experiments.plots import lowest_trials, plots
 
 
 def axes(store):
     """Returns a `Plot` for each comparison of plain SB and LB, of its lowest trial."""
-    return [Plot(name, title, (_panel(sides),), names(sides.values()))
-            for name, title, sides in of_lowest_trials(store, "figure2", lambda each: each.history)]
+    return plots("figure2", [(label, [*sides.values()], (_panel(sides),))
+                             for label, sides in lowest_trials(store, lambda each: each.history)])
 
 
 def _panel(sides):
@@ -38,4 +33,4 @@ FIGURE = Figure(
         "well, is LB’s test accuracy still below SB’s? The paper (F2 and C1) saw a gap that does not close with "
         "further training and is no overfitting: LB’s test accuracy does not fall again, it levels off lower. "
         "Solid: training accuracy as it is met during the epoch, with dropout; dashed: test accuracy after it."),
-    needs=needs, axes=axes)
+    needs=lambda setup: [Train(run) for run in setup.runs(trials=1)], axes=axes)

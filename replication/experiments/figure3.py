@@ -9,23 +9,22 @@ It takes 10 minutes of training and half a minute for the path on two cores. F1,
 import functools
 
 from replication.configuration import Measure, Path
-from replication.experiments.base import Figure, Panel, Plot, Series
-from replication.experiments.plots import titled
+from replication.experiments.base import Figure, Panel, Series
+from replication.experiments.plots import plots
 from replication.store.grouping import first_paths
 
 _SPLITS = (("train", "training"), ("test", "test"))
 
 
 def needs(setup, kind):
-    """Returns the evaluation of the linear or curved path of trial 0 of each network."""
+    """Returns the path of a kind between SB and LB of trial 0 of each network."""
     return [Measure(pair, (Path(kind=kind, points=setup.preset.points),)) for pair in setup.pairs(trials=1)]
 
 
 def axes(store, kind, stem):
     """Returns a `Plot` for each comparison that a path of a kind joins, of its lowest trial."""
-    found = [(path.small.run, path.label, path) for path in first_paths(store.paths, kind)]
-    return [Plot(name, title, (_panel(path.content),), (path.small.name, path.large.name))
-            for name, title, path in titled(stem, found)]
+    return plots(stem, [(path.label, (path.small, path.large), (_panel(path.content),))
+                        for path in first_paths(store.paths, kind)])
 
 
 def _panel(content):

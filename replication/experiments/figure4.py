@@ -8,8 +8,8 @@ It has not been run yet on the paper's data.
 import dataclasses
 
 from replication.catalog import regime_batch_size
-from replication.experiments.base import Figure, Panel, Plot, Series
-from replication.experiments.plots import by_sharpness, names, test_accuracy, titled
+from replication.experiments.base import Figure, Panel, Series
+from replication.experiments.plots import by_sharpness, plots, test_accuracy
 from replication.experiments.table3 import common_protocol, measure
 from replication.store.grouping import REGIMES, grids
 
@@ -45,9 +45,8 @@ def needs(setup):
 
 def axes(store):
     """Returns a `Plot` for each group of runs that differ in the batch size alone and were measured."""
-    found = [(group.members[0].run, group.label, group.members) for group in grids(store.finished_runs)
-             if common_protocol(group.members)]
-    return [Plot(name, title, (_panel(members),), names(members)) for name, title, members in titled("figure4", found)]
+    return plots("figure4", [(group.label, group.members, (_panel(group.members),))
+                             for group in grids(store.finished_runs) if common_protocol(group.members)])
 
 
 def _panel(members):

@@ -9,9 +9,9 @@ import dataclasses
 
 from replication.catalog import regime_batch_size
 from replication.configuration import Start, Train
-from replication.experiments.base import Figure, Panel, Plot, Series
+from replication.experiments.base import Figure, Panel, Series
 from replication.experiments.figure4 import grid_run
-from replication.experiments.plots import by_sharpness, names, test_accuracy, titled
+from replication.experiments.plots import by_sharpness, plots, test_accuracy
 from replication.experiments.table3 import common_protocol, measure
 from replication.store.grouping import REGIMES, warm_starts
 
@@ -34,11 +34,10 @@ def needs(setup):
 
 def axes(store):
     """Returns a `Plot` for each group of warm starts that were measured: accuracy above, sharpness below."""
-    found = [(group.members[0].run, group.label, group) for group in warm_starts(store.finished_runs)
-             if common_protocol(group.members)]
-    return [Plot(name, title, (_accuracy(group), _sharpness(group)),
-                 names(filter(None, (group.source, group.reference, *group.members))))
-            for name, title, group in titled("figure5", found)]
+    return plots("figure5", [
+        (group.label, [*filter(None, (group.source, group.reference)), *group.members],
+         (_accuracy(group), _sharpness(group)))
+        for group in warm_starts(store.finished_runs) if common_protocol(group.members)])
 
 
 def _epochs(group):

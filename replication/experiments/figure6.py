@@ -5,24 +5,17 @@
 It has not been run yet on the paper's data.
 """
 
-from replication.configuration import Measure
-from replication.experiments.base import Figure, Panel, Plot, Series
-from replication.experiments.plots import names, of_lowest_trials
-from replication.experiments.table3 import choices, common_protocol
+from replication.experiments.base import Figure, Panel, Series
+from replication.experiments.plots import lowest_trials, plots
+from replication.experiments.table3 import common_protocol, measure
 
 _EPSILON = 1e-3
 
 
-def needs(setup):
-    """Returns the sharpness in the full space of x_0 and the iterates of SB and LB, trial 0."""
-    return [Measure((run,), (choices(setup, run, _EPSILON),), at=setup.preset.iterate_schedule)
-            for run in setup.runs(setup.study_networks, trials=1)]
-
-
 def axes(store):
     """Returns a `Plot` for each comparison of plain SB and LB whose iterates were measured, of its lowest trial."""
-    return [Plot(name, title, (_panel(sides),), names(sides.values()))
-            for name, title, sides in of_lowest_trials(store, "figure6", _points)]
+    return plots("figure6", [(label, [*sides.values()], (_panel(sides),))
+                             for label, sides in lowest_trials(store, _points)])
 
 
 def _points(finished_run):
@@ -47,4 +40,5 @@ FIGURE = Figure(
         "and LB share. The paper saw both methods at a similar sharpness while the loss is large; as it falls, LB’s "
         "sharpness rises and SB’s falls: SB explores and finds flat minimizers, LB ends at sharp ones near its start. "
         "ε = 1e-3."),
-    needs=needs, axes=axes)
+    needs=lambda setup: measure(setup, setup.runs(setup.study_networks, trials=1), epsilons=(_EPSILON,),
+                                at=setup.preset.iterate_schedule), axes=axes)

@@ -5,13 +5,14 @@
 It has not been run yet on the paper's data.
 """
 
+import dataclasses
 import functools
 
 import replication.experiments.figure3 as figure3
-from replication.experiments.base import Figure
 
-FIGURE = Figure(
-    name="figure7", title="Cross-entropy and accuracy along a curve from the SB to the LB minimizer",
+FIGURE = dataclasses.replace(
+    figure3.FIGURE, name="figure7",
+    title="Cross-entropy and accuracy along a curve from the SB to the LB minimizer",
     caption=(
         "As figure 3, on the curve sin(απ/2) times the LB minimizer plus cos(απ/2) times the SB minimizer, which "
         "does not shrink the weights between the two as a line does. The paper saw the same as on the line: a "

@@ -11,10 +11,10 @@ as 1. So large batches are faster if
     I_l B_l / P < I_s B_s / (P f_s(P)),    that is    I_l / I_s < B_s / (f_s(P) B_l).
 """
 
+from replication.configuration import Train
 from replication.errors import is_finite, is_whole, require
-from replication.experiments.base import Figure, Panel, Plot, Series
-from replication.experiments.figure2 import needs
-from replication.experiments.plots import names, of_lowest_trials
+from replication.experiments.base import Figure, Panel, Series
+from replication.experiments.plots import lowest_trials, plots
 
 _EFFICIENCIES = tuple(number / 100 for number in range(2, 101))
 
@@ -50,9 +50,10 @@ def iterations(epochs, examples, batch_size):
 
 
 def axes(store):
-    """Returns a `Plot` for each comparison of plain SB and LB, of its lowest trial."""
-    return [Plot(name, title, (_panel(**sides),), names(sides.values())) for name, title, sides in of_lowest_trials(
-        store, "performance", lambda each: each.training_size and each.result["epochs"], regimes=2)]
+    """Returns a `Plot` for each comparison of plain SB and LB that has both, of its lowest trial."""
+    found = lowest_trials(store, lambda each: each.training_size and each.result["epochs"])
+    return plots("performance", [(label, [*sides.values()], (_panel(**sides),))
+                                 for label, sides in found if len(sides) == 2])
 
 
 def _panel(SB, LB):
@@ -75,4 +76,4 @@ FIGURE = Figure(
         "take at most half as many iterations. The dashed line is the ratio of our own runs: LB pays off at the "
         "efficiencies to the left of where it meets the curve; at all of them where it lies below the whole curve, "
         "and at none that is shown where it lies above."),
-    needs=needs, axes=axes)
+    needs=lambda setup: [Train(run) for run in setup.runs(trials=1)], axes=axes)

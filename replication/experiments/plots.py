@@ -1,48 +1,39 @@
-"""What several figures share: names and titles of their plots, and series of a sharpness."""
+"""What several figures share: their plots, one for each network and label, and series of a sharpness."""
 
 from replication.catalog import dataset_label
-from replication.experiments.base import EPSILON_LABELS, Series
+from replication.experiments.base import EPSILON_LABELS, Plot, Series
 from replication.experiments.table3 import values
 from replication.store.grouping import EPSILONS, comparisons
 
 
-def titled(stem, found):
-    """Returns the name and the title of each of several plots.
+def plots(stem, found):
+    """Returns a `Plot` for each of several triples, named STEM-NETWORK, numbered if a network has several.
 
     Args:
         stem: Name of the experiment.
-        found: Triples of a `configuration.Run`, a label, which may be "", and what is to be drawn.
-
-    Returns:
-        A list of (name, title, what is to be drawn); the name is STEM-NETWORK, numbered if a network has several.
+        found: Triples of a label, which may be "", the `store.FinishedRun`s behind the plot, which share network, data
+            set and trial, and its panels.
     """
-    networks = [run.network for run, _, _ in found]
+    networks = [finished_runs[0].run.network for _, finished_runs, _ in found]
     result = []
-    for index, (run, label, thing) in enumerate(found):
-        number = networks[:index].count(run.network) + 1
-        name = f"{stem}-{run.network}" + (f"-{number}" if networks.count(run.network) > 1 else "")
+    for index, (label, finished_runs, panels) in enumerate(found):
+        run = finished_runs[0].run
+        number = f"-{networks[:index + 1].count(run.network)}" if networks.count(run.network) > 1 else ""
         where = f"{run.network} on {dataset_label(run.dataset)}, trial {run.trial}"
-        result.append((name, f"{where} ({label})" if label else where, thing))
+        result.append(Plot(f"{stem}-{run.network}{number}", f"{where} ({label})" if label else where, panels,
+                           tuple(dict.fromkeys(each.name for each in finished_runs))))
     return result
 
 
-def of_lowest_trials(store, stem, has, *, regimes=1):
-    """Returns (name, title, runs by regime) for each comparison of the main selection, of its lowest trial.
+def lowest_trials(store, has):
+    """Returns the label and the runs by regime of each comparison of plain SB and LB, of its lowest trial.
 
     Args:
         store: A `store.Store`.
-        stem: Name of the experiment.
-        has: Function that tells whether a `store.FinishedRun` has what is drawn.
-        regimes: Number of regimes without which a comparison is left out.
+        has: Function that tells whether a `store.FinishedRun` has what is drawn; comparisons without are left out.
     """
     found = [(comparison.label, comparison.lowest_trial(has)) for comparison in comparisons(store.finished_runs)]
-    return titled(stem, [(next(iter(sides.values())).run, label, sides)
-                         for label, sides in found if len(sides) >= regimes])
-
-
-def names(finished_runs):
-    """Returns the names of several `store.FinishedRun`s, each once."""
-    return tuple(dict.fromkeys(each.name for each in finished_runs))
+    return [(label, sides) for label, sides in found if sides]
 
 
 def test_accuracy(finished_run):

@@ -6,8 +6,8 @@ It has not been run yet on the paper's data.
 """
 
 from replication.configuration import Measure, Steepness
-from replication.experiments.base import Figure, Panel, Plot, Series
-from replication.experiments.plots import of_lowest_trials
+from replication.experiments.base import Figure, Panel, Series
+from replication.experiments.plots import lowest_trials, plots
 
 
 def needs(setup):
@@ -20,12 +20,10 @@ def needs(setup):
 
 def axes(store):
     """Returns a `Plot` for each comparison of plain SB and LB, of its lowest trial that was measured."""
-    plots = []
-    for name, title, sides in of_lowest_trials(store, "steepness", lambda each: each.measurements["steepness"]):
-        contents = _alike(sides)
-        plots.append(Plot(name, title, (_distributions(contents), _steepest(contents)),
-                          tuple(sides[regime].name for regime in contents)))
-    return plots
+    found = [(label, sides, _alike(sides)) for label, sides in lowest_trials(
+        store, lambda each: each.measurements["steepness"])]
+    return plots("steepness", [(label, [sides[regime] for regime in contents],
+                                (_distributions(contents), _steepest(contents))) for label, sides, contents in found])
 
 
 def _alike(sides):

@@ -10,11 +10,6 @@ from replication.experiments.base import Column, Contrast, Row, Table
 from replication.store.grouping import comparisons
 
 
-def needs(setup):
-    """Returns the training of all runs of a `Setup`."""
-    return [Train(run) for run in setup.runs()]
-
-
 def rows(store):
     """Returns a `Row` for each comparison of plain SB and LB, under the statistics of their configuration."""
     return [
@@ -35,4 +30,5 @@ TABLE = Table(
         Column("test_SB", "test accuracy", "SB", "accuracy"),
         Column("test_LB", "test accuracy", "LB", "accuracy"),
     ),
-    contrasts=(Contrast("test_gap", "test accuracy", "gap"),), needs=needs, rows=rows)
+    contrasts=(Contrast("test_gap", "test accuracy", "gap"),),
+    needs=lambda setup: [Train(run) for run in setup.runs()], rows=rows)

@@ -14,38 +14,40 @@ from replication.experiments.base import EPSILON_LABELS, Column, Contrast, Row, 
 from replication.store.grouping import EPSILONS, REGIMES, comparisons, measured
 
 
-def choices(setup, run, epsilon, *, subspace_dim=0):
-    """Returns the `Sharpness` by which a run of a `Setup` is measured.
+def measure(setup, runs, *, subspace_dim=0, epsilons=None, at=None):
+    """Returns the measurement of the sharpness of each of some runs in one space, as tasks.
 
     The trial seeds the subspace: SB and LB of a trial are perturbed along the same directions.
+
+    Args:
+        setup: A `Setup`.
+        runs: Its `configuration.Run`s.
+        subspace_dim: p, or 0 for the full space.
+        epsilons: Half-widths of the box; by default the preset's.
+        at: The schedule of the iterates that are measured; None for the minimizers.
     """
-    return Sharpness(epsilon=epsilon, subspace_dim=subspace_dim, statistics=run.statistics,
-                     iterations=setup.preset.iterations, seed=run.trial,
-                     starts=setup.preset.subspace_starts if subspace_dim else None)
+    preset = setup.preset
+    return [Measure((run,), tuple(
+        Sharpness(epsilon=epsilon, subspace_dim=subspace_dim, statistics=run.statistics, iterations=preset.iterations,
+                  starts=preset.subspace_starts if subspace_dim else None, seed=run.trial)
+        for epsilon in epsilons or preset.epsilons), at) for run in runs]
 
 
-def measure(setup, runs, *, subspace_dim=0, epsilons=None):
-    """Returns the measurement of each of some runs at each of `epsilons`, by default the preset's, as tasks."""
-    epsilons = setup.preset.epsilons if epsilons is None else epsilons
-    return [Measure((run,), tuple(choices(setup, run, epsilon, subspace_dim=subspace_dim) for epsilon in epsilons))
-            for run in runs]
-
-
-def values(measured, protocol, epsilon):
+def values(points, protocol, epsilon):
     """Returns the sharpness of each of several runs or iterates that was measured by a protocol.
 
     Args:
-        measured: `store.FinishedRun`s or `store.Iterate`s.
+        points: `store.FinishedRun`s or `store.Iterate`s.
         protocol: The choices of the measurement without epsilon and seed, as `common_protocol` gives them.
         epsilon: Half-width of the box.
     """
-    return tuple(item.content["sharpness"] for each in measured for item in each.tabulated
+    return tuple(item.content["sharpness"] for each in points for item in each.tabulated
                  if item.protocol == protocol and item.choices.epsilon == epsilon)
 
 
-def common_protocol(measured, *, subspace_dim=0):
+def common_protocol(points, *, subspace_dim=0):
     """Returns the protocol by which most of several runs or iterates were measured in a space; None if none was."""
-    protocols = collections.Counter(protocol for each in measured for protocol in sorted({
+    protocols = collections.Counter(protocol for each in points for protocol in sorted({
         item.protocol for item in each.tabulated if item.choices.subspace_dim == subspace_dim}))
     return max(protocols, key=protocols.get, default=None)
 

@@ -12,11 +12,6 @@ _HEADINGS = ("search", "trial", "status", "validation accuracy (%)", "validation
              "hyperparameters")
 
 
-def needs(setup):
-    """Returns no task: a search is made by a script of its own."""
-    return []
-
-
 def listing(store):
     """Returns the headings, and a line for each trial of a search, the best first, those without a result last."""
     lines = []
@@ -58,11 +53,11 @@ SEARCHES = Listing(
         "Accuracy and loss are those of a validation set that was held out from the training set; the test set plays "
         "no part. Sharpness is Metric 2.1 in the full space over what was trained on, with few iterations. The best "
         "trial of a search comes first; where a search bounds the sharpness, trials beyond it come after all others."),
-    needs=needs, listing=listing)
+    needs=lambda setup: [], listing=listing)
 TRADEOFF = Figure(
     name="tradeoff", place="Tuning", command=_COMMAND,
     title="Validation accuracy against sharpness of the trials of a search",
     caption=(
         "Do flat minimizers generalize better across batch sizes, optimizers and remedies? A point is a trial. The "
         "line joins the trials that no other beats in both: it is more accurate than all that are flatter."),
-    needs=needs, axes=axes)
+    needs=lambda setup: [], axes=axes)
