@@ -14,7 +14,7 @@ FIGURE = dataclasses.replace(
     figure3.FIGURE, name="figure7",
     title="Cross-entropy and accuracy along a curve from the SB to the LB minimizer",
     caption=(
-        "As figure 3, on the curve sin(απ/2) times the LB minimizer plus cos(απ/2) times the SB minimizer, which "
+        "This is figure 3 on the curve sin(απ/2) times the LB minimizer plus cos(απ/2) times the SB minimizer, which "
         "does not shrink the weights between the two as a line does. The paper saw the same as on the line: a "
         "wide valley around SB, a narrow one around LB. Solid: training set, dashed: test set."),
     needs=functools.partial(figure3.needs, kind="curved"),

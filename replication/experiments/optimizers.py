@@ -28,7 +28,7 @@ LISTING = Listing(
     caption=(
         "Is it the batch or the optimizer? The paper reports that LB with ADAGRAD, SGD and adaQN behaves as with "
         "ADAM, without numbers: less accurate on the test set than SB, and sharp. adaQN is not part of this "
-        "replication; SGD comes with and without momentum. Learning rates are Keras’s defaults where none is named. "
+        "replication; SGD comes with and without momentum. Learning rates are Keras’s defaults unless one is named. "
         "Means over the trials."),
     needs=functools.partial(needs, variants=_variants, spaces=(0,)),
     listing=functools.partial(listing, title="optimizer", name=_name, without=("optimizer", "learning_rate"),

@@ -74,6 +74,6 @@ FIGURE = Figure(
         "With parallel efficiency f_s(P) of SB on P processors, and LB’s taken as 1, LB is faster below the curve: "
         "I_l / I_s < B_s / (f_s(P) B_l). The paper’s example: with f_s(P) = 0.2 and a tenth of the batch, LB may "
         "take at most half as many iterations. The dashed line is the ratio of our own runs: LB pays off at the "
-        "efficiencies to the left of where it meets the curve; at all of them where it lies below the whole curve, "
-        "and at none that is shown where it lies above."),
+        "efficiencies to the left of where it meets the curve; at all of them if it lies below the whole curve, and "
+        "at none that is shown if it lies above."),
     needs=lambda setup: [Train(run) for run in setup.runs(trials=1)], axes=axes)

@@ -50,9 +50,10 @@ def _panel(trials):
 SEARCHES = Listing(
     name="searches", place="Tuning", command=_COMMAND, title="Searches for hyperparameters",
     caption=(
-        "Accuracy and loss are those of a validation set that was held out from the training set; the test set plays "
-        "no part. Sharpness is Metric 2.1 in the full space over what was trained on, with few iterations. The best "
-        "trial of a search comes first; where a search bounds the sharpness, trials beyond it come after all others."),
+        "Accuracy and loss are those of a validation set that was held out from the training set; the test set "
+        "plays no part. Sharpness is Metric 2.1 in the full space over the remaining examples, with few iterations. "
+        "The best trial of a search comes first; if a search bounds the sharpness, trials beyond the bound come "
+        "after all others."),
     needs=lambda setup: [], listing=listing)
 TRADEOFF = Figure(
     name="tradeoff", place="Tuning", command=_COMMAND,

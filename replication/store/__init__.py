@@ -72,7 +72,7 @@ class Store:
     def _measurements(self, record, weights):
         """Returns by kind the `Measurement`s in the folder of a run or iterate, made of weights with this checksum."""
         def read(kind, content):
-            return Measurement(schema.measurement(content, kind, record.folder / kind, weights), content)
+            return Measurement(schema.measurement(content, kind, record.folder / kind, weights=weights), content)
 
         return {kind: tuple(self._sound(lambda content, kind=kind: read(kind, content),
                                         self._readable(record.measurements(kind))))

@@ -28,7 +28,7 @@ def run(record):
     return config, result, _history(record)
 
 
-def measurement(content, kind, folder, weights):
+def measurement(content, kind, folder, *, weights):
     """Returns the choices of a measurement of one run.
 
     Args:
