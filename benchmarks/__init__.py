@@ -1,1 +1,1 @@
-"""Side-by-side ratios against named peers, each measured in one run on one machine."""
+"""Benchmarks that give ratios against named peers, both sides measured in one run on one machine."""

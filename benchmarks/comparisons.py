@@ -1,4 +1,4 @@
-"""The comparisons of benchmarks/sharpness_pass.py: each returns rows of its table."""
+"""The comparisons of benchmarks/sharpness_pass.py; each returns rows of its table."""
 
 import functools
 import statistics
@@ -8,16 +8,15 @@ import scipy.optimize
 
 from benchmarks import memory, problems, timing, torch_peer
 from replication import data
-from replication.sharpness.box import Box
-from replication.sharpness.maximizer import maximize
+from replication.sharpness.maximizer import Box, maximize
 
-# A sum over the set in float32, in two orders.
+# Both sides sum over the set in float32, in different orders.
 _VALUE_TOLERANCE = 1e-5
 _GRADIENT_TOLERANCE = 1e-3
 
 
 def train(model, inputs, labels, *, batch_size, epochs):
-    """Trains `model` with plain Keras, and returns a function that fits it for one epoch more."""
+    """Trains `model` with plain Keras and returns a function that trains it for another epoch."""
     model.compile("adam", loss="sparse_categorical_crossentropy")
 
     def fit_epoch():
@@ -30,21 +29,21 @@ def train(model, inputs, labels, *, batch_size, epochs):
 
 def passes(objective, fit_epoch, inputs, labels, *, widths, epsilon, batch_size, torch_batch_sizes,
            threads, rounds, product_size=4096):
-    """A pass beside an epoch of training, its own matrix products and PyTorch.
+    """Compares a pass with an epoch of training, with its own matrix products and with PyTorch.
 
     Args:
         objective: The `Objective` on `inputs` and `labels` with this batch size.
         fit_epoch: Function that trains a network like the objective's for one epoch.
-        widths: Of the network's layers, as `problems.widths` gives them.
-        epsilon: Of its batch normalization.
+        widths: Widths of the network's layers, as `problems.widths` returns them.
+        epsilon: Epsilon of its batch normalization.
         batch_size: Upper bound of the objective's batches.
-        torch_batch_sizes: Those that PyTorch's best is chosen from.
+        torch_batch_sizes: Batch sizes from which PyTorch's best is chosen.
         threads: Threads within an operation.
-        rounds: Interleaved rounds.
-        product_size: Rows of the matrices that tell the rate of a product.
+        rounds: Number of interleaved rounds.
+        product_size: Rows of the square matrices whose product gives the rate.
 
     Returns:
-        Rows, the rate in GFLOP/s, and the agreement with PyTorch or None.
+        A list of rows, the rate in GFLOP/s, and the agreement with PyTorch, None if it is not installed.
     """
     x, size = objective.x, objective.size
     flops = problems.product_flops(widths, size)
@@ -79,15 +78,14 @@ def passes(objective, fit_epoch, inputs, labels, *, widths, epsilon, batch_size,
 
 
 def maximizations(objective, *, epsilon, iterations, repetitions):
-    """Whole maximizations in the full space beside as many bare passes.
+    """Compares whole maximizations in the full space with as many bare passes.
 
     A bare pass follows each evaluation, so that both meet the same load of the machine; its time is
-    taken off the maximization's. SciPy prepares the bounds variable by variable before its first
-    iteration: how long that takes is measured by the same call on a function that is 0, where it
-    ends there.
+    subtracted from that of the maximization. SciPy prepares the bounds variable by variable before its first
+    iteration. The same call on a function that is 0, which ends there, measures how long that takes.
 
     Returns:
-        Rows, and what each maximization found, a list of dictionaries.
+        A list of rows, and a dictionary for each maximization with what it found.
     """
     x = objective.x
     box = Box.around(x, epsilon)
@@ -99,7 +97,7 @@ def maximizations(objective, *, epsilon, iterations, repetitions):
         return result
 
     at_zero = value_and_gradient(np.zeros_like(x))
-    # SciPy's first call imports.
+    # SciPy's first call imports modules, which must not be timed.
     _prepare(Box.around(x[:1], epsilon))
     totals, setups, passes_alone, found = [], [], [], []
     for _ in range(repetitions):
@@ -122,7 +120,7 @@ def maximizations(objective, *, epsilon, iterations, repetitions):
 
 
 def peak_memory(make_problem, n, *, batch_size, iterations, subspace_dims):
-    """The peak memory of a measurement above model and data, in vectors x, float64 [n], for each space."""
+    """Returns a row for each space: a measurement's peak memory above model and data, in vectors x, float64 [n]."""
     rows = []
     for dimension in subspace_dims:
         peak = memory.peak_above_model_and_data(make_problem, subspace_dim=dimension, batch_size=batch_size,
@@ -135,7 +133,7 @@ def peak_memory(make_problem, n, *, batch_size, iterations, subspace_dims):
 
 
 def _agreement(ours, peer):
-    """How far f and gradient are apart; both sides must have computed the same."""
+    """Returns the relative differences of f and gradient, and whether they are within the tolerances."""
     differences = {
         "value": abs(ours[0] - peer[0]) / (1 + abs(ours[0])),
         "gradient": float(np.linalg.norm(ours[1] - peer[1]) / np.linalg.norm(ours[1])),

@@ -1,12 +1,12 @@
-"""What the benchmarks measure: a network with the arrays of its training set."""
+"""The problems of the benchmarks: a network with the arrays of its training set."""
 
 
 def f1(*, data_dir=None, smoke=False):
-    """F1 and MNIST, or with `smoke` a small network of its kind and the embedded digits.
+    """Builds F1 and loads MNIST, or with `smoke` a small network of its kind and the embedded digits.
 
     Args:
-        data_dir: TFDS's folder; None for its default.
-        smoke: Whether seconds matter more than the numbers.
+        data_dir: TFDS's folder; None (default) for TFDS's own.
+        smoke: Whether a problem of seconds is enough, default False.
 
     Returns:
         A built `keras.Model`, inputs float32 [M, pixels] and labels int32 [M].
@@ -27,22 +27,23 @@ def f1(*, data_dir=None, smoke=False):
 
 
 def widths(model):
-    """Numbers of inputs, hidden units and classes of a stack of dense layers, such as [784, 512, ..., 10]."""
+    """Returns the numbers of inputs, hidden units and classes of a stack of dense layers: [784, 512, ..., 10]."""
     kernels = [v.shape for v in model.trainable_variables if len(v.shape) == 2]
     return [kernels[0][0], *(shape[1] for shape in kernels)]
 
 
 def product_flops(widths, examples):
-    """Floating-point operations of a pass's matrix products.
+    """Returns the number of floating-point operations in the matrix products of a pass.
 
-    Forward 2 M sum(in out); backward twice that, less the gradient by the inputs, which nobody needs.
+    The forward pass takes 2 M sum(in out); the backward pass twice that, less the gradient by the inputs, which is
+    not needed.
     """
     products = [fan_in * fan_out for fan_in, fan_out in zip(widths[:-1], widths[1:], strict=True)]
     return 2 * examples * (3 * sum(products) - products[0])
 
 
 def normalization_epsilon(model):
-    """The epsilon of the first batch normalization of `model`."""
+    """Returns the epsilon of the first batch normalization of `model`."""
     import keras
 
     return next(layer.epsilon for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization))

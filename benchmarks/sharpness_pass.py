@@ -14,33 +14,33 @@ from replication import entry, files
 from replication.errors import UserError
 
 _DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Folder of the data sets of TensorFlow Datasets. Without it, TFDS's own.")
+    "data_dir", None, "Folder of TensorFlow Datasets (default: TFDS's own).")
 _BATCH_SIZE = flags.DEFINE_integer(
-    "batch_size", 6000, "Batch of the passes and of fit (the paper's LB: 6000).", lower_bound=1)
+    "batch_size", 6000, "Batch size of the passes and of fit (the paper's LB: 6000).", lower_bound=1)
 _EPOCHS = flags.DEFINE_integer("epochs", 2, "Epochs of training before anything is timed.", lower_bound=0)
 _WEIGHTS = flags.DEFINE_string(
-    "weights", None, "A file .weights.h5 of F1: f is measured there, not where training has led.")
+    "weights", None, "File .weights.h5 of F1; f is measured at these weights instead of those that training reaches.")
 _EPSILON = flags.DEFINE_float("epsilon", 1e-3, "Size of the box (the paper: 1e-3 and 5e-4).")
-_ROUNDS = flags.DEFINE_integer("rounds", 7, "Interleaved rounds of the timings of a pass.", lower_bound=1)
-_MAXIMIZATIONS = flags.DEFINE_integer("maximizations", 3, "Repetitions of the maximization.", lower_bound=1)
+_ROUNDS = flags.DEFINE_integer("rounds", 7, "Number of interleaved rounds in which a pass is timed.", lower_bound=1)
+_MAXIMIZATIONS = flags.DEFINE_integer("maximizations", 3, "Number of repetitions of the maximization.", lower_bound=1)
 _THREADS = flags.DEFINE_integer(
-    "threads", None, "Threads within an operation, TensorFlow's and PyTorch's alike. Without it, one for "
-    "each processor.", lower_bound=1)
-_OUTPUT = flags.DEFINE_string("output", None, "JSON file for the results.")
+    "threads", None, "Threads within an operation, for both TensorFlow and PyTorch (default: one for each "
+    "processor).", lower_bound=1)
+_OUTPUT = flags.DEFINE_string("output", None, "JSON file to which the results are written.")
 _SMOKE = flags.DEFINE_bool(
-    "smoke", False, "Embedded digits, a small network, one round: shows that all of it runs; its ratios "
-    "mean nothing.")
+    "smoke", False, "Use the embedded digits, a small network and one round, to show that all comparisons run; "
+    "the ratios mean nothing.")
 
 _ITERATIONS = 10
 _NAMED_PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "torch")
 _TORCH_BATCH_SIZES = (250, 500, 1000, 2000)
-# A smoke test must take seconds: sizes for the 1437 digits.
+# A smoke test must take seconds; these sizes suit the 1437 digits.
 _SMOKE_BATCH_SIZE = 500
 _SMOKE_PRODUCT = 256
 
 
 def main(argv):
-    """Measures, prints the table, and writes the results where --output asks for them."""
+    """Measures, prints the table, and writes the results to the file of --output."""
     import tensorflow as tf
 
     from benchmarks import timing
@@ -59,8 +59,8 @@ def main(argv):
                                          "agreement": agreement, "maximizations": found})
     if agreement is not None and not agreement["agrees"]:
         raise UserError(
-            f"PyTorch computes something else: f differs by {agreement['value']:.2g}, the gradient by "
-            f"{agreement['gradient']:.2g}, relative; the rows that name it are void")
+            f"PyTorch computes another function: f differs by {agreement['value']:.2g} and the gradient by "
+            f"{agreement['gradient']:.2g}, relative; the rows with PyTorch are void")
 
 
 def _measure(threads):
@@ -75,7 +75,7 @@ def _measure(threads):
     if _WEIGHTS.value:
         _load_weights(model, _WEIGHTS.value)
     objective = Objective(model, inputs, labels, batch_size=batch_size)
-    # The objective keeps the weights of now as its x, so `model` may be trained on.
+    # The objective keeps the present weights as its x, so `model` may be trained further.
     rows, rate, agreement = comparisons.passes(
         objective, fit_epoch, inputs, labels, widths=problems.widths(model),
         epsilon=problems.normalization_epsilon(model), batch_size=batch_size, threads=threads,

@@ -1,4 +1,4 @@
-"""Ratios of interleaved timings, the rate of a large matrix product, and the machine they belong to."""
+"""Ratios of interleaved timings, the rate of a large matrix product, and the machine of both."""
 
 import pathlib
 import platform
@@ -11,22 +11,22 @@ from replication import machine
 
 
 def seconds(action):
-    """The wall-clock seconds that `action()` takes."""
+    """Returns the wall-clock seconds that `action()` takes."""
     began = time.perf_counter()
     action()
     return time.perf_counter() - began
 
 
 def interleaved(actions, *, rounds):
-    """Times every action once a round, so that what else the machine does falls on all alike.
+    """Times every action once in each round, so that other load of the machine affects all alike.
 
     Args:
-        actions: Dictionary from names to functions without arguments. Each is called once before
-            the clock starts, to compile and to warm up.
+        actions: Dictionary from names to functions without arguments. Each is called once before it is timed, to
+            compile and to warm up.
         rounds: Number of rounds.
 
     Returns:
-        A dictionary from the names to the seconds of each round, float [rounds].
+        A dictionary from the names to a list with the seconds of each round, [rounds].
     """
     for action in actions.values():
         action()
@@ -38,12 +38,12 @@ def interleaved(actions, *, rounds):
 
 
 def row(what, ours, peer, *, goal=None):
-    """A row of the table.
+    """Returns a row of the table, whose ratio is the median over the rounds of ours / peer.
 
     Args:
-        what: The two things compared.
-        ours, peer: Their seconds by round. The ratio is the median over the rounds of ours / peer.
-        goal: The largest ratio wanted, or None.
+        what: The two things that are compared.
+        ours, peer: Lists with their seconds in each round.
+        goal: The largest ratio that meets the goal; None (default) for no goal.
     """
     ratios = [a / b for a, b in zip(ours, peer, strict=True)]
     return filled_row(what, f"{statistics.median(ours):.3g} s", f"{statistics.median(peer):.3g} s",
@@ -51,18 +51,21 @@ def row(what, ours, peer, *, goal=None):
 
 
 def filled_row(what, ours, peer, ratio, *, goal=None, spread="-"):
-    """A row of the table from what its cells say; `ratio` is None where there is no peer."""
+    """Returns a row of the table from the texts of its cells; `ratio` is None if there is no peer."""
     met = "-" if goal is None or ratio is None else "yes" if ratio <= goal else "no"
     return {"what": what, "ours": ours, "peer": peer, "ratio": ratio, "range": spread, "goal": goal,
             "met": met}
 
 
 class LargeProduct:
-    """tf.matmul of two square float32 matrices, repeated to take about as long as a given work.
+    """A product of two square float32 matrices, repeated until it has about a given number of operations.
 
     Args:
-        size: Rows of a matrix.
-        flops: Floating-point operations of the work.
+        size: Number of rows of a matrix.
+        flops: Number of floating-point operations to approximate.
+
+    Attributes:
+        flops: Number of floating-point operations of a call.
     """
 
     def __init__(self, size, *, flops):
@@ -74,12 +77,12 @@ class LargeProduct:
     def __call__(self):
         for _ in range(self._repetitions):
             product = self._multiply(*self._factors)
-        # Waits for an asynchronous device.
+        # Wait for an asynchronous device.
         product[0, 0].numpy()
 
 
 def host():
-    """The processor's model and what `machine.hardware` says."""
+    """Returns the model of the processor and the entries of `machine.hardware`."""
     return {"processor": _processor_model(), **machine.hardware()}
 
 

@@ -1,4 +1,4 @@
-"""The same f and gradient in PyTorch: the named peer of a pass."""
+"""f and its gradient in PyTorch, the named peer of a pass."""
 
 import importlib.util
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def version():
-    """PyTorch's version, or None where it is not installed."""
+    """Returns the version of PyTorch, or None if it is not installed."""
     if importlib.util.find_spec("torch") is None:
         return None
     import torch
@@ -15,7 +15,7 @@ def version():
 
 
 def why_missing(device):
-    """Why PyTorch cannot compute on "GPU" or "CPU", in a few words, or None where it can."""
+    """Returns in a few words why PyTorch cannot compute on a device, "GPU" or "CPU"; None if it can."""
     if version() is None:
         return "not installed"
     import torch
@@ -24,17 +24,17 @@ def why_missing(device):
 
 
 class TorchObjective:
-    """f and its gradient over a set by a stack of Linear, BatchNorm1d and ReLU, and a last Linear.
+    """f and its gradient over a set, for a stack of Linear, BatchNorm1d and ReLU with a last Linear.
 
-    Normalization uses the statistics of the batch and keeps no averages. The examples lie in the
-    order of the partition beforehand, and gradients add up in float32: both spare PyTorch work.
+    Normalization uses the statistics of the batch and keeps no averages. The examples are given in the order of the
+    partition, and gradients are summed in float32; both save PyTorch work.
 
     Args:
         x: The weights, float [n], in the order kernel, bias, gamma, beta, layer by layer.
-        widths: Numbers of inputs, hidden units and classes: [784, 512, ..., 10].
-        inputs: float32 [M, widths[0]], in the order of evaluation.
-        labels: Whole numbers [M].
-        epsilon: Of the normalization.
+        widths: Numbers of inputs, hidden units and classes, such as [784, 512, ..., 10].
+        inputs: Inputs, float32 [M, widths[0]], in the order of evaluation.
+        labels: Labels, whole numbers [M].
+        epsilon: Epsilon of the normalization.
         threads: Threads within an operation.
     """
 
@@ -53,7 +53,7 @@ class TorchObjective:
         self._labels = torch.from_numpy(labels.astype(np.int64))
 
     def value_and_gradient(self, boundaries):
-        """f as a float and its gradient, float32 [n], over the batches between the boundaries [k + 1]."""
+        """Returns f, a float, and its gradient, float32 [n], over the k batches between `boundaries`, [k + 1]."""
         self._network.zero_grad()
         total = 0.0
         for start, stop in zip(boundaries[:-1], boundaries[1:], strict=True):
@@ -62,7 +62,7 @@ class TorchObjective:
             loss.backward()
             total += loss.item()
         size = len(self._labels)
-        # PyTorch keeps a kernel as [outputs, inputs].
+        # A kernel of PyTorch has the shape [outputs, inputs].
         parts = [p.grad.T.reshape(-1) if p.ndim == 2 else p.grad for p in self._network.parameters()]
         return total / size, self._torch.cat(parts).numpy() / size
 

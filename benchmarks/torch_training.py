@@ -1,23 +1,24 @@
-"""The same networks and step in PyTorch: the named peer of training."""
+"""The networks and the training step in PyTorch, the named peer of training."""
 
 import numpy as np
 
 
 class TorchTraining:
-    """ADAM on one of the networks of table 1 in PyTorch, in float32.
+    """Trains a network of table 1 with ADAM in PyTorch, in float32.
 
-    Layers, order and initial scale are those of `models` (kernels PyTorch's own); pools are padded on
-    both sides alike, which costs the same. The optimizer is PyTorch's fused one.
+    The layers and their order are those of `models`; the initial kernels are PyTorch's own. Pools are padded
+    equally on both sides, which costs the same. The optimizer is PyTorch's fused one.
 
     Args:
-        name: A name of table 1; C1 to C4 as released.
-        inputs: float32 [M, *input_shape], channels last.
-        labels: Whole numbers [M].
+        name: Name of the network; C1 to C4 are built as released.
+        inputs: Inputs, float32 [M, *input_shape], channels last.
+        labels: Labels, whole numbers [M].
         classes: Number of classes.
-        batch_size: Examples in a batch.
+        batch_size: Number of examples in a batch.
         threads: Threads within an operation.
-        device: "GPU" or "CPU" (default), where it computes.
-        channels_last: Whether images lie in memory with the channels last; PyTorch is faster either way.
+        device: The device that computes, "GPU" or "CPU" (default).
+        channels_last: Whether images lie in memory with the channels last, default False. Which is faster depends on
+            the network and the machine.
     """
 
     def __init__(self, name, inputs, labels, *, classes, batch_size, threads, device="CPU",
@@ -26,7 +27,7 @@ class TorchTraining:
 
         torch.set_num_threads(threads)
         if device == "GPU":
-            # TF32: TensorFlow's default, and in PyTorch that of convolutions only.
+            # TensorFlow uses TF32 by default, PyTorch only for convolutions.
             torch.set_float32_matmul_precision("high")
         self._torch = torch
         self._device = {"GPU": "cuda", "CPU": "cpu"}[device]
@@ -41,11 +42,11 @@ class TorchTraining:
 
     @property
     def parameters(self):
-        """Number of trainable weights."""
+        """The number of trainable weights."""
         return sum(parameter.numel() for parameter in self._network.parameters())
 
     def epoch(self):
-        """One pass over the shuffled examples; returns the mean loss."""
+        """Trains for one pass over the shuffled examples and returns the mean loss."""
         total = 0.0
         for rows in self._torch.randperm(len(self._labels), device=self._device).split(self._batch_size):
             self._optimizer.zero_grad()

@@ -19,32 +19,32 @@ from replication import catalog, configuration, entry, errors, files
 from replication.errors import UserError
 
 _NETWORKS = flags.DEFINE_list("networks", ["F1", "F2", "C1", "C2"], "Networks of table 1, separated by commas.")
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 256, "Batch (the paper's SB: 256).", lower_bound=1)
-_ROUNDS = flags.DEFINE_integer("rounds", 5, "Interleaved rounds.", lower_bound=1)
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 256, "Batch size (the paper's SB: 256).", lower_bound=1)
+_ROUNDS = flags.DEFINE_integer("rounds", 5, "Number of interleaved rounds.", lower_bound=1)
 _THREADS = flags.DEFINE_integer(
-    "threads", None, "Threads within an operation, TensorFlow's and PyTorch's alike. Without it, one for "
-    "each processor.", lower_bound=1)
-_OUTPUT = flags.DEFINE_string("output", None, "JSON file for the results.")
+    "threads", None, "Threads within an operation, for both TensorFlow and PyTorch (default: one for each "
+    "processor).", lower_bound=1)
+_OUTPUT = flags.DEFINE_string("output", None, "JSON file to which the results are written.")
 _UPDATE_TABLE = flags.DEFINE_bool(
-    "update_table", False, "Write what was faster into replication/training/jit_compile.json, which "
+    "update_table", False, "Record whether XLA was faster in replication/training/jit_compile.json, which "
     "--jit_compile=auto reads.")
 _SMOKE = flags.DEFINE_bool(
-    "smoke", False, "Few small examples, one round: shows that all of it runs; its ratios mean nothing.")
+    "smoke", False, "Use few examples and one round, to show that all comparisons run; the ratios mean nothing.")
 
-# Batches in an epoch: a second or more on two cores. Values are random: they do not change the time.
+# Numbers of batches for which an epoch takes a second or more on two cores.
 _BATCHES = {"F1": 60, "F2": 40, "C1": 8, "C2": 2, "C3": 8, "C4": 2}
-# These differ in the width of the last layer alone.
+# These networks differ only in the width of the last layer.
 _ALIKE = {"C1": "C3", "C2": "C4", "C3": "C1", "C4": "C2"}
 _TABLE = pathlib.Path(__file__).parents[1] / "replication" / "training" / "jit_compile.json"
 
 
 def main(argv):
-    """Measures, prints the table, and writes what the flags ask for."""
+    """Measures, prints the table, and writes the files that the flags ask for."""
     networks = _NETWORKS.value
     for network in networks:
         errors.require_name("networks", network, catalog.NETWORKS)
     if _UPDATE_TABLE.value and _SMOKE.value:
-        raise UserError("--update_table: not together with --smoke, whose ratios mean nothing")
+        raise UserError("--update_table: not valid with --smoke, whose ratios mean nothing")
     import tensorflow as tf
 
     from benchmarks import timing
@@ -72,7 +72,7 @@ def main(argv):
 
 
 def _compare(network, threads, device):
-    """The rows of one network, and whether XLA is faster for it."""
+    """Returns the rows of one network, and whether XLA is faster for it."""
     from benchmarks import timing
 
     batch_size = 32 if _SMOKE.value else _BATCH_SIZE.value
@@ -83,7 +83,7 @@ def _compare(network, threads, device):
         "on": _ours(network, inputs, labels, classes, batch_size, jit_compile=True),
         "keras": _plain_keras(network, inputs, labels, classes, batch_size),
     }
-    # PyTorch on the processor is no peer of TensorFlow on a GPU.
+    # PyTorch on the CPU is no peer of TensorFlow on a GPU.
     missing = torch_peer.why_missing(device)
     if missing is None:
         actions["torch"] = _pytorch(network, inputs, labels, classes, batch_size, threads, device)

@@ -1,23 +1,19 @@
 """Flag of the data set."""
 
-from absl import flags
-
-from replication import catalog, errors
+from flags.define import define
+from replication import catalog, configuration
 from replication.errors import UserError
 
-DATASET = flags.DEFINE_string(
-    "dataset", None,
-    f"Data set: {', '.join(catalog.DATASETS)}. Without it, the network's own, as in the paper.")
+DATASET = define(configuration.Run, "dataset", defaults={"dataset": None})["dataset"]
 
 
 def dataset(default=None):
-    """The data set asked for, or else `default`, such as the network's own.
+    """Returns the data set asked for, or else `default`, such as the network's own.
 
     Raises:
-        UserError: the name is unknown, or there is none and no default.
+        UserError: there is neither.
     """
     name = default if DATASET.value is None else DATASET.value
     if name is None:
         raise UserError(f"--dataset: required, one of {', '.join(catalog.DATASETS)}")
-    errors.require_name("--dataset", name, catalog.DATASETS)
     return name

@@ -2,30 +2,31 @@
 
 from absl import flags
 
-from replication.errors import UserError, require
+from replication.errors import UserError
 
 STRATEGY = flags.DEFINE_enum(
-    "strategy", "one", ["one", "mirrored"], "one device, or tf.distribute.MirroredStrategy over several.")
+    "strategy", "one", ["one", "mirrored"], "One device, or several by tf.distribute.MirroredStrategy.")
 DEVICES = flags.DEFINE_integer(
-    "devices", None, "mirrored: number of GPUs, or on a machine without any of equal parts of the processor, to try it "
-    "out. Without it, all GPUs.")
+    "devices", None, "With --strategy=mirrored: number of GPUs (default: all). Without GPUs: split the CPU into this "
+    "many devices, for testing.", lower_bound=2)
 
 
-def number():
-    """How many devices, a whole number of at least 2; None for one.
+def number(available):
+    """Returns the number of devices, a whole number of at least 2; None for one device.
+
+    Args:
+        available: Function to the number of GPUs of this machine; it is called if --devices is not given.
 
     Raises:
-        UserError: --devices comes without the strategy, or is missing on a machine without two GPUs, or below 2.
+        UserError: --devices is given without the strategy, or is missing on a machine without two GPUs.
     """
     if STRATEGY.value == "one":
         if DEVICES.present:
-            raise UserError("--devices: of use with --strategy=mirrored only")
+            raise UserError("--devices: only valid with --strategy=mirrored")
         return None
     if DEVICES.value is not None:
-        require(DEVICES.value >= 2, "--devices", DEVICES.value, "a whole number of at least 2")
         return DEVICES.value
-    from replication.devices import available
-
-    if available() < 2:
-        raise UserError("--strategy=mirrored: this machine has no two GPUs; --devices=N takes N parts of its processor")
-    return available()
+    if (gpus := available()) < 2:
+        raise UserError("--strategy=mirrored: this machine has no two GPUs; --devices=N splits its processor into N "
+                        "devices")
+    return gpus

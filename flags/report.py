@@ -10,7 +10,7 @@ _TABLES = flags.DEFINE_list(
 
 
 def tables():
-    """The numbers of the tables asked for, each once.
+    """Returns the numbers of the tables asked for, each once.
 
     Raises:
         UserError: there is none, or one is unknown.

@@ -1,121 +1,137 @@
-"""Flags that choose a part of the replication."""
+"""Flags that choose a part of the replication and where it runs."""
 
 from absl import flags
 
-from replication import catalog, errors, experiments
-from replication.configuration import presets
-from replication.errors import UserError
+from flags import data
+from flags.define import define, given
+from flags.jit_compile import JIT_COMPILE
+from replication import catalog, configuration, experiments
+from replication.configuration import executors, presets
+from replication.configuration.tasks import merge
+from replication.errors import UserError, is_finite, require, require_name
 
-_PRESET = flags.DEFINE_string(
-    "preset", "quick", "quick: small runs on embedded data, in minutes; paper: the paper's own set-up.")
+_PRESET = flags.DEFINE_enum(
+    "preset", "quick", sorted(presets.PRESETS),
+    "quick: small runs on embedded data, in minutes; paper: the paper's own set-up.")
 _NETWORKS = flags.DEFINE_list(
-    "networks", None, "Networks of table 1, separated by commas; by default the preset's. Figures 4, 5 and 6 and what "
-    "goes with them (the paper: F2 and C1) take other networks where --experiments is given as well.")
+    "networks", None, "Networks of table 1, separated by commas; by default the preset's. Figures 4 to 6, steepness, "
+    "optimizers and remedies use F2 and C1, or in the preset quick C1, unless --experiments is given too.")
 _EXPERIMENTS = flags.DEFINE_list(
-    "experiments", None, "Tables and figures, separated by commas; by default all: " + ", ".join(experiments.names()))
-_TRIALS = flags.DEFINE_integer("trials", None, "Trials of each network and regime; by default the preset's (paper: 5).")
-_ARCHITECTURE = flags.DEFINE_string(
-    "architecture", None, "Of C1 to C4: released (the default; the authors' code) or text (the paper's appendix B). "
-    "Goes with --networks that have both.")
+    "experiments", None, "Tables, figures and listings, separated by commas; by default all: "
+    + ", ".join(experiments.names()) + ".")
+_TRIALS = flags.DEFINE_integer(
+    "trials", None, "Trials of each network and regime; by default the preset's (the paper: 5).", lower_bound=1)
+_ARCHITECTURE = define(configuration.Run, "architecture")["architecture"]
 _BATCH_SIZES = flags.DEFINE_list(
     "batch_sizes", None, "Figure 4's batch sizes, separated by commas: numbers of examples, or fractions of the "
     "training set; by default the preset's.")
 _WARM_START_EVERY = flags.DEFINE_integer(
-    "warm_start_every", None, "Figure 5: every how many epochs of SB to start LB; by default the preset's (paper: 1).")
-_DRY_RUN = flags.DEFINE_bool(
-    "dry_run", False, "Only say what would run, what is done already, and about how long the rest will take.")
+    "warm_start_every", None, "Figure 5: start LB after every so many epochs of SB; by default the preset's (the "
+    "paper: 1).", lower_bound=1)
+DRY_RUN = flags.DEFINE_bool(
+    "dry_run", False, "Only print what would run, what is done already, and about how long the rest will take.")
 _REMAKE_DAMAGED = flags.DEFINE_bool(
-    "remake_damaged", False, "First move what is damaged, or was made of other weights than the run's, to "
-    "WORKDIR/damaged, so that it is made anew.")
-_JIT_COMPILE = flags.DEFINE_enum(
-    "jit_compile", "auto", ["auto", "on", "off"],
-    "Whether XLA compiles the training step; auto: what was measured for the network and the device.")
+    "remake_damaged", False, "First move files that are damaged, or were made of other weights than the run's, to "
+    "WORKDIR/damaged, so that they are made again.")
+_EXECUTOR = flags.DEFINE_enum(
+    "executor", "local", ["local", "ray"], "Where tasks run: local, on this machine; ray, on a Ray cluster.")
+_LOCAL = define(executors.Local, optional=True)
+_RAY = define(executors.Ray, optional=True)
 
 
-def needs(setup):
-    """What the experiments asked for need of an `experiments.Setup`, an `experiments.Needs`.
+def tasks(setup):
+    """Returns the tasks of the experiments asked for, see `configuration.tasks.merge`.
+
+    Args:
+        setup: An `experiments.Setup`.
 
     Raises:
-        UserError: one of them has nothing to run.
+        UserError: one of the experiments has nothing to run.
     """
     needed = {name: experiments.get(name).needs(setup) for name in _names()}
     for name in _EXPERIMENTS.value or ():
-        if not needed[name].runs:
-            module = experiments.get(name)
-            raise UserError(f"--experiments={name}: made by `{module.COMMAND}`" if hasattr(module, "COMMAND") else
-                            f"--experiments={name}: nothing to run of {', '.join(setup.networks)}; expected --networks "
-                            f"among {', '.join(module.NETWORKS)}")
-    return experiments.merge(needed.values())
-
-
-def dry_run():
-    """Whether nothing is to be run."""
-    return _DRY_RUN.value
+        if not needed[name]:
+            experiment = experiments.get(name)
+            raise UserError(f"--experiments={name}: made by `{experiment.command}`" if experiment.command else
+                            f"--experiments={name}: nothing to run of {', '.join(setup.networks)}; expected "
+                            f"--networks among {', '.join(experiment.networks)}")
+    return merge(task for needs in needed.values() for task in needs)
 
 
 def remake_damaged():
-    """Whether what is damaged is made anew.
+    """Returns whether damaged files are made again.
 
     Raises:
         UserError: nothing is to be run.
     """
-    if _REMAKE_DAMAGED.value and _DRY_RUN.value:
+    if _REMAKE_DAMAGED.value and DRY_RUN.value:
         raise UserError("--remake_damaged: moves files, which --dry_run does not; give one of them")
     return _REMAKE_DAMAGED.value
 
 
+def executor():
+    """Returns the `executors.Local` or `executors.Ray` that the flags describe.
+
+    Raises:
+        UserError: a value is out of range, or an option is the other executor's.
+    """
+    if _EXECUTOR.value == "ray":
+        if _LOCAL["jobs"].value is not None:
+            raise UserError("--jobs: only valid with --executor=local; --ray_cpus decides how many tasks a node takes")
+        return executors.Ray(**given(_RAY))
+    for holder in _RAY.values():
+        if holder.value is not None:
+            raise UserError(f"--{holder.name}: only valid with --executor=ray")
+    return executors.Local(**given(_LOCAL))
+
+
+def setup(resolve_jit_compile):
+    """Returns the `experiments.Setup` that the flags describe.
+
+    Args:
+        resolve_jit_compile: Function from the flag's "auto", "on" or "off" and a network's name to a truth value.
+
+    Raises:
+        UserError: a name is unknown, a number out of range, one of the networks has no such choice, or a flag belongs
+            to a figure that is not asked for.
+    """
+    names = _names()
+    preset = presets.PRESETS[_PRESET.value]
+    require(_NETWORKS.value != [], "networks", "", "names, separated by commas")
+    networks = tuple(_NETWORKS.value or preset.networks)
+    for network in networks:
+        require_name("network", network, catalog.NETWORKS)
+        catalog.NETWORKS[network].resolve_architecture(_ARCHITECTURE.value)
+    every = _WARM_START_EVERY.value
+    require(every is None or every <= preset.warm_start_epochs, "warm_start_every", every,
+            f"a whole number from 1 to {preset.warm_start_epochs}, the epochs of SB")
+    result = experiments.Setup(
+        preset=preset, networks=networks, trials=preset.trials if _TRIALS.value is None else _TRIALS.value,
+        architecture=_ARCHITECTURE.value, describe=data.resolve,
+        study_networks=networks if _NETWORKS.value and _EXPERIMENTS.value else None,
+        batch_sizes=_batch_sizes(), warm_start_every=every,
+        jit_compile=lambda network: resolve_jit_compile(JIT_COMPILE.value, network))
+    for flag, figure in ((_BATCH_SIZES, "figure4"), (_WARM_START_EVERY, "figure5")):
+        if flag.value is not None and not (figure in names and result.study_networks):
+            raise UserError(f"--{flag.name}: only valid with {figure}, which is not asked for with "
+                            f"{', '.join(networks)}; give --experiments={figure} as well")
+    for network in result.study_networks if result.batch_sizes else ():
+        dataset = result.resolved_dataset(network)
+        for size in result.batch_sizes:
+            catalog.require_batch_size("batch_sizes", catalog.regime_batch_size(size, dataset), dataset)
+    return result
+
+
 def _names():
-    """The names of the experiments asked for; raises a UserError where there is none, or one is unknown."""
-    errors.require(_EXPERIMENTS.value != [], "experiments", "", "names, separated by commas")
+    """Returns the names of the experiments asked for; raises a UserError if there is none, or one is unknown."""
+    require(_EXPERIMENTS.value != [], "experiments", "", "names, separated by commas")
     for name in _EXPERIMENTS.value or ():
         experiments.get(name)
     return _EXPERIMENTS.value or experiments.names()
 
 
-def setup(resolve_jit_compile, describe):
-    """The `experiments.Setup` that the flags describe.
-
-    Args:
-        resolve_jit_compile: Function from the flag's "auto", "on" or "off" and a network's name to a
-            truth value.
-        describe: Function from a data set's name to its `catalog.Dataset` with nothing left open.
-
-    Raises:
-        UserError: a name is unknown, a number out of range, one of the networks has no such choice, or a flag is of
-            a figure that is not asked for.
-    """
-    names = _names()
-    errors.require_name("preset", _PRESET.value, presets.PRESETS)
-    preset = presets.PRESETS[_PRESET.value]
-    errors.require(_NETWORKS.value != [], "networks", "", "names, separated by commas")
-    networks = tuple(_NETWORKS.value or preset.networks)
-    for network in networks:
-        errors.require_name("network", network, catalog.NETWORKS)
-        catalog.NETWORKS[network].resolve_architecture(_ARCHITECTURE.value)
-    trials = preset.trials if _TRIALS.value is None else _TRIALS.value
-    errors.require(trials >= 1, "trials", trials, "a whole number of at least 1")
-    if _WARM_START_EVERY.value is not None:
-        errors.require(1 <= _WARM_START_EVERY.value <= preset.warm_start_epochs, "warm_start_every",
-                           _WARM_START_EVERY.value, f"a whole number from 1 to {preset.warm_start_epochs}, the "
-                           "epochs of SB")
-    result = experiments.Setup(
-        preset=preset, networks=networks, trials=trials, architecture=_ARCHITECTURE.value, describe=describe,
-        study_networks=networks if _NETWORKS.value and _EXPERIMENTS.value else None,
-        batch_sizes=_batch_sizes(), warm_start_every=_WARM_START_EVERY.value,
-        jit_compile=lambda network: resolve_jit_compile(_JIT_COMPILE.value, network))
-    for flag, figure in ((_BATCH_SIZES, "figure4"), (_WARM_START_EVERY, "figure5")):
-        if flag.value is not None and not (figure in names and result.study_networks):
-            raise UserError(f"--{flag.name}: of use with {figure} only, which is not asked for of "
-                            f"{', '.join(networks)}; give --experiments={figure} as well")
-    for network in result.study_networks if result.batch_sizes else ():
-        for size in result.batch_sizes:
-            description = result.description(network)
-            catalog.require_batch_size("batch_sizes", catalog.regime_batch_size(size, description), description)
-    return result
-
-
 def _batch_sizes():
-    """Figure 4's batch sizes, numbers of examples or fractions, or None for the preset's."""
+    """Returns figure 4's batch sizes, numbers of examples or fractions; None for the preset's."""
     if _BATCH_SIZES.value is None:
         return None
     if not _BATCH_SIZES.value:
@@ -128,6 +144,6 @@ def _batch_size(text):
         size = float(text) if "." in text else int(text)
     except ValueError:
         size = None
-    errors.require(isinstance(size, int) or errors.is_finite(size) and 0 < size < 1, "batch_sizes", text,
-                       "numbers of examples, or fractions of the training set between 0 and 1")
+    require(isinstance(size, int) or is_finite(size) and 0 < size < 1, "batch_sizes", text,
+            "numbers of examples, or fractions of the training set between 0 and 1")
     return size

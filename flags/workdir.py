@@ -1,17 +1,17 @@
-"""The flag of the workdir."""
+"""Flag of the workdir."""
 
 from absl import flags
 
-from replication import errors
+from replication.errors import require
 
 _WORKDIR = flags.DEFINE_string("workdir", "work", "Folder of the records, tables, figures and the report.")
 
 
 def path():
-    """The folder's path, as given.
+    """Returns the folder's path, as given.
 
     Raises:
         UserError: it is empty.
     """
-    errors.require(_WORKDIR.value, "workdir", _WORKDIR.value, "a folder")
+    require(_WORKDIR.value, "workdir", _WORKDIR.value, "a folder")
     return _WORKDIR.value

@@ -1,13 +1,12 @@
-"""The frame of every entry script: one line and exit code 1 for what a user can mend.
+"""The frame of every entry script: one line and exit code 1 for errors that a user can mend.
 
-Interrupted by SIGINT (Ctrl-C) or SIGTERM a script ends within the step it is in, with one line and the exit code
-of shells, 128 + the signal's number: 130 or 143.
+After SIGINT (Ctrl-C) or SIGTERM a script ends within its present step, with one line and the exit code of shells, 128 +
+the signal's number: 130 or 143.
 
 Entry scripts import TensorFlow inside `main`, so that `--help` and a wrong flag answer at once.
 """
 
 import contextlib
-import functools
 import json
 import os
 import pathlib
@@ -25,7 +24,7 @@ _SECONDS_TO_RAISE_AGAIN = 1
 
 def run(main):
     """Parses the flags and runs `main(argv)`; its return value, if any, is the exit code."""
-    # `--help` lists the flags of the script itself; ours are defined in modules of their own.
+    # `--help` lists the flags of the script's own module only; ours are defined in the package flags.
     for module, defined in flags.FLAGS.flags_by_module_dict().items():
         if module.startswith("flags."):
             for flag in defined:
@@ -34,7 +33,7 @@ def run(main):
 
 
 def _guarded(main, argv):
-    # Take a GPU's memory as it is needed, so that others can use the rest.
+    # TensorFlow takes a GPU's memory as it needs it, so that others can use the rest.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     logging.use_absl_handler()
     quiet_tensorflow()
@@ -51,7 +50,7 @@ def _guarded(main, argv):
     except UserError as error:
         return _fail(error)
     except BrokenPipeError:
-        # Who reads has seen enough, as `head` does. The interpreter flushes once more at its end.
+        # The reader, such as `head`, has closed the pipe. The interpreter flushes once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_ERROR
     except MemoryError as error:
@@ -65,22 +64,84 @@ def _guarded(main, argv):
         return 128 + received[0]
 
 
+def progress():
+    """Returns Keras's `verbose`: a bar on a terminal, a line for each epoch elsewhere."""
+    return 1 if sys.stdout.isatty() else 2
+
+
+def resolve_jit_compile(mode, network):
+    """Calls `training.jit_compile`; imports TensorFlow only then, after the other flags have been checked."""
+    from replication.training import jit_compile
+
+    return jit_compile(mode, network)
+
+
+def available_devices():
+    """Returns the number of GPUs of this machine; imports TensorFlow only when it is called."""
+    from replication.devices import available
+
+    return available()
+
+
+def report_problems(problems):
+    """Ends a script that has done all that it could, with one line for each problem.
+
+    Raises:
+        UserError: `problems` is not empty; its message is the last problem, and the others are logged.
+    """
+    *others, last = dict.fromkeys(problems) or [None]
+    for problem in others:
+        logging.error("%s", problem)
+    if last is not None:
+        raise UserError(last)
+
+
+def check_backend():
+    """Raises a UserError unless the environment selects Keras 3 on TensorFlow."""
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if backend != "tensorflow":
+        raise UserError(f"KERAS_BACKEND={backend}: this package needs Keras on TensorFlow; "
+                        "unset the variable or set KERAS_BACKEND=tensorflow")
+    legacy = os.environ.get("TF_USE_LEGACY_KERAS", "")
+    if legacy.lower() in ("1", "true"):
+        raise UserError(f"TF_USE_LEGACY_KERAS={legacy}: this package needs Keras 3; unset the variable")
+
+
+def check_keras_configuration():
+    """Raises a UserError if the user's keras.json would build other networks from the same configurations."""
+    path = pathlib.Path(os.environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras") / "keras.json"
+    try:
+        chosen = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    for name, needed in (("floatx", "float32"), ("image_data_format", "channels_last")):
+        if isinstance(chosen, dict) and chosen.get(name, needed) != needed:
+            raise UserError(f"{path}: {name}={chosen[name]!r}: this package needs {needed!r}; change it there, or set "
+                            "KERAS_HOME to another folder")
+
+
+def _fail(message):
+    print(f"error: {message}", file=sys.stderr)
+    return EXIT_ERROR
+
+
 @contextlib.contextmanager
 def _raising_at_signals(received, *numbers):
-    """A block that the first of these signals ends by KeyboardInterrupt; a second one ends the process at once.
+    """Opens a block that the first of these signals ends by KeyboardInterrupt; a second one ends the process at once.
 
-    Python drops what is raised inside a destructor or a weak reference's callback, and libraries may turn it into
-    another error. So it is raised again every second, and whatever ends the block after a signal is the interrupt.
+    Python drops an exception that is raised inside a destructor or a weak reference's callback, and libraries may turn
+    it into another error. The interrupt is therefore raised again every second, and any error that ends the block after
+    a signal counts as the interrupt.
 
     Args:
-        received: List that gets the signal's number.
+        received: List to which the signal's number is appended.
         *numbers: The signals.
     """
     def interrupt(number, frame):
         for each in numbers:
             signal.signal(each, signal.SIG_DFL)
         received.append(number)
-        # What is dropped is raised again, so nobody need hear of it.
+        # A dropped exception is raised again, so the user need not see it.
         sys.unraisablehook = lambda unraisable: None
         if hasattr(signal, "setitimer"):
             signal.signal(signal.SIGALRM, interrupt_again)
@@ -88,7 +149,7 @@ def _raising_at_signals(received, *numbers):
         raise KeyboardInterrupt
 
     def interrupt_again(number, frame):
-        # One that is on its way lets blocks that it leaves clean up: they take what time they need.
+        # An interrupt that is being handled already is left alone, so that cleaning up takes the time it needs.
         if not _comes_of_interrupt(sys.exception()):
             raise KeyboardInterrupt
 
@@ -110,64 +171,3 @@ def _comes_of_interrupt(error):
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__context__
     return error is not None
-
-
-def progress():
-    """Keras's progress display: a bar on a terminal, a line an epoch elsewhere."""
-    return 1 if sys.stdout.isatty() else 2
-
-
-def resolve_jit_compile(mode, network):
-    """`training.jit_compile`, whose import of TensorFlow waits until the other flags are known to be right."""
-    from replication.training import jit_compile
-
-    return jit_compile(mode, network)
-
-
-def describe(data_dir):
-    """`data.describe` for one folder of data sets: a function from a data set's name to its description."""
-    from replication import data
-
-    return functools.partial(data.describe, data_dir=data_dir)
-
-
-def report_problems(problems):
-    """Ends a script that has done what it could with one line for each thing that went wrong.
-
-    Raises:
-        UserError: `problems` is not empty; its message is the last of them, the others are logged.
-    """
-    *others, last = dict.fromkeys(problems) or [None]
-    for problem in others:
-        logging.error("%s", problem)
-    if last is not None:
-        raise UserError(last)
-
-
-def check_backend():
-    """Raises a UserError unless the environment selects Keras 3 on TensorFlow."""
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    if backend != "tensorflow":
-        raise UserError(f"KERAS_BACKEND={backend}: this package needs Keras on TensorFlow; "
-                        "unset the variable or set KERAS_BACKEND=tensorflow")
-    legacy = os.environ.get("TF_USE_LEGACY_KERAS", "")
-    if legacy.lower() in ("1", "true"):
-        raise UserError(f"TF_USE_LEGACY_KERAS={legacy}: this package needs Keras 3; unset the variable")
-
-
-def check_keras_configuration():
-    """Raises a UserError where the user's keras.json would make other networks of the same configurations."""
-    path = pathlib.Path(os.environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras") / "keras.json"
-    try:
-        chosen = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return
-    for name, needed in (("floatx", "float32"), ("image_data_format", "channels_last")):
-        if isinstance(chosen, dict) and chosen.get(name, needed) != needed:
-            raise UserError(f"{path}: {name}={chosen[name]!r}: this package needs {needed!r}; change it there, or set "
-                            "KERAS_HOME to another folder")
-
-
-def _fail(message):
-    print(f"error: {message}", file=sys.stderr)
-    return EXIT_ERROR

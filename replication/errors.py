@@ -51,3 +51,18 @@ def is_finite(value):
 def are_numbers(values):
     """Whether `values` is a list, not empty, of finite real numbers."""
     return isinstance(values, list) and bool(values) and all(map(is_finite, values))
+
+
+def collect(read, sources):
+    """Applies a function to each of several sources and goes on after a UserError.
+
+    Returns:
+        A list of the results, and a list of the messages of the errors, one line each.
+    """
+    results, problems = [], []
+    for source in sources:
+        try:
+            results.append(read(source))
+        except UserError as error:
+            problems.append(str(error))
+    return results, problems

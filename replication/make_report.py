@@ -9,7 +9,7 @@ from replication.report import make_report
 
 
 def main(argv):
-    """Draws everything and prints where the page is; damaged records are reported at the end."""
+    """Draws everything and prints the path of the page; damaged records are reported at the end."""
     workdir = records.Workdir.open(flags.workdir.path())
     problems = make_report(workdir)
     print(workdir.page)

@@ -4,8 +4,6 @@
     python -m replication.measure_sharpness --model=mine.keras --dataset=mnist --epsilon=1e-3 --subspace_dim=0
 """
 
-import tabulate
-
 import flags.data
 import flags.dataset
 import flags.distribution
@@ -18,44 +16,41 @@ from replication.errors import UserError
 def main(argv):
     """Measures what the flags ask for and prints a row for each measurement."""
     flags.sharpness.choices(seed=0)
-    number = flags.distribution.number()
-    if flags.sharpness.model() is None:
+    number = flags.distribution.number(entry.available_devices)
+    if flags.sharpness.MODEL.value is None:
         _measure_workdir(number)
     else:
         _measure_model(number)
 
 
 def _measure_model(number):
-    choices = flags.sharpness.choices(seed=0)
+    file, choices = flags.sharpness.MODEL.value, flags.sharpness.choices(seed=0)
     from replication import data, sharpness, weights
     from replication.devices import devices
-    from replication.sharpness.runs import training_examples
+    from replication.execution.measurement import overview, training_examples
 
-    # Before TensorFlow starts.
+    # The devices come first, before TensorFlow starts.
     chosen = devices(number)
     dataset = data.load(flags.dataset.dataset(), flags.data.DATA_DIR.value)
     objective = sharpness.Objective(
-        weights.load_model(flags.sharpness.model()),
-        *training_examples(dataset, choices[0].examples), statistics=choices[0].statistics,
-        batch_size=choices[0].batch_size, from_logits=flags.sharpness.from_logits(), devices=chosen)
-    _print_rows([_row(flags.sharpness.model(), sharpness.measure(objective, choice).to_json())
-                 for choice in choices])
+        weights.load_model(file), *training_examples(dataset, choices[0].examples), statistics=choices[0].statistics,
+        batch_size=choices[0].batch_size, from_logits=flags.sharpness.FROM_LOGITS.value, devices=chosen)
+    print(overview((file, sharpness.compute(objective, choice).to_json()) for choice in choices))
 
 
 def _measure_workdir(number):
-    if flags.sharpness.from_logits():
-        raise UserError("--from_logits: of use with --model only; our networks return probabilities")
-    if flags.dataset.DATASET.value is not None:
-        raise UserError("--dataset: of use with --model only; a run is measured on its own")
+    for flag in (flags.sharpness.FROM_LOGITS, flags.dataset.DATASET):
+        if flag.present:
+            raise UserError(f"--{flag.name}: only valid with --model; the runs of --workdir have their own")
     sound, problems = records.Workdir.open(flags.workdir.path()).runs(checksums=False)
     if not sound and not problems:
         raise UserError(f"--workdir={flags.workdir.path()}: holds no finished run to measure")
     from replication import data
     from replication.devices import devices
-    from replication.sharpness.runs import measure_run
+    from replication.execution.measurement import measure_run, overview
 
-    # Before TensorFlow starts.
-    chosen, rows = devices(number), []
+    # The devices come first, before TensorFlow starts.
+    chosen, results = devices(number), []
     for record in sound:
         run = record.configuration
         choices = flags.sharpness.choices(seed=run.trial)
@@ -64,24 +59,12 @@ def _measure_workdir(number):
         except UserError as error:
             problems.append(str(error))
             continue
-        contents, damaged = record.measurements()
+        contents, damaged = record.measurements("sharpness")
         problems += damaged
         asked = [choice.to_json() for choice in choices]
-        rows += [_row(record.name, content) for content in contents if content.get("configuration") in asked]
-    _print_rows(rows)
+        results += [(record.name, content) for content in contents if content.get("configuration") in asked]
+    print(overview(results))
     entry.report_problems(problems)
-
-
-def _row(name, result):
-    choice = result["configuration"]
-    space = f"p = {choice['subspace_dim']}" if choice["subspace_dim"] else "full"
-    return {"minimizer": name, "space": space, "epsilon": choice["epsilon"], "sharpness": result["sharpness"],
-            "f(x)": result["loss"], "max f": result["max_loss"], "passes": result["evaluations"],
-            "status": result["status"]}
-
-
-def _print_rows(rows):
-    print(tabulate.tabulate(rows, headers="keys", floatfmt=".4g"))
 
 
 if __name__ == "__main__":

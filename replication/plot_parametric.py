@@ -12,12 +12,13 @@ from replication.report import make_report
 
 
 def main(argv):
-    """Evaluates the paths that the flags ask for and prints where they and the figures are."""
-    path, network = flags.landscape.path(), flags.landscape.network()
+    """Evaluates the paths that the flags ask for and prints the paths of their records and of the figures."""
+    path, network = flags.landscape.path(), flags.landscape.NETWORK.value
     workdir = records.Workdir.open(flags.workdir.path())
     sound, damaged = workdir.runs(checksums=False)
     sound = [record for record in sound if network in (None, record.configuration.network)]
     from replication import data, landscape
+    from replication.execution.measurement import measure_between
 
     pairs = landscape.pairs(sound)
     if not pairs:
@@ -25,10 +26,10 @@ def main(argv):
         raise UserError(f"--workdir={flags.workdir.path()}: holds no SB and LB run of the same network and trial; "
                         "train both first")
     problems = []
-    for small_batch, large_batch in pairs:
-        dataset = data.load(small_batch.configuration.dataset, flags.data.DATA_DIR.value)
+    for pair in pairs:
+        dataset = data.load(pair[0].configuration.dataset, flags.data.DATA_DIR.value)
         try:
-            print(landscape.measure_path(workdir, path, small_batch, large_batch, dataset))
+            print(measure_between(workdir, path, pair, dataset=dataset))
         except UserError as error:
             problems.append(str(error))
     problems += make_report(workdir)

@@ -1,4 +1,4 @@
-"""Downloads, reads or generates a data set and prepares it, once; every other script only reads what this one has made.
+"""Downloads, reads or generates a data set and prepares it, once; every other script only reads the prepared data.
 
     python -m replication.prepare_data --dataset=mnist --data_dir=DIR
     python -m replication.prepare_data --dataset=timit --kaldi_dir=KALDI --data_dir=DIR
@@ -12,7 +12,7 @@ from replication import entry
 
 
 def main(argv):
-    """Prepares the data set of the flags and says what was done."""
+    """Prepares the data set that the flags name and prints what was done."""
     from replication import data
 
     print(data.prepare(flags.dataset.dataset(), flags.data.DATA_DIR.value, **flags.preparation.options()))

@@ -6,7 +6,6 @@
 """
 
 import flags.data
-import flags.execution
 import flags.reproduction
 import flags.workdir
 from replication import entry, records
@@ -15,28 +14,24 @@ from replication.report import make_report
 
 
 def main(argv):
-    """Says what will run and for how long, runs what is missing on disk, draws everything."""
-    describe = entry.describe(flags.data.DATA_DIR.value)
-    executor = flags.execution.executor()
-    setup = flags.reproduction.setup(entry.resolve_jit_compile, describe)
-    needs = flags.reproduction.needs(setup)
-    dry_run, path = flags.reproduction.dry_run(), flags.workdir.path()
+    """Prints what will run and for how long, runs what is missing on disk, and draws everything."""
+    executor = flags.reproduction.executor()
+    tasks = flags.reproduction.tasks(flags.reproduction.setup(entry.resolve_jit_compile))
+    dry_run, path = flags.reproduction.DRY_RUN.value, flags.workdir.path()
     remake_damaged = flags.reproduction.remake_damaged()
     from replication import execution
-    from replication.sharpness import time_solver
-    from replication.training import time_steps
 
     if not dry_run:
         execution.check(executor)
     workdir = records.Workdir(path) if dry_run else records.Workdir.create(path)
     if remake_damaged:
         damage.set_aside(workdir)
-    tasks = execution.tasks(needs)
-    throughput = execution.Throughput(workdir, time_steps, time_solver)
-    print(execution.overview(execution.estimate(tasks, workdir, describe, throughput)), flush=True)
+    resolve, throughput = flags.data.resolve, execution.Throughput(workdir)
+    print(execution.overview(execution.estimate(tasks, workdir, resolve, throughput=throughput)), flush=True)
     if dry_run:
         return
-    progress = execution.Progress(tasks, [execution.seconds(task, workdir, describe, throughput) for task in tasks])
+    progress = execution.Progress(tasks, [
+        execution.seconds(task, workdir, resolve, throughput=throughput) for task in tasks])
     problems = execution.execute(tasks, workdir, executor=executor, data_dir=flags.data.DATA_DIR.value,
                                  begin=progress.begin)
     progress.end()

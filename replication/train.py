@@ -10,19 +10,19 @@ from replication import entry, records
 
 
 def main(argv):
-    """Trains the run that the flags describe and prints where its record is."""
-    run = flags.training.run(entry.resolve_jit_compile, entry.describe(flags.data.DATA_DIR.value))
+    """Trains the run that the flags describe and prints the path of its record."""
+    run = flags.training.run(entry.resolve_jit_compile, entry.available_devices)
     keep = flags.training.kept_schedules()
     workdir = records.Workdir.create(flags.workdir.path())
     from replication.training import train
 
-    record = train(run, workdir, data_dir=flags.data.DATA_DIR.value, tensorboard=flags.training.tensorboard(),
+    record = train(run, workdir, data_dir=flags.data.DATA_DIR.value, tensorboard=flags.training.TENSORBOARD.value,
                    verbose=entry.progress(), keep=keep)
     result = record.result
-    figures = result[run.statistics]
+    metrics = result[run.statistics]
     print(f"{record.folder}: {result['epochs']} epochs ({result['stop']}); "
-          f"f {figures['train_loss']:.4g}, accuracy {figures['train_accuracy']:.2%} on the training set, "
-          f"{figures['test_accuracy']:.2%} on the test set")
+          f"f {metrics['train_loss']:.4g}, accuracy {metrics['train_accuracy']:.2%} on the training set, "
+          f"{metrics['test_accuracy']:.2%} on the test set")
 
 
 if __name__ == "__main__":

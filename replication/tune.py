@@ -14,8 +14,8 @@ from replication.errors import UserError
 
 
 def main(argv):
-    """Runs the search that the flags describe, or its rest, and prints its trials, the best first."""
-    search = flags.tuning.search(entry.resolve_jit_compile, entry.describe(flags.data.DATA_DIR.value))
+    """Runs the search that the flags describe, or the rest of it, and prints its trials, the best first."""
+    search = flags.tuning.search(entry.resolve_jit_compile)
     workdir = records.Workdir.create(flags.workdir.path())
     from replication.tuning import tune
 

@@ -2,7 +2,7 @@
 
     python -m replication.verify --workdir=work --tables=2,3,4,6,7
 
-Exit code: 0 when no verdict is `not replicated`, 2 when one is, 1 on an error.
+The exit code is 0 if no verdict is `not replicated`, 2 if one is, and 1 on an error.
 """
 
 import flags.report

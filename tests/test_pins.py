@@ -126,4 +126,4 @@ def test_every_published_path_is_loaded_under_its_name():
         content = json.loads(file.read_text())
         path = configuration.Path.from_json(content["configuration"])
         small, large = (by_name[content[side]] for side in ("small_batch", "large_batch"))
-        assert workdir.path_record(path, small, large) == file
+        assert workdir.measurement(path, small.configuration, large.configuration) == file

@@ -35,8 +35,8 @@ def test_an_iterate_has_a_folder_of_its_own(record):
     choices = configuration.Sharpness()
     assert iterate.measurement(choices) == iterate.folder / "sharpness" / record.measurement(choices).name
     files.write_json(iterate.measurement(choices), {"sharpness": 1.0})
-    assert iterate.measurements() == ([{"sharpness": 1.0}], [])
-    assert record.measurements() == ([], [])
+    assert iterate.measurements("sharpness") == ([{"sharpness": 1.0}], [])
+    assert record.measurements("sharpness") == ([], [])
 
 
 def test_iterates_come_by_epoch_and_only_whole_ones(record):
@@ -78,7 +78,7 @@ def test_a_missing_iterate_names_the_command_that_keeps_it(record):
     with pytest.raises(UserError, match=f"no epoch 13, the run took {fixtures.EPOCHS}"):
         record.kept_iterate(13)
     absent = records.Workdir(workdir).run_named("F1-SB-trial0-00000000")
-    with pytest.raises(UserError, match="no finished run.*--keep_iterates=1"):
+    with pytest.raises(UserError, match="not finished, and no iterate of epoch 1.*--keep_iterates=1"):
         absent.kept_iterate(1)
     assert keep(record, 2).checksum == record.kept_iterate(2).checksum
 
@@ -104,10 +104,10 @@ def test_checksums_name_no_other_files(record, checksums):
 
 def test_steepness_has_a_file_for_each_choice(record):
     first, second = configuration.Steepness(), configuration.Steepness(directions=3)
-    assert record.steepness(first).parent == record.folder / "steepness"
-    assert record.steepness(first) != record.steepness(second)
-    files.write_json(record.steepness(first), {"loss": 1.0})
-    assert record.steepnesses() == ([{"loss": 1.0}], [])
+    assert record.measurement(first).parent == record.folder / "steepness"
+    assert record.measurement(first) != record.measurement(second)
+    files.write_json(record.measurement(first), {"loss": 1.0})
+    assert record.measurements("steepness") == ([{"loss": 1.0}], [])
 
 
 def test_records_need_no_tensorflow():

@@ -1,4 +1,4 @@
-"""The tutorial's program runs as printed."""
+"""The program that the tutorial prints runs as it stands."""
 
 import os
 import pathlib

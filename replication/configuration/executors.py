@@ -16,7 +16,7 @@ class Local(Configuration):
 
     jobs: int = whole(
         1, "With --executor=local: number of processes that work at the same time and divide the processors between "
-        "them; fewer if the memory does not hold so many. Default: 1, this process alone.", at_least=1)
+        "them; fewer if the memory does not hold so many. 1: this process alone.", at_least=1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,13 +28,13 @@ class Ray(Configuration):
     """
 
     address: str = choice(
-        "auto", "With --executor=ray: HOST:PORT of the cluster's head, as `ray start` prints it; by default the "
-        "cluster that this machine is a node of.")
-    cpus: int = whole(1, "With --executor=ray: processors, and threads, for each task. Default: 1.", at_least=1,
+        "auto", "With --executor=ray: HOST:PORT of the cluster's head, as `ray start` prints it; auto: the "
+        "cluster that this machine is a node of.", name="ray_address")
+    cpus: int = whole(1, "With --executor=ray: processors, and threads, for each task.", at_least=1,
                       name="ray_cpus")
-    gpus: float = number(0.0, "With --executor=ray: GPUs for each task, such as 1 or 0.25. Default: 0.", at_least=0,
+    gpus: float = number(0.0, "With --executor=ray: GPUs for each task, such as 1 or 0.25.", at_least=0,
                          expected="a number of at least 0", name="ray_gpus")
-    memory: float | None = number(None, "With --executor=ray: GB of main memory for each task. Default: not limited.",
+    memory: float | None = number(None, "With --executor=ray: GB of main memory for each task; by default not limited.",
                                   above=0, expected="a positive number of GB", name="ray_memory")
 
     def __post_init__(self):

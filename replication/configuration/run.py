@@ -96,7 +96,8 @@ class Run(Configuration):
         "share, and with the epoch the order of the examples.", at_most=2**31 - 1,
         expected="a whole number from 0 to 2^31 - 1")
     dataset: str = one_of(DATASETS, REQUIRED, "Data set; by default the network's own, as in the paper.")
-    batch_size: int = choice(REQUIRED, "Examples in a training batch; a last partial batch is kept.")
+    batch_size: int = whole(REQUIRED, "Examples in a training batch, by default those of the regime; a last partial "
+                            "batch is kept.", at_least=1)
     statistics: str = one_of(
         STATISTICS, "batch",
         "Statistics that batch normalization uses in evaluation: batch (as the authors' code) or moving.")
@@ -117,9 +118,9 @@ class Run(Configuration):
     deterministic: bool = boolean(
         False, "Use TensorFlow's op determinism and one intra-op thread: bit-identical repeats of any network, slower.")
     jit_compile: bool = boolean(False, "Compile the training step with XLA.")
-    architecture: str | None = choice(
-        None, "Form of C1 to C4: released (the default; the authors' code) or text (the paper's appendix B).",
-        name="architecture")
+    architecture: str | None = one_of(
+        ARCHITECTURES, None, "Form of C1 to C4: released (the default; the authors' code) or text (the paper's "
+        "appendix B).")
     classes: int | None = choice(None, "Number of classes of a data set for which only the prepared data can tell.")
     precision: str = one_of(
         PRECISIONS, "float32", "Keras's dtype policy in training. Sharpness is only measured of runs in float32.",

@@ -3,7 +3,7 @@
 import dataclasses
 import re
 
-from replication.catalog import DATASETS, NETWORKS
+from replication.catalog import ARCHITECTURES, DATASETS, NETWORKS
 from replication.configuration.measurements import STATISTICS
 from replication.configuration.measurements.sharpness import Sharpness
 from replication.configuration.run import Run
@@ -51,8 +51,9 @@ class Search(Configuration):
     statistics: str = one_of(
         STATISTICS, "batch",
         "Statistics that batch normalization uses in evaluation: batch (as the authors' code) or moving.")
-    architecture: str | None = choice(
-        None, "Form of C1 to C4: released (the default; the authors' code) or text (the paper's appendix B).")
+    architecture: str | None = one_of(
+        ARCHITECTURES, None, "Form of C1 to C4: released (the default; the authors' code) or text (the paper's "
+        "appendix B).")
     classes: int | None = choice(None, "Number of classes of a data set for which only the prepared data can tell.")
     jit_compile: bool = boolean(
         False, "Compile the training step of all trials with XLA, but for remedies that it cannot compile.")

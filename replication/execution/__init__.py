@@ -1,22 +1,21 @@
-"""The tasks of a replication, how long they will take, and where they run."""
+"""The execution of a replication's tasks: how long they will take, and where they run."""
 
-from replication.configuration import executors
+from replication.configuration.executors import Ray
 from replication.execution import local
 from replication.execution.estimate import Throughput, estimate, seconds
-from replication.execution.progress import Progress, overview
-from replication.execution.tasks import tasks
+from replication.execution.local import Progress, overview
 
-__all__ = ["Progress", "Throughput", "check", "estimate", "execute", "overview", "seconds", "tasks"]
+__all__ = ["Progress", "Throughput", "check", "estimate", "execute", "overview", "seconds"]
 
 
-def execute(tasks, workdir, *, executor=None, **options):
-    """Makes what is not on disk yet, where the executor says.
+def execute(found, workdir, *, executor=None, **options):
+    """Carries out the tasks that are not on disk yet, where the executor says.
 
     Args:
-        tasks: Of `tasks`.
+        found: The tasks, see `configuration.tasks.merge`.
         workdir: A `records.Workdir`.
-        executor: An `executors.Local` or `executors.Ray`; None for this process.
-        **options: `data_dir` and `begin`, as in `local.execute`.
+        executor: A `configuration.executors.Local` or `Ray`; None for this process.
+        **options: `data_dir` and `begin`, see `local.execute`.
 
     Returns:
         One line for each task that failed, in order.
@@ -25,20 +24,20 @@ def execute(tasks, workdir, *, executor=None, **options):
         MissingDataError: a data set is not prepared; nothing has been started then.
         UserError: there is no such Ray cluster.
     """
-    if isinstance(executor, executors.Ray):
+    if isinstance(executor, Ray):
         from replication.execution import ray
 
-        return ray.execute(tasks, workdir, executor, **options)
+        return ray.execute(found, workdir, executor, **options)
     if executor is not None and executor.jobs > 1:
         from replication.execution import processes
 
-        return processes.execute(tasks, workdir, jobs=executor.jobs, **options)
-    return local.execute(tasks, workdir, **options)
+        return processes.execute(found, workdir, jobs=executor.jobs, **options)
+    return local.execute(found, workdir, **options)
 
 
 def check(executor):
-    """Raises a UserError, within seconds, where an executor is not there: a Ray cluster may not be."""
-    if isinstance(executor, executors.Ray):
+    """Raises a UserError, within seconds, if an executor is not there: a Ray cluster may not be."""
+    if isinstance(executor, Ray):
         from replication.execution import ray
 
         ray.check(executor)

@@ -1,27 +1,40 @@
-"""How long the tasks that are left will take, from measured throughput."""
+"""Estimates of the time and the memory that tasks take, from finished runs and from a few timed steps."""
 
 import collections
 import dataclasses
 import functools
 import statistics
+import time
 
+import keras
+import numpy as np
+
+from replication import memory
+from replication.catalog import DATASETS
 from replication.errors import UserError
-from replication.execution.footprint import parameters
-from replication.training.timing import LARGEST_BATCH
+from replication.execution import tasks
+from replication.sharpness.maximizer import Box, maximize
+from replication.weights import build_network
 
-# Where the stopping rule decides and no run tells: a share of its upper bound.
+# The share of its upper bound that a run takes if the stopping rule decides and no finished run tells.
 _SHARE_OF_MAX_EPOCHS = 0.5
+# An example takes no less time in batches larger than this.
+_LARGEST_BATCH = 256
+_STEPS = 3
+_SOLVER_VARIABLES = 20_000
+# A process takes this beside its data and activations: TensorFlow itself.
+_BYTES_OF_A_PROCESS = 1_000_000_000
 
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """What is left of the tasks of one kind and network.
+    """The work that is left of the tasks of one kind and network.
 
     Attributes:
-        network, kind: Names.
-        tasks: Their number.
-        done: How many of them are on disk.
-        seconds: For the others, about.
+        network, kind: Their names.
+        tasks: The number of tasks.
+        done: The number of tasks that are on disk.
+        seconds: About how long the others will take.
     """
 
     network: str
@@ -32,20 +45,15 @@ class Estimate:
 
 
 class Throughput:
-    """Seconds of training for the gradient of an example, those of the maximizer itself, and the epochs that runs take.
+    """Estimates of the training speed, the solver's speed and the epochs of runs.
 
-    Of training from the finished runs of a workdir where there are such; otherwise some steps of it are timed
-    once for each network and batch size.
+    It uses the finished runs of a workdir, and times a few steps for any network that it has not seen.
 
     Args:
         workdir: A `records.Workdir`.
-        time_steps: Function from a `configuration.Run` to seconds for the gradient of one example.
-        time_solver: Function to the seconds that a maximization takes for each variable beside the passes of f.
     """
 
-    def __init__(self, workdir, time_steps, time_solver):
-        self._time_steps = time_steps
-        self._time_solver = time_solver
+    def __init__(self, workdir):
         self._timed = {}
         self._seconds = collections.defaultdict(list)
         self._epochs = collections.defaultdict(list)
@@ -59,68 +67,140 @@ class Throughput:
             if run.epochs is None:
                 self._epochs[run.network, run.dataset, run.regime].append(result["epochs"])
 
-    def passes(self, run):
-        """For the gradient of one example in a pass of f at a run's minimizer, whose batches are large."""
-        return self.seconds(dataclasses.replace(run, batch_size=LARGEST_BATCH, remedy=None, start=None))
-
-    def seconds(self, run):
-        """For the gradient of one example in training of a `configuration.Run`."""
+    def training_seconds(self, run):
+        """Returns the seconds that training of a `configuration.Run` takes for the gradient of one example."""
         key = _setup(run)
         if key in self._seconds:
             return statistics.median(self._seconds[key])
         if key not in self._timed:
-            self._timed[key] = self._time_steps(run)
+            self._timed[key] = time_steps(run)
         return self._timed[key]
 
-    def solver(self, run):
-        """Beside the passes of f, for a maximization from one start in the full space of a run's weights."""
-        return self._seconds_of_a_variable * parameters(run)
+    def evaluation_seconds(self, run):
+        """Returns the seconds that f takes for the gradient of one example, in its large batches."""
+        return self.training_seconds(dataclasses.replace(run, batch_size=_LARGEST_BATCH, remedy=None, start=None))
+
+    def solver_seconds(self, run):
+        """Returns the seconds of a maximization from one start in the full space, beside the evaluations of f."""
+        return self._solver_seconds_per_variable * _size(run)[0]
 
     @functools.cached_property
-    def _seconds_of_a_variable(self):
-        return self._time_solver()
+    def _solver_seconds_per_variable(self):
+        return time_solver()
 
     def epochs(self, run):
-        """Those of a run; of one that the stopping rule ends, those expected."""
+        """Returns the number of epochs of a run; an estimate if the stopping rule decides it."""
         if run.epochs is not None:
             return run.epochs
         found = self._epochs.get((run.network, run.dataset, run.regime))
         return round(statistics.mean(found)) if found else max(1, round(_SHARE_OF_MAX_EPOCHS * run.max_epochs))
 
 
-def estimate(tasks, workdir, describe, throughput):
-    """The `Estimate`s of some tasks, by network and kind in the order of their first mention.
+def estimate(found, workdir, resolve, *, throughput):
+    """Returns the `Estimate`s of some tasks, by network and kind in the order of their first mention.
 
     Args:
-        tasks: Of `execution.tasks`.
+        found: The tasks.
         workdir: A `records.Workdir`.
-        describe: Function from a data set's name to its `catalog.Dataset` with nothing left open.
+        resolve: Function from a data set's name to its resolved `catalog.Dataset`.
         throughput: A `Throughput`.
     """
     groups = {}
-    for task in tasks:
+    for task in found:
         groups.setdefault((task.run.network, task.kind), []).append(task)
-    return [_estimate(key, members, workdir, describe, throughput) for key, members in groups.items()]
+    return [Estimate(*key, len(members), sum(tasks.is_done(task, workdir) for task in members),
+                     sum(seconds(task, workdir, resolve, throughput=throughput) for task in members))
+            for key, members in groups.items()]
 
 
-def seconds(task, workdir, describe, throughput):
-    """About how long a task will take; 0 where it is done."""
-    if task.is_done(workdir):
+def seconds(task, workdir, resolve, *, throughput):
+    """Returns about how long a task will take, 0 if it is done; for the arguments see `estimate`."""
+    if tasks.is_done(task, workdir):
         return 0.0
-    epochs = throughput.epochs(task.run)
-    gradients = task.gradients(workdir, describe(task.run.dataset), epochs)
-    total = gradients * (throughput.seconds if task.kind == "training" else throughput.passes)(task.run)
-    if ascents := task.ascents(workdir, epochs):
-        total += ascents * throughput.solver(task.run)
+    run = task.run
+    epochs = throughput.epochs(run)
+    each = throughput.training_seconds(run) if task.kind == "training" else throughput.evaluation_seconds(run)
+    total = tasks.gradients(task, workdir, resolve(run.dataset), epochs=epochs) * each
+    if ascents := tasks.ascents(task, workdir, epochs=epochs):
+        total += ascents * throughput.solver_seconds(run)
     return total
 
 
-def _estimate(key, members, workdir, describe, throughput):
-    done = sum(task.is_done(workdir) for task in members)
-    return Estimate(*key, len(members), done, sum(seconds(task, workdir, describe, throughput) for task in members))
+def time_steps(run):
+    """Times a few steps of plain training on random examples, in batches like a run's but of 256 examples at most.
+
+    XLA is off, because its compilation would take longer than the steps: a run that uses it is faster.
+
+    Args:
+        run: A `configuration.Run`.
+
+    Returns:
+        Seconds for the gradient of one example.
+    """
+    network = build_network(run)
+    dataset = DATASETS[run.dataset]
+    batch_size = min(run.batch_size, _LARGEST_BATCH)
+    generator = np.random.default_rng(0)
+    inputs = generator.random((batch_size, *dataset.input_shape), dtype=np.float32)
+    labels = generator.integers(run.classes or dataset.classes, size=batch_size)
+    model = keras.Model(network.inputs, network.outputs)
+    model.compile("adam", loss="sparse_categorical_crossentropy", jit_compile=False)
+    # The first step compiles.
+    model.train_on_batch(inputs, labels)
+    began = time.perf_counter()
+    for _ in range(_STEPS):
+        model.train_on_batch(inputs, labels)
+    return (time.perf_counter() - began) / (_STEPS * batch_size)
+
+
+def time_solver():
+    """Times a maximization of a convex quadratic: SciPy walks through the bounds of all variables one by one.
+
+    Returns:
+        Seconds of a maximization from one start, for each variable, beside the evaluations of f.
+    """
+    generator = np.random.default_rng(0)
+    curvature, gradient = generator.random(_SOLVER_VARIABLES), generator.normal(size=_SOLVER_VARIABLES)
+
+    def value_and_gradient(y):
+        return float((gradient + curvature * y / 2) @ y), gradient + curvature * y
+
+    found = maximize(value_and_gradient, Box.around(np.zeros(_SOLVER_VARIABLES), 1.0)).seconds
+    return (found["total"] - found["objective"]) / _SOLVER_VARIABLES
+
+
+def fitting_processes(jobs, found, datasets):
+    """Returns how many of `jobs` processes the memory holds, at least 1, if any of them may get the largest task.
+
+    Args:
+        jobs: Number of processes asked for.
+        found: The tasks.
+        datasets: Their `data.Data`, by name.
+    """
+    largest = max((_bytes(task, datasets[task.run.dataset]) for task in found), default=1)
+    return max(1, min(jobs, int(memory.available() // largest)))
+
+
+def _bytes(task, dataset):
+    batch = min(tasks.largest_batch(task), len(dataset.train_labels))
+    parameters, peak = _size(task.run)
+    return (_BYTES_OF_A_PROCESS + sum(array.nbytes for array in dataset.arrays) + batch * peak
+            + tasks.vector_bytes(task, parameters))
+
+
+def _size(run):
+    """Returns the number of trainable weights, and the bytes that a pass forward and back takes of one example."""
+    return _size_of(dataclasses.replace(run, trial=0, remedy=None, start=None))
+
+
+@functools.cache
+def _size_of(run):
+    network = build_network(run)
+    return (sum(variable.shape.num_elements() for variable in network.trainable_variables),
+            memory.peak_bytes(network))
 
 
 def _setup(run):
-    # A small batch leaves a processor idle between its steps: the size is a part of it.
-    return (run.network, run.dataset, run.architecture, min(run.batch_size, LARGEST_BATCH), run.precision,
+    # A small batch leaves a processor idle between its steps, so its size matters.
+    return (run.network, run.dataset, run.architecture, min(run.batch_size, _LARGEST_BATCH), run.precision,
             run.jit_compile)

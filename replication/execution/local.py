@@ -1,22 +1,29 @@
-"""Carries out tasks in this process, one after the other."""
+"""Carries out tasks in this process, one after the other, by the rules that all executors share."""
 
-from replication import data
-from replication.execution.attempt import attempt
-from replication.execution.scheduling import Schedule
+import datetime
+import sys
+
+import tabulate
+import tqdm
+from absl import logging
+
+from replication import data, records
+from replication.errors import BusyError, MissingDataError, UserError
+from replication.execution import tasks
 
 
-def execute(tasks, workdir, *, data_dir=None, verbose=0, begin=None):
-    """Makes what is not on disk yet.
+def execute(found, workdir, *, data_dir=None, verbose=0, begin=None):
+    """Carries out the tasks that are not on disk yet.
 
-    A task that fails does not stop the others, except for want of its data. A run that another process works on
+    A task that fails does not stop the others, unless its data are missing. A task whose run another process works on
     comes last.
 
     Args:
-        tasks: Of `execution.tasks`, each after those that it needs.
+        found: The tasks, each after those that it needs.
         workdir: A `records.Workdir`.
         data_dir: TFDS's folder; None for its default.
         verbose: Keras's progress display in training, default 0: none.
-        begin: Function that is told of each task before it begins, by its number from 0; None for none.
+        begin: Function that is called with the number of each task, from 0, before it begins; None for none.
 
     Returns:
         One line for each task that failed, in order.
@@ -24,21 +31,152 @@ def execute(tasks, workdir, *, data_dir=None, verbose=0, begin=None):
     Raises:
         MissingDataError: a data set is not prepared; nothing has been started then.
     """
-    datasets = load_all(tasks, data_dir)
-    schedule = Schedule(tasks)
+    datasets = load_all(found, data_dir)
+    schedule = Schedule(found)
     while (number := schedule.begin()) is not None:
         if begin is not None:
             begin(number)
-        error = attempt(tasks[number], workdir.path, data_dir=data_dir, verbose=verbose, wait=schedule.waits(number),
-                        load=lambda name, _: datasets[name])
-        schedule.settle(number, error)
+        error = run_task(found[number], workdir.path, data_dir=data_dir, verbose=verbose, wait=schedule.waits(number),
+                         load=lambda name, _: datasets[name])
+        schedule.end(number, error)
     return schedule.failures()
 
 
-def load_all(tasks, data_dir):
-    """The data sets of some tasks, by name.
+def load_all(found, data_dir):
+    """Loads the data sets of some tasks.
+
+    Returns:
+        The `data.Data`, by name.
 
     Raises:
         MissingDataError: one of them is not prepared.
     """
-    return {name: data.load(name, data_dir) for name in sorted({task.run.dataset for task in tasks})}
+    return {name: data.load(name, data_dir) for name in sorted({task.run.dataset for task in found})}
+
+
+def run_task(task, folder, *, data_dir=None, wait=True, verbose=0, load=data.load):
+    """Carries out one task, in whatever process.
+
+    Args:
+        task: The task.
+        folder: Path of the workdir.
+        data_dir: TFDS's folder; None for its default.
+        wait: Whether to wait for another process that works on the same run.
+        verbose: Keras's progress display in training.
+        load: Function like `data.load`.
+
+    Returns:
+        None, or the `UserError` with which the task failed. A `BusyError` says that it is to be tried again.
+
+    Raises:
+        MissingDataError: the data set is not prepared.
+    """
+    try:
+        tasks.execute(task, records.Workdir(folder), load(task.run.dataset, data_dir), data_dir=data_dir,
+                      verbose=verbose, wait=wait)
+    except MissingDataError:
+        raise
+    except UserError as error:
+        return error
+    except OSError as error:
+        if error.filename is None:
+            raise
+        return UserError(f"{error.filename}: {error.strerror}")
+    return None
+
+
+class Schedule:
+    """The order of some tasks: which of them wait, which run, and which have failed.
+
+    A task begins after the tasks that train the runs of its `after` have ended, well or not: one whose run has failed
+    fails at once with the reason. Two tasks of one run do not run at the same time, because one of them would wait for
+    the run's lock.
+
+    Args:
+        found: The tasks.
+    """
+
+    def __init__(self, found):
+        self._tasks = found
+        self._waiting = list(range(len(found)))
+        self._running = set()
+        self._postponed = set()
+        self._failures = {}
+
+    def begin(self):
+        """Returns the number of a task that may begin, and counts it as running; None if there is none at present."""
+        untrained = {self._tasks[number].run.name for number in (*self._waiting, *self._running)
+                     if self._tasks[number].kind == "training"}
+        busy = {self._tasks[number].run.name for number in self._running}
+        for number in self._waiting:
+            task = self._tasks[number]
+            if task.run.name not in busy and untrained.isdisjoint(task.after):
+                self._waiting.remove(number)
+                self._running.add(number)
+                return number
+        return None
+
+    def end(self, number, error=None):
+        """Ends a task, well or with an error; after a `BusyError` it is postponed and begins again after all others.
+
+        Args:
+            number: The number of the task.
+            error: The result of `run_task`.
+        """
+        self._running.remove(number)
+        if isinstance(error, BusyError):
+            self._waiting.append(number)
+            self._postponed.add(number)
+        elif error is not None:
+            logging.error("%s", error)
+            self._failures[number] = str(error)
+
+    def failures(self):
+        """Returns the messages of the failed tasks in the tasks' order, each once."""
+        return list(dict.fromkeys(line for _, line in sorted(self._failures.items())))
+
+    def waits(self, number):
+        """Whether a task waits for other processes that work on its run; only a postponed task does."""
+        return number in self._postponed
+
+
+class Progress:
+    """Displays each task as it begins: a bar on a terminal, a line for each task elsewhere.
+
+    Args:
+        found: The tasks.
+        seconds: The estimated duration of each.
+    """
+
+    def __init__(self, found, seconds):
+        self._tasks = found
+        self._seconds = seconds
+        self._open = dict(enumerate(seconds))
+        self._bar = tqdm.tqdm(total=len(found), unit="task", disable=not sys.stderr.isatty(), leave=False)
+
+    def begin(self, number):
+        """Displays that a task begins, by its number from 0; tasks may begin in any order, and more than once."""
+        left = _duration(sum((self._open | {number: self._seconds[number]}).values()))
+        self._open.pop(number, None)
+        self._bar.set_postfix_str(f"about {left} left; {self._tasks[number].title}")
+        self._bar.update(len(self._tasks) - len(self._open) - 1 - self._bar.n)
+        if self._bar.disable and self._seconds[number]:
+            self._bar.write(f"[{number + 1}/{len(self._tasks)}] {self._tasks[number].title} (about {left} left)",
+                            file=sys.stderr)
+
+    def end(self):
+        """Removes the bar."""
+        self._bar.close()
+
+
+def overview(estimates):
+    """Returns a table of `estimate.Estimate`s with their sum, as text."""
+    rows = [[item.network, item.kind, item.tasks, item.done, _duration(item.seconds)] for item in estimates]
+    rows.append(["all", "", sum(item.tasks for item in estimates), sum(item.done for item in estimates),
+                 _duration(sum(item.seconds for item in estimates))])
+    return tabulate.tabulate(rows, headers=["network", "what", "tasks", "done", "left in one process, about"])
+
+
+def _duration(seconds):
+    """Returns hours, minutes and seconds as text."""
+    return str(datetime.timedelta(seconds=round(seconds)))

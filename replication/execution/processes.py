@@ -1,47 +1,56 @@
 """Carries out tasks in several processes of this machine, which divide its processors and memory."""
 
 import collections
+import multiprocessing
+import multiprocessing.connection
 import os
+import signal
+import sys
+import threading
+import time
+import traceback
 
 from absl import logging
 
 from replication.errors import MissingDataError, UserError
-from replication.execution.footprint import fitting_processes
-from replication.execution.local import load_all
-from replication.execution.scheduling import Schedule
-from replication.execution.worker import Died, Worker, wait_for_any
-from replication.machine import processors
+from replication.execution.estimate import fitting_processes
+from replication.execution.local import Schedule, load_all, run_task
+from replication.machine import processors, quiet_tensorflow, use_threads
 
-# How often a task is tried again whose process has died, as for want of memory.
+# The number of times that a task is tried again after its process has died, for instance for lack of memory.
 RETRIES = 2
+# A process ends within one step of its task. Python drops an exception that a signal raises inside a destructor, so
+# that a process may have to be asked again; one that does not end then is killed.
+_SECONDS_TO_END = 5
+_TIMES_ASKED = 6
 
 
-def execute(tasks, workdir, *, jobs, data_dir=None, begin=None):
-    """Makes what is not on disk yet, several tasks at a time.
+def execute(found, workdir, *, jobs, data_dir=None, begin=None):
+    """Carries out the tasks that are not on disk yet, several at a time.
 
-    A task that fails does not stop the others, except for want of its data. One whose process dies is tried again.
+    A task that fails does not stop the others, unless its data are missing. A task whose process dies is tried again.
 
     Args:
-        tasks, workdir, data_dir, begin: As in `local.execute`.
-        jobs: Processes at the same time, fewer where the memory does not hold so many. Each computes with an equal
-            share of the processors, and with one of the GPUs in turn.
+        found, workdir, data_dir, begin: See `local.execute`.
+        jobs: Number of processes at the same time; fewer if the memory does not hold so many. Each computes with an
+            equal share of the processors, and with one of the GPUs in turn.
 
     Returns:
         One line for each task that failed, in order.
 
     Raises:
         MissingDataError: a data set is not prepared; nothing has been started then.
-        RuntimeError: a task raised what is no mistake of the user's; the message is its traceback.
+        RuntimeError: a task raised an error that is not the user's; the message is its traceback.
     """
-    jobs = max(1, min(jobs, len(tasks)))
-    number = fitting_processes(jobs, tasks, load_all(tasks, data_dir))
+    jobs = max(1, min(jobs, len(found)))
+    number = fitting_processes(jobs, found, load_all(found, data_dir))
     if number < jobs:
         logging.warning("--jobs=%d: the memory has room for %d at a time", jobs, number)
     threads, gpus = max(1, processors() // number), _gpus()
     workers = [Worker(workdir.path, data_dir, threads=threads, gpu=gpus[i % len(gpus)] if gpus else None)
                for i in range(number)]
     try:
-        return _share_out(tasks, workers, begin)
+        return _distribute(found, workers, begin)
     finally:
         for worker in workers:
             worker.terminate()
@@ -49,15 +58,15 @@ def execute(tasks, workdir, *, jobs, data_dir=None, begin=None):
             worker.join()
 
 
-def _share_out(tasks, workers, begin):
-    schedule, deaths = Schedule(tasks), collections.Counter()
+def _distribute(found, workers, begin):
+    schedule, deaths = Schedule(found), collections.Counter()
     idle, busy = list(workers), {}
     while True:
         while idle and (number := schedule.begin()) is not None:
             if begin is not None:
                 begin(number)
             worker = idle.pop()
-            worker.begin(tasks[number], wait=schedule.waits(number))
+            worker.begin(found[number], wait=schedule.waits(number))
             busy[worker] = number
         if not busy:
             return schedule.failures()
@@ -68,22 +77,137 @@ def _share_out(tasks, workers, begin):
             except Died as death:
                 deaths[number] += 1
                 if deaths[number] <= RETRIES:
-                    logging.warning("%s: %s; it is tried again", tasks[number].title, death)
-                    worker.begin(tasks[number], wait=True)
+                    logging.warning("%s: %s; it is tried again", found[number].title, death)
+                    worker.begin(found[number], wait=True)
                     continue
-                error = UserError(f"{tasks[number].title}: {death}, {deaths[number]} times; where memory is short, "
+                error = UserError(f"{found[number].title}: {death}, {deaths[number]} times; where memory is short, "
                                   "fewer --jobs may help")
             del busy[worker]
             idle.append(worker)
             if isinstance(error, MissingDataError):
                 raise error
-            schedule.settle(number, error)
+            schedule.end(number, error)
 
 
 def _gpus():
-    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
+    """Returns the GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
     import tensorflow as tf
 
     number = len(tf.config.list_physical_devices("GPU"))
     named = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     return named.split(",")[:number] if named else [str(i) for i in range(number)]
+
+
+class Died(Exception):
+    """A process ended in the middle of its task; the message says how."""
+
+
+class Worker:
+    """A process that carries out one task after the other. It starts with its first task, and again after it has died.
+
+    It is spawned, because a fork of a process that has computed with TensorFlow hangs.
+
+    Args:
+        folder: Path of the workdir.
+        data_dir: TFDS's folder; None for its default.
+        threads: Number of threads within an operation.
+        gpu: The GPU that it sees, as CUDA_VISIBLE_DEVICES names it; None for those that this process sees.
+    """
+
+    def __init__(self, folder, data_dir, *, threads, gpu=None):
+        self._settings = folder, data_dir, threads, gpu, logging.get_verbosity()
+        self._process = None
+        self._connection = None
+
+    def begin(self, task, *, wait):
+        """Gives it a task; for `wait` see `run_task`."""
+        if self._process is None or not self._process.is_alive():
+            self._start()
+        try:
+            self._connection.send((task, wait))
+        except OSError:
+            # It has just died; `outcome` raises the error.
+            logging.debug("a process died before its task")
+
+    def outcome(self):
+        """Waits for the end of its last task and returns the result of `run_task`.
+
+        Raises:
+            Died: the process ended before the task did.
+            RuntimeError: the task raised an error that is not the user's; the message is its traceback.
+        """
+        try:
+            result = self._connection.recv()
+        except (EOFError, OSError):
+            self._process.join()
+            code = self._process.exitcode
+            how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+            raise Died(f"its process died ({how})") from None
+        if isinstance(result, str):
+            raise RuntimeError(result)
+        return result
+
+    def terminate(self):
+        """Asks it to end within its present step."""
+        if self._process is not None:
+            self._connection.close()
+            self._process.terminate()
+
+    def join(self):
+        """Waits for its end after `terminate`."""
+        if self._process is not None:
+            for _ in range(_TIMES_ASKED):
+                self._process.join(_SECONDS_TO_END)
+                self._process.terminate()
+            self._process.kill()
+            self._process.join()
+
+    def _start(self):
+        context = multiprocessing.get_context("spawn")
+        self._connection, far = context.Pipe()
+        self._process = context.Process(target=_work, args=(far, *self._settings), daemon=True)
+        self._process.start()
+        # Then its death ends the connection.
+        far.close()
+
+    def fileno(self):
+        """The file descriptor of its connection, which `wait_for_any` waits on."""
+        return self._connection.fileno()
+
+
+def wait_for_any(workers):
+    """Waits until at least one of some workers has an `outcome`, and returns those that have one."""
+    return multiprocessing.connection.wait(list(workers))
+
+
+def _work(connection, folder, data_dir, threads, gpu, verbosity):
+    # An interrupt at the terminal reaches the parent process as well, which ends this one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    logging.use_absl_handler()
+    logging.set_verbosity(verbosity)
+    quiet_tensorflow()
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    use_threads(threads)
+    while True:
+        try:
+            task, wait = connection.recv()
+        except EOFError:
+            return
+        try:
+            result = run_task(task, folder, data_dir=data_dir, wait=wait)
+        except UserError as error:
+            result = error
+        except Exception:
+            result = f"{task.title}:\n{traceback.format_exc()}"
+        connection.send(result)
+
+
+def _end_with_parent():
+    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+    for _ in range(_TIMES_ASKED):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(_SECONDS_TO_END)
+    os._exit(1)

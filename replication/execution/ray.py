@@ -1,6 +1,6 @@
 """Carries out tasks on a Ray cluster. The only module that imports Ray.
 
-The workdir and the data sets lie on a file system that all nodes see under the same path: results are not sent back.
+All nodes see the workdir and the data sets under the same path of a shared file system; results are not sent back.
 """
 
 import contextlib
@@ -13,26 +13,25 @@ import sys
 
 from replication.data.images import resolve_data_dir
 from replication.errors import MissingDataError, UserError
-from replication.execution.attempt import attempt
-from replication.execution.local import load_all
-from replication.execution.scheduling import Schedule
+from replication.execution import tasks
+from replication.execution.local import Schedule, load_all, run_task
 from replication.machine import quiet_tensorflow, use_threads
 
-# How often Ray tries a task again whose process or node is lost.
+# The number of times that Ray tries a task again whose process or node is lost.
 RETRIES = 2
 _SECONDS_TO_ANSWER = 10
 _PACKAGES = tuple(str(pathlib.Path(__file__).parents[2] / name) for name in ("models", "replication"))
 
 
-def execute(tasks, workdir, executor, *, data_dir=None, begin=None):
-    """Makes what is not on disk yet, as many tasks at a time as the cluster has room for.
+def execute(found, workdir, executor, *, data_dir=None, begin=None):
+    """Carries out the tasks that are not on disk yet, as many at a time as the cluster has room for.
 
-    A task that fails does not stop the others, except for want of its data. One whose process or node is lost is
-    tried again, twice at most; it goes on from what is on disk.
+    A task that fails does not stop the others, unless its data are missing. A task whose process or node is lost is
+    tried again, twice at most, and goes on from the files on disk.
 
     Args:
-        tasks, workdir, data_dir, begin: As in `local.execute`.
-        executor: An `executors.Ray`.
+        found, workdir, data_dir, begin: See `local.execute`.
+        executor: A `configuration.executors.Ray`.
 
     Returns:
         One line for each task that failed, in order.
@@ -41,18 +40,18 @@ def execute(tasks, workdir, executor, *, data_dir=None, begin=None):
         MissingDataError: a data set is not prepared; nothing has been started then.
         UserError: Ray is not installed, or there is no cluster at the address.
     """
-    load_all(tasks, data_dir)
+    load_all(found, data_dir)
     with _connected(executor) as ray:
         _check_room(ray, executor)
         remote = ray.remote(
             num_cpus=executor.cpus, num_gpus=executor.gpus, max_retries=RETRIES,
-            memory=None if executor.memory is None else int(executor.memory * 1e9))(_attempt)
-        return _share_out(ray, remote, tasks, workdir.path.absolute(),
+            memory=None if executor.memory is None else int(executor.memory * 1e9))(_run_task)
+        return _distribute(ray, remote, found, workdir.path.absolute(),
                           resolve_data_dir(data_dir).absolute(), executor, begin)
 
 
 def _check_room(ray, executor):
-    """Raises a UserError where no node could ever take a task: Ray would wait for one without a word."""
+    """Raises a UserError if no node could ever take a task, because Ray would wait for one silently."""
     asked = {"CPU": executor.cpus, "GPU": executor.gpus, "memory": (executor.memory or 0) * 1e9}
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     if not any(all(node.get(name, 0) >= amount for name, amount in asked.items()) for node in nodes):
@@ -62,25 +61,25 @@ def _check_room(ray, executor):
                         f"no node of the cluster has so much ({offers})")
 
 
-def _share_out(ray, remote, tasks, workdir, data_dir, executor, begin):
-    schedule, running = Schedule(tasks), {}
+def _distribute(ray, remote, found, folder, data_dir, executor, begin):
+    schedule, running = Schedule(found), {}
     try:
         while True:
             while (number := schedule.begin()) is not None:
                 if begin is not None:
                     begin(number)
-                running[remote.remote(tasks[number], workdir, data_dir, schedule.waits(number), executor)] = number
+                running[remote.remote(found[number], folder, data_dir, schedule.waits(number), executor)] = number
             if not running:
                 return schedule.failures()
             (reference,), _ = ray.wait(list(running))
             number = running.pop(reference)
-            schedule.settle(number, _outcome(ray, reference, tasks[number], workdir))
+            schedule.end(number, _outcome(ray, reference, found[number], folder))
     finally:
         for reference in running:
             ray.cancel(reference)
 
 
-def _outcome(ray, reference, task, workdir):
+def _outcome(ray, reference, task, folder):
     from replication import records
 
     try:
@@ -91,20 +90,20 @@ def _outcome(ray, reference, task, workdir):
         # A bug of ours, with its traceback.
         raise
     except ray.exceptions.RayError as error:
-        # What is on disk counts: the last word of a lost process may have got lost alone.
-        if task.is_done(records.Workdir(workdir)):
+        # The files on disk count: the process may have been lost after it had written them.
+        if tasks.is_done(task, records.Workdir(folder)):
             return None
         reason = str(error).strip().splitlines()[0]
         return UserError(f"{task.title}: its process or node was lost {1 + RETRIES} times ({reason})")
 
 
-def _attempt(task, workdir, data_dir, wait, executor):
-    """What a process of the cluster does."""
+def _run_task(task, folder, data_dir, wait, executor):
+    """Carries out a task in a process of the cluster."""
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     quiet_tensorflow()
     use_threads(executor.cpus)
     try:
-        return attempt(task, workdir, data_dir=data_dir, wait=wait)
+        return run_task(task, folder, data_dir=data_dir, wait=wait)
     except MissingDataError as error:
         raise MissingDataError(f"node {socket.gethostname()}: {error}") from None
 
@@ -124,7 +123,7 @@ def _check_answer(address):
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout=_SECONDS_TO_ANSWER).close()
-        # Ray itself waits for minutes, and then ends the process, where what answers is no cluster.
+        # Ray itself waits for minutes, and then ends the process, if something else than a cluster answers.
         subprocess.run([sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address], check=True,
                        capture_output=True, timeout=_SECONDS_TO_ANSWER)
     except subprocess.SubprocessError:
@@ -140,13 +139,13 @@ def _connected(executor):
 
     handler = signal.getsignal(signal.SIGTERM)
     try:
-        # Ray leaves all of a node's GPUs in sight of a task that asks for none.
+        # A task that asks for no GPU would see all of its node's.
         ray.init(address=executor.address, log_to_driver=False, logging_level="error",
                  runtime_env={"py_modules": list(_PACKAGES), "excludes": ["__pycache__"],
                               "env_vars": {} if executor.gpus else {"CUDA_VISIBLE_DEVICES": ""}})
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise _no_cluster(executor.address, str(error).strip().splitlines()[0]) from None
-    # Ray has taken the signal's handler for its own.
+    # Ray has replaced the signal's handler by its own.
     signal.signal(signal.SIGTERM, handler)
     try:
         yield ray

@@ -23,7 +23,7 @@ class Experiment:
         needs: Function from a `Setup` to a list of `configuration.Train` and `configuration.Measure`.
         place: The section or appendix of the paper that it belongs to; None if the paper numbers it.
         command: The command that makes its records; None if `reproduce` does.
-        networks: Names of the networks that it can be made of; None for all.
+        networks: Names of the networks that it can be made of; by default all.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Experiment:
     needs: Callable
     place: str | None = None
     command: str | None = None
-    networks: tuple | None = None
+    networks: tuple = tuple(catalog.NETWORKS)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from replication.store.grouping import comparisons
 def listing(store):
     """Returns the headings, and a line for each trial of a comparison that has both regimes."""
     lines = []
-    for comparison in comparisons(store.finished_runs):
+    for comparison in comparisons(store.runs):
         for pair in comparison.pairs():
             small, large = (each.result["distance_from_start"] for each in pair)
             lines.append(ListingLine((comparison.where, str(pair[0].run.trial), small, large,

@@ -46,7 +46,7 @@ def needs(setup):
 def axes(store):
     """Returns a `Plot` for each group of runs that differ in the batch size alone and were measured."""
     return plots("figure4", [(group.label, group.members, (_panel(group.members),))
-                             for group in grids(store.finished_runs) if common_protocol(group.members)])
+                             for group in grids(store.runs) if common_protocol(group.members)])
 
 
 def _panel(members):

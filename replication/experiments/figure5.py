@@ -37,7 +37,7 @@ def axes(store):
     return plots("figure5", [
         (group.label, [*filter(None, (group.source, group.reference)), *group.members],
          (_accuracy(group), _sharpness(group)))
-        for group in warm_starts(store.finished_runs) if common_protocol(group.members)])
+        for group in warm_starts(store.runs) if common_protocol(group.members)])
 
 
 def _epochs(group):

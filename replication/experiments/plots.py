@@ -32,7 +32,7 @@ def lowest_trials(store, has):
         store: A `store.Store`.
         has: Function that tells whether a `store.FinishedRun` has what is drawn; comparisons without are left out.
     """
-    found = [(comparison.label, comparison.lowest_trial(has)) for comparison in comparisons(store.finished_runs)]
+    found = [(comparison.label, comparison.lowest_trial(has)) for comparison in comparisons(store.runs)]
     return [(label, sides) for label, sides in found if sides]
 
 

@@ -48,8 +48,8 @@ def listing(store, title, name, *, without, spaces):
     headings = ("network", "regime", title, "trials", "test accuracy (%)", *sharpness,
                 "gradients, × those of plain LB")
     lines = []
-    for comparison in comparisons(store.finished_runs):
-        found = variants(store.finished_runs, comparison, *without) if comparison.large else []
+    for comparison in comparisons(store.runs):
+        found = variants(store.runs, comparison, *without) if comparison.large else []
         if not found:
             continue
         found.sort(key=lambda group: name(group[0].run))

@@ -17,7 +17,7 @@ def rows(store):
             f"{split}_{regime}": tuple(100 * each.metrics[f"{split}_accuracy"] for each in side)
             for regime, side in comparison.sides() for split in ("train", "test")
         }, comparison.runs())
-        for comparison in comparisons(store.finished_runs)
+        for comparison in comparisons(store.runs)
     ]
 
 

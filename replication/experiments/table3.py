@@ -64,7 +64,7 @@ def rows(store, subspace_dim):
             f"{name}_{regime}": values(side, protocol, epsilon)
             for regime, side in comparison.sides() for name, epsilon in EPSILONS.items()
         }, comparison.runs())
-        for comparison, protocol, label in measured(comparisons(store.finished_runs), subspace_dim)
+        for comparison, protocol, label in measured(comparisons(store.runs), subspace_dim)
     ]
 
 

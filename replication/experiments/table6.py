@@ -42,7 +42,7 @@ def rows(store, columns, selection):
             **{name: values(comparison.large, protocol, epsilon)
                for name, epsilon in zip(sharpness, EPSILONS.values())},
         }, comparison.runs())
-        for comparison, protocol, label in measured(comparisons(store.finished_runs, selection), 0, ("LB",))
+        for comparison, protocol, label in measured(comparisons(store.runs, selection), 0, ("LB",))
     ]
 
 

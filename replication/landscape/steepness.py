@@ -1,35 +1,31 @@
-"""How many directions around a minimizer are steep (section 2.2.2 of the paper)."""
+"""The number of steep directions around a minimizer (section 2.2.2 of the paper)."""
 
 import dataclasses
 import time
 
 import numpy as np
-from absl import logging
 
-from replication import configuration, files, machine
+from replication import configuration, machine
 from replication.errors import require
-from replication.sharpness import Objective
-from replication.sharpness.box import Box
 from replication.sharpness.checks import check_repeatable
-from replication.sharpness.runs import check_measurable
-from replication.weights import load_minimizer
+from replication.sharpness.maximizer import Box
 
 
 @dataclasses.dataclass(frozen=True)
 class SteepnessResult:
-    """Rises of f in many directions; a rise is (f(x + d) - f(x)) / (1 + f(x)) * 100, in percent, as Metric 2.1.
+    """Rises of f in many directions; a rise is (f(x + d) - f(x)) / (1 + f(x)) * 100, in percent, as in Metric 2.1.
 
     Attributes:
-        configuration: Every choice, a `configuration.Steepness`.
+        configuration: The `configuration.Steepness` with every choice.
         loss: f(x).
         random: The rise at each of the random corners of the box.
-        blocks: The rise when the coordinates of one block go to the corner that their gradient points to and
-            the others stay, for each block of a random partition of the coordinates.
-        ranked: Pairs of a share of the coordinates and the rise when that share of them, the steepest first, go
-            to that corner and the others stay. Steep is what has a large |g_i| half_width_i. The shares are
-            those of `Steepness.SHARES` as whole numbers of coordinates give them, at least one, each once.
-        versions: Of the packages that the numbers depend on.
-        seconds: Of all of it.
+        blocks: The rise if the coordinates of one block go to the corner that their gradient points to and the others
+            stay, for each block of a random partition of the coordinates.
+        ranked: Pairs of a share of the coordinates and the rise if that share of them, the steepest first, goes to that
+            corner and the others stay. The steepest coordinates have the largest |g_i| half_width_i. The shares are
+            those of `Steepness.SHARES`, rounded to whole numbers of coordinates, at least one, each once.
+        versions: The versions of the packages that the numbers depend on.
+        seconds: The duration of the measurement.
     """
 
     configuration: configuration.Steepness
@@ -40,41 +36,19 @@ class SteepnessResult:
     versions: dict
     seconds: float
 
+    @property
+    def summary(self):
+        """The result in a line, for the log."""
+        return (f"largest rise {max(self.random):.4g} % at {len(self.random)} random corners, "
+                f"{max(self.blocks):.4g} % in {len(self.blocks)} blocks")
+
     def to_json(self):
-        """The result as a JSON-ready dictionary."""
+        """Returns the result as a JSON-ready dictionary."""
         return dataclasses.asdict(self)
 
 
-def measure_steepness(record, choices, dataset, *, wait=False):
-    """Takes the steepness at a run's minimizer, and leaves it in the run's record.
-
-    What is on disk is not repeated.
-
-    Args:
-        record: A finished `records.RunRecord`.
-        choices: A `configuration.Steepness`.
-        dataset: The run's `data.Data`.
-        wait: Whether to wait for another process that works on the same run, or to raise.
-
-    Raises:
-        BusyError: another process works on this run and `wait` is false.
-        UserError: a file of the record is damaged, `dataset` is not the run's, or `steepness` objects.
-    """
-    with record.lock(wait=wait):
-        file = record.steepness(choices)
-        if file.exists():
-            return
-        check_measurable(record, dataset)
-        objective = Objective(load_minimizer(record), dataset.train_inputs, dataset.train_labels,
-                              statistics=choices.statistics, batch_size=choices.batch_size)
-        result = steepness(objective, choices)
-        logging.info("%s: largest rise %.4g %% at %d random corners, %.4g %% in %d blocks", record.name,
-                     max(result.random), choices.directions, max(result.blocks), choices.blocks)
-        files.write_json(file, {**result.to_json(), "weights_checksum": record.minimizer.checksum})
-
-
-def steepness(objective, choices):
-    """The rises of an objective from its model's weights, one pass over the data for each direction.
+def compute(objective, choices):
+    """Computes the rises of an objective from its model's weights, with one pass over the data for each direction.
 
     Args:
         objective: A `sharpness.Objective`, made with the choices' statistics and batch size.
@@ -111,12 +85,12 @@ def steepness(objective, choices):
 
 
 def _only(direction, block):
-    """`direction` [n] in the coordinates of `block`, and 0 elsewhere."""
+    """Returns `direction` [n] in the coordinates of `block`, and 0 in the others."""
     result = np.zeros_like(direction)
     result[block] = direction[block]
     return result
 
 
 def _counts(n):
-    """The shares of n coordinates as whole numbers of them, in increasing order."""
+    """Returns the shares of n coordinates as whole numbers of coordinates, in increasing order."""
     return sorted({max(1, round(share * n)) for share in configuration.Steepness.SHARES})

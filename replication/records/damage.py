@@ -1,8 +1,8 @@
-"""Sets damaged parts of a workdir aside, so that they are made anew.
+"""Sets damaged parts of a workdir aside, so that they are made again.
 
-Damaged is what cannot be read, what does not have the checksum that its record tells, and what was made of other
-weights than those that are there now: runs as a whole, kept iterates, measurements, steepness and paths. It is moved
-to WORKDIR/damaged, under the same relative path, and never deleted.
+Damaged is a file that cannot be read, that does not have the checksum in its record, or that was made of other weights
+than those that are there now: runs as a whole, kept iterates and measurements. Damaged parts are moved to
+WORKDIR/damaged, under the same relative path, and never deleted.
 """
 
 import contextlib
@@ -12,6 +12,7 @@ import os
 from absl import logging
 
 from replication import files
+from replication.configuration import KINDS
 from replication.errors import UserError
 from replication.records.run import RunRecord
 
@@ -19,72 +20,78 @@ from replication.records.run import RunRecord
 def set_aside(workdir):
     """Moves what is damaged to the folder `damaged` of a workdir, and logs each by name.
 
-    All runs are held against other processes meanwhile.
+    All runs are locked against other processes meanwhile.
 
     Args:
         workdir: A `records.Workdir`.
 
     Returns:
-        The paths where it was, in the workdir, in the order in which it was found.
+        The relative paths of what was moved, in the order in which it was found.
 
     Raises:
         BusyError: another process works on one of the runs.
     """
     records = [RunRecord(folder) for folder in sorted((workdir.path / "runs").glob("*")) if folder.is_dir()]
     moved = []
-    with contextlib.ExitStack() as held:
+    with contextlib.ExitStack() as locks:
         for record in records:
-            held.enter_context(record.lock(wait=False))
+            locks.enter_context(record.lock(wait=False))
         for record in records:
-            moved += _of_run(workdir.path, record)
-        # Last: those of a run that has been set aside are made anew with it.
+            moved += _set_run_aside(workdir.path, record)
+        # Last, because a measurement that joins runs is made again with a run that has been set aside.
         sound = {record.name: record.minimizer.checksum for record in records if record.is_finished}
-        for path in sorted((workdir.path / "paths").glob("[!.]*.json")):
-            if not _is_path_of(path, sound):
+        for path in _measurements(workdir, runs=2):
+            if not _joins(path, sound):
                 moved.append(_move(workdir.path, path))
     return moved
 
 
-def _of_run(root, record):
+def _set_run_aside(root, record):
     if not _is_sound(record):
         return [_move(root, record.folder)]
     failure = record.folder / "failure.json"
     if not record.is_finished:
         return [_move(root, failure)] if failure.exists() and not _is_readable(failure) else []
-    moved = _of_weights(root, record.minimizer, "sharpness", "steepness")
+    moved = [*_set_measurements_aside(root, record.minimizer), *_set_measurements_aside(root, record.iterate(0))]
     for iterate in record.iterates():
         try:
             iterate.check()
         except UserError:
             moved.append(_move(root, iterate.folder))
         else:
-            moved += _of_weights(root, iterate, "sharpness")
+            moved += _set_measurements_aside(root, iterate)
     return moved
 
 
 def _is_sound(record):
-    """Whether a run's own files are what was written; those of one without config.json are not missed."""
+    """Whether a run's own files are those that were written; a run that has not begun has none."""
     if not record.was_begun:
         return True
     try:
         record.check_configuration()
         if record.is_finished:
             record.check()
-            # Raises as well.
+            # Raises a UserError as well if result.json is damaged.
             _ = record.epochs
     except UserError:
         return False
     return True
 
 
-def _of_weights(root, point, *folders):
-    """Moves what was not made of the weights of a `WeightsRecord`."""
-    found = itertools.chain.from_iterable(sorted((point.folder / name).glob("[!.]*.json")) for name in folders)
-    return [_move(root, path) for path in found if not _is_readable(path, weights_checksum=point.checksum)]
+def _measurements(folder, *, runs):
+    """Returns the files of all measurements in a `records` folder of the kinds that join so many runs."""
+    kinds = [kind for kind, choices in KINDS.items() if runs == choices.RUNS]
+    return [path for kind in kinds for path in sorted((folder.folder / kind).glob("[!.]*.json"))]
 
 
-def _is_path_of(path, sound):
-    """Whether a path was made of the runs' weights that are there, a dictionary of checksums by the runs' names."""
+def _set_measurements_aside(root, point):
+    """Moves the measurements that were not made at the weights of a `WeightsRecord`."""
+    return [_move(root, path) for path in _measurements(point, runs=1)
+            if not _is_readable(path, weights_checksum=point.checksum)]
+
+
+def _joins(path, sound):
+    """Whether a measurement was made of the present weights, whose checksums `sound` holds by the runs' names."""
     try:
         content = files.read_json(path)
     except UserError:
@@ -107,18 +114,19 @@ def _move(root, path):
     target = _unused(root / "damaged" / relative)
     if path.is_dir():
         target.mkdir(parents=True)
-        # The lock stays where other processes look for it. First what makes the rest count, in case it ends here.
+        # The lock stays where other processes look for it. result.json goes first: nothing else counts without it,
+        # should the process end here.
         for each in sorted(path.iterdir(), key=lambda each: (each.suffix != ".json", each.name != "result.json")):
             if each.name != ".lock":
                 os.replace(each, target / each.name)
     else:
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(path, target)
-    logging.warning("%s: damaged; set aside as %s, to be made anew", path, target)
+    logging.warning("%s: damaged; set aside as %s, to be made again", path, target)
     return relative
 
 
 def _unused(path):
-    """The path, with a number behind its name where something is there."""
+    """Returns the path, with a number behind its name if it exists."""
     numbered = (path.with_name(f"{path.name}.{number}") for number in itertools.count(1))
     return next(each for each in itertools.chain([path], numbered) if not each.exists())

@@ -2,33 +2,42 @@
 
 import csv
 import io
-import pathlib
 import shutil
 
-from replication import configuration, errors, files
-from replication.errors import UserError
-from replication.records.contents import CHECKED_FILES, check_file, checksums, configuration_of, read_all, run_remedy
-from replication.records.iterate import EndRecord, IterateRecord, existing_iterates
+from replication import configuration, files
+from replication.errors import UserError, is_whole
+from replication.records.folder import (
+    CHECKED_FILES,
+    ConfiguredFolder,
+    check_file,
+    checksums,
+    configuration_of,
+    run_remedy,
+)
+from replication.records.weights import EndRecord, IterateRecord, existing_iterates
 
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
-# Of runs whose batches grow alone.
+# A column of runs whose batches grow.
 BATCH_SIZE_COLUMN = "batch_size"
 
 
-class RunRecord:
-    """The folder of one training run. It is finished when result.json is there."""
+class RunRecord(ConfiguredFolder):
+    """The folder of one training run. The run is finished when result.json is there."""
+
+    CONFIGURATION = configuration.Run
+    FILE = "config.json"
 
     def __init__(self, folder):
-        self.folder = pathlib.Path(folder)
+        super().__init__(folder)
         self.initial_weights = self.folder / "initial.weights.h5"
         self.final_weights = self.folder / "final.weights.h5"
         self.state = self.folder / "backup" / "state.npz"
         self.logs = self.folder / "logs"
 
     @property
-    def name(self):
-        """The name of the folder."""
-        return self.folder.name
+    def remedy(self):
+        """What a user does about a damaged run, for messages."""
+        return run_remedy(self.folder)
 
     @property
     def is_finished(self):
@@ -37,50 +46,46 @@ class RunRecord:
 
     @property
     def failure(self):
-        """The reason in failure.json: why the run ended without a minimizer; None where it has not failed.
+        """The reason in failure.json why the run ended without a minimizer; None if it has not failed.
 
         Raises:
             UserError: failure.json is damaged.
         """
-        path = self.folder / "failure.json"
-        remedy = "remove it to have the run trained again"
-        return str(files.read_json(path, remedy).get("reason", "unknown")) if path.exists() else None
+        if not self.has_failed:
+            return None
+        content = files.read_json(self.folder / "failure.json", "remove it to have the run trained again")
+        return str(content.get("reason", "unknown"))
+
+    @property
+    def has_failed(self):
+        """Whether the run has ended without a minimizer."""
+        return (self.folder / "failure.json").exists()
 
     @property
     def was_begun(self):
-        """Whether there is a run: a folder is made, and held, before its data are known to be there."""
+        """Whether the run has begun: the folder is made and locked before its data are known to be there."""
         return (self.folder / "config.json").exists() or self.is_finished
-
-    @property
-    def configuration(self):
-        """The `configuration.Run` that made this record."""
-        return read_configuration(self.folder / "config.json", run_remedy(self.folder))
-
-    @property
-    def config(self):
-        """The whole config.json: configuration, data, versions and machine."""
-        return files.read_json(self.folder / "config.json", run_remedy(self.folder))
 
     @property
     def result(self):
         """The content of result.json."""
-        return files.read_json(self.folder / "result.json", run_remedy(self.folder))
+        return files.read_json(self.folder / "result.json", self.remedy)
 
     @property
     def epochs(self):
-        """How many epochs a finished run took.
+        """The number of epochs that a finished run took.
 
         Raises:
             UserError: result.json is damaged.
         """
         epochs = self.result.get("epochs")
-        if not errors.is_whole(epochs, 0):
-            raise UserError(f"{self.folder / 'result.json'}: damaged (epochs={epochs!r}); {run_remedy(self.folder)}")
+        if not is_whole(epochs, 0):
+            raise UserError(f"{self.folder / 'result.json'}: damaged (epochs={epochs!r}); {self.remedy}")
         return epochs
 
     @property
     def history(self):
-        """Per epoch a dictionary of HISTORY_COLUMNS, numbers throughout; where batches grow, of their size as well."""
+        """A dictionary of the HISTORY_COLUMNS for each epoch, all numbers; if batches grow, with their size as well."""
         with open(self.folder / "history.csv", newline="", encoding="utf-8") as file:
             return [
                 {name: int(value) if name in ("epoch", BATCH_SIZE_COLUMN) else float(value)
@@ -89,7 +94,7 @@ class RunRecord:
             ]
 
     def start(self, config):
-        """Writes config.json for a new run; for one that exists, checks that its data are the same.
+        """Writes config.json for a new run, or checks that a run that exists was begun on the same data.
 
         Raises:
             UserError: the folder was made with other data, or its config.json is damaged.
@@ -125,27 +130,15 @@ class RunRecord:
         """Writes failure.json with the reason; the run is not trained again while it is there."""
         files.write_json(self.folder / "failure.json", {"reason": reason})
 
-    def check_configuration(self):
-        """Raises a UserError unless config.json is sound and belongs to this folder."""
-        run = self.configuration
-        if run.name != self.name:
-            raise UserError(f"{self.folder / 'config.json'}: belongs to the run {run.name}, not to this folder")
-
-    def check_data(self, data):
-        """Raises a UserError unless the run was started on these data, a `data.Data.to_json()`."""
-        if self.config.get("data") != data:
-            raise UserError(f"{self.folder / 'config.json'}: this run was started on other data than the "
-                            f"{data['name']} prepared now; give another --workdir or the data it was started on")
-
     def check(self):
         """Raises a UserError that names the first damaged file of a finished run.
 
-        A record may lack its weights (published results do); weights that are there must be the
-        ones that result.json names. Kept iterates are checked one by one, by `IterateRecord.check`.
+        A record may lack its weights (published results do); weights that are there must be those that result.json
+        names. Kept iterates are checked one by one, by `IterateRecord.check`.
         """
         for name, checksum in checksums(self.folder / "result.json").items():
             check_file(self.folder / name, checksum, named_in="result.json",
-                       remedy=run_remedy(self.folder))
+                       remedy=self.remedy)
 
     @property
     def minimizer(self):
@@ -153,25 +146,25 @@ class RunRecord:
         return EndRecord(self.folder, self.epochs, self.final_weights)
 
     def iterate(self, epoch):
-        """The `IterateRecord` of the weights after so many epochs, kept or not; for 0 an `EndRecord` of x_0."""
+        """Returns the `IterateRecord` of the weights after an epoch, kept or not; for 0 the `EndRecord` of x_0."""
         folder = self.folder / "iterates" / f"{epoch:04d}"
         return IterateRecord(folder) if epoch else EndRecord(folder, 0, self.initial_weights)
 
     def iterates(self):
-        """The kept iterates, by epoch; x_0 is none of them."""
+        """Returns the kept iterates by epoch, without x_0."""
         return existing_iterates(self.folder / "iterates")
 
     def kept_iterate(self, epoch):
-        """The same as `iterate`, for one that must have been kept.
+        """Returns the `iterate` of an epoch, which must have been kept.
 
         Raises:
-            UserError: it was not; the message names the command that does it.
+            UserError: it was not kept; the message names the command that keeps it.
         """
         iterate = self.iterate(epoch)
         if iterate.exists:
             return iterate
         if not self.is_finished:
-            raise UserError(f"{self.folder}: no finished run, and no iterate of epoch {epoch} was kept; train it "
+            raise UserError(f"{self.folder}: not finished, and no iterate of epoch {epoch} was kept; train it "
                             f"first, with --keep_iterates={epoch}")
         if epoch > self.epochs:
             raise UserError(f"{self.folder}: has no epoch {epoch}, the run took {self.epochs}")
@@ -179,42 +172,26 @@ class RunRecord:
             f"{iterate.folder}: the iterate was not kept; keep it by `python -m replication.train --config="
             f"{self.folder / 'config.json'} --keep_iterates={epoch} --workdir={self.folder.parent.parent}`")
 
-    def measurement(self, choices):
-        """The file of the minimizer's measurement with these choices (a `configuration.Measurement`)."""
-        return self.folder / choices.KIND / f"{choices.record_name()}.json"
-
-    def measurements(self, kind="sharpness"):
-        """The content of the minimizer's measurements of a kind that can be read, and what is wrong with the others."""
-        return read_all(self.folder / kind)
-
-    def steepness(self, choices):
-        """The file of the steepness at the minimizer with these choices (a `configuration.Steepness`)."""
-        return self.folder / "steepness" / f"{choices.name}.json"
-
-    def steepnesses(self):
-        """The content of all such files that can be read, and what is wrong with the others."""
-        return read_all(self.folder / "steepness")
-
     def lock(self, *, wait):
-        """Holds this run against other processes; the lock ends with the process at the latest.
+        """Locks this run against other processes; the lock ends with the process at the latest.
 
         Args:
             wait: Whether to wait for another process or to raise at once.
 
         Raises:
-            BusyError: another process holds the run.
+            BusyError: another process has locked the run.
         """
         return files.lock(self.folder, "run", wait=wait)
 
 
 def read_configuration(path, remedy="give a whole one"):
-    """The `configuration.Run` of a config.json.
+    """Returns the `configuration.Run` of a config.json.
 
     Args:
         path: The file.
-        remedy: What the user can do where it is damaged.
+        remedy: What the user can do if it is damaged.
 
     Raises:
         UserError: the file is damaged, or is no configuration of a run.
     """
-    return configuration_of(configuration.Run, files.read_json(path, remedy), path, remedy)
+    return configuration_of(configuration.Run, files.read_json(path, remedy), file=path, remedy=remedy)

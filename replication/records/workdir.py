@@ -2,28 +2,28 @@
 
 import contextlib
 import os
-import pathlib
 
 from replication import files
-from replication.errors import UserError
-from replication.records.contents import read_all
+from replication.errors import UserError, collect
+from replication.records.folder import Folder
 from replication.records.run import RunRecord
 from replication.records.search import SearchRecord
 
 
-class Workdir:
+class Workdir(Folder):
     """The folder of one replication.
 
     Args:
-        path: The folder; see `create` and `open` for one that is written or only read.
+        path: The folder; `create` and `open` check one that is written or only read.
     """
 
     def __init__(self, path):
-        self.path = pathlib.Path(path)
+        super().__init__(path)
+        self.path = self.folder
 
     @classmethod
     def create(cls, path):
-        """The workdir at `path`, made where it is missing.
+        """Returns the workdir at `path`, and makes the folder if it is missing.
 
         Raises:
             UserError: `path` is a file, or cannot be written to.
@@ -40,7 +40,7 @@ class Workdir:
 
     @classmethod
     def open(cls, path):
-        """The workdir at `path`, which must hold runs or searches already.
+        """Returns the workdir at `path`, which must hold runs or searches already.
 
         Raises:
             UserError: there is no such folder, or it holds neither.
@@ -49,7 +49,7 @@ class Workdir:
         if not workdir.path.is_dir():
             raise UserError(f"--workdir={path}: no such folder; give one that `python -m "
                             "replication.reproduce` or `train` has written")
-        if not any(workdir._run_folders()) and not any(workdir.path.glob("tuning/*/search.json")):
+        if not workdir._run_records() and not any(workdir.path.glob("tuning/*/search.json")):
             raise UserError(f"--workdir={path}: holds no run; make one with `python -m "
                             "replication.reproduce` or `train`")
         return workdir
@@ -71,9 +71,9 @@ class Workdir:
 
     @contextlib.contextmanager
     def drawing(self):
-        """A block in which tables, figures and page are written; other processes are waited for.
+        """Opens a block in which tables, figures and page are written; waits for other processes.
 
-        What killed processes have left of files that they were writing there is removed.
+        Files that killed processes had begun to write there are removed.
         """
         with files.lock(self.page.parent, "report", wait=True):
             for folder in (self.tables, self.figures):
@@ -81,87 +81,51 @@ class Workdir:
             yield
 
     def run(self, run):
-        """The record of the run with this configuration (a `configuration.Run`), finished or not."""
+        """Returns the record of a `configuration.Run`, finished or not."""
         return self.run_named(run.name)
 
     def run_named(self, name):
-        """The record of the run with this name, which need not be there."""
+        """Returns the record of the run with this name, which need not be there."""
         return RunRecord(self.path / "runs" / name)
 
     def runs(self, *, checksums=True):
-        """All finished runs that can be read, and what is wrong with the others.
+        """Returns all finished runs that can be read, and a message for each damaged one.
 
         Args:
-            checksums: Whether to read all files and compare their checksums. Who loads weights need not:
-                loading checks those that it loads.
+            checksums: Whether to read all files and compare their checksums. Code that loads weights need not, because
+                loading checks them.
 
         Returns:
-            A list of `RunRecord`, sorted by folder name, and a list of one-line messages, one for
-            each damaged run. Runs that are merely unfinished or have failed are in neither.
+            A list of `RunRecord`s, sorted by folder name, and a list of one-line messages. Runs that are unfinished
+            or have failed are in neither.
         """
-        sound, problems = [], []
-        for folder in self._run_folders():
-            record = RunRecord(folder)
-            if not record.was_begun:
-                continue
-            try:
-                record.check_configuration()
-                if record.is_finished:
-                    if checksums:
-                        record.check()
-                    sound.append(record)
-            except UserError as error:
-                problems.append(str(error))
-        return sound, problems
+        def read(record):
+            record.check_configuration()
+            if record.is_finished and checksums:
+                record.check()
+            return record
+
+        begun = [record for record in self._run_records() if record.was_begun]
+        sound, problems = collect(read, begun)
+        return [record for record in sound if record.is_finished], problems
 
     def failures(self):
-        """By name of the failed runs the reason that each gave, and what is wrong with the others'."""
-        reasons, problems = {}, []
-        for folder in self._run_folders():
-            try:
-                reason = RunRecord(folder).failure
-            except UserError as error:
-                problems.append(str(error))
-                continue
-            if reason is not None:
-                reasons[folder.name] = reason
-        return reasons, problems
-
-    def path_record(self, path, small_batch, large_batch):
-        """The file of a parametric plot.
-
-        Args:
-            path: A `configuration.Path`.
-            small_batch, large_batch: The `RunRecord` of its two minimizers.
-        """
-        run = small_batch.configuration
-        pair = f"{small_batch.configuration.digest()}-{large_batch.configuration.digest()}"
-        name = f"{run.network}-trial{run.trial}-{path.kind}-{path.digest()}-{pair}.json"
-        return self.path / "paths" / name
-
-    def paths(self):
-        """The content of all parametric plots that can be read, and what is wrong with the others."""
-        return self.measurements("paths")
-
-    def measurements(self, kind):
-        """The content of all measurements that join two runs (kind "paths"), and what is wrong with the others."""
-        return read_all(self.path / kind)
+        """Returns the reason of each failed run by its name, and a message for each failure.json that is damaged."""
+        found, problems = collect(lambda record: (record.name, record.failure), self._run_records())
+        return {name: reason for name, reason in found if reason is not None}, problems
 
     def search(self, search):
-        """The `SearchRecord` of a `configuration.Search`, begun or not."""
+        """Returns the `SearchRecord` of a `configuration.Search`, begun or not."""
         return SearchRecord(self.path / "tuning" / search.name)
 
     def searches(self):
-        """The `SearchRecord`s of all searches that can be read, by name, and what is wrong with the others."""
-        sound, problems = [], []
-        for path in sorted(self.path.glob("tuning/*/search.json")):
+        """Returns the `SearchRecord`s of all searches that can be read, by name, and a message for each damaged one."""
+        def read(path):
             record = SearchRecord(path.parent)
-            try:
-                record.check_configuration()
-                sound.append(record)
-            except UserError as error:
-                problems.append(str(error))
-        return sound, problems
+            record.check_configuration()
+            return record
 
-    def _run_folders(self):
-        return sorted(folder for folder in (self.path / "runs").glob("*") if folder.is_dir())
+        return collect(read, sorted(self.path.glob("tuning/*/search.json")))
+
+    def _run_records(self):
+        return [RunRecord(folder) for folder in sorted((self.path / "runs").glob("*")) if folder.is_dir()]

@@ -35,7 +35,7 @@ def render(store, judged, drawn, *, listed):
         "slug": lambda text: text.replace(" ", "-"),
     }
     return environment.get_template("index.html.j2").render(
-        paper=paper, margins=verdicts, store=store, runs={each.name: each.run for each in store.finished_runs},
+        paper=paper, margins=verdicts, store=store, runs={each.name: each.run for each in store.runs},
         **_head(store, judged), overview=_overview(judged), tables=[_table(*each) for each in judged],
         figures=[{**_heading(figure), "pictures": [_pictures(plot) for plot in plots]}
                  for figure, plots in drawn if plots or not figure.command],
@@ -47,11 +47,11 @@ def render(store, judged, drawn, *, listed):
 def _head(store, judged):
     """Returns the numbers in the page's head, by name."""
     entries = [entry for _, found in judged for entry in found]
-    runs = [each.run for each in store.finished_runs]
+    runs = [each.run for each in store.runs]
     networks = [network for network in catalog.NETWORKS if network in {run.network for run in runs}]
     known = {entry.network for entry in entries if entry.paper}
     counts = verdicts.count(entries)
-    measured = [item for each in store.finished_runs for item in (each, *each.iterates)]
+    measured = [item for each in store.runs for item in (each, *each.iterates)]
     return {
         "counts": counts,
         "decided": sum(counts[verdict] for verdict in verdicts.VERDICTS[:3]),
@@ -62,7 +62,7 @@ def _head(store, judged):
                    if network not in networks],
         "datasets": [_dataset(name, store, known) for name in sorted({run.dataset for run in runs})],
         "presets": collections.Counter((presets.preset_of(each.run) if MAIN.admits(each) else None) or ""
-                                       for each in store.finished_runs),
+                                       for each in store.runs),
         "notes": {name: preset.note for name, preset in presets.PRESETS.items()},
         "trials": len({run.trial for run in runs}),
         "measurements": sum(len(item.measurements["sharpness"]) for item in measured),
@@ -71,7 +71,7 @@ def _head(store, judged):
 
 def _dataset(name, store, known):
     """Returns the sizes of a data set, and its networks whose data set it is in the paper ("papers") and the others."""
-    runs = [each for each in store.finished_runs if each.run.dataset == name]
+    runs = [each for each in store.runs if each.run.dataset == name]
     networks = sorted({each.run.network for each in runs} & known)
     return {"name": name, "sizes": sorted({each.training_size for each in runs}),
             "papers": [network for network in networks if catalog.NETWORKS[network].dataset == name],

@@ -1,4 +1,4 @@
-"""What a measurement verifies of f and its gradient before it maximizes."""
+"""The checks of f and its gradient that a measurement makes before it maximizes."""
 
 import dataclasses
 import math
@@ -6,8 +6,7 @@ import math
 import numpy as np
 
 from replication.errors import MeasurementFailedError
-
-NOT_FINITE = "f or its gradient is not finite at a point of the box; a smaller epsilon keeps the network in its range"
+from replication.sharpness.maximizer import NOT_FINITE
 
 _STEPS = (1e-3, 1e-2, 1e-4, 1e-1)
 _RELATIVE_TOLERANCE = 0.05
@@ -17,15 +16,15 @@ _RELATIVE_TOLERANCE = 0.05
 class GradientCheck:
     """A directional derivative of f beside a central difference.
 
-    The direction leads from y = 0 to the corner of the box that the gradient points to, so that the
-    derivative is sum_i |g_i| half_width_i: every coordinate counts, and none cancels another.
+    The direction d leads from y = 0 to the corner of the box that the gradient points to, so that the derivative is
+    sum_i |g_i| half_width_i: every coordinate counts, and none cancels another.
 
     Attributes:
-        derivative: By the gradient.
+        derivative: The derivative that the gradient gives.
         difference: (f(step d) - f(-step d)) / (2 step).
-        step: As a share of the way to the corner.
-        tolerance: The difference that was allowed: 5 % and the rounding noise.
-        conclusive: False where rounding noise alone could be as large as the derivative.
+        step: The step, as a share of the way to the corner.
+        tolerance: The deviation that was allowed: 5 % and the rounding noise.
+        conclusive: Whether the derivative is larger than the rounding noise.
     """
 
     derivative: float
@@ -45,19 +44,19 @@ def check_repeatable(first, second, *, dtype):
                                      "a layer draws random numbers in evaluation (active dropout or noise)")
 
 
-def check_gradient(value, value_at_zero, gradient, box, *, size, dtype):
+def check_gradient(value, value_at_zero, gradient, *, box, size, dtype):
     """Compares the gradient at y = 0 with a central difference along the direction of steepest rise.
 
     Args:
         value: Function from y, float64 [p], to f.
         value_at_zero: f at y = 0.
-        gradient: Of f at y = 0, float64 [p].
+        gradient: Gradient of f at y = 0, float64 [p].
         box: The `Box`.
         size: Number of examples that f averages over.
-        dtype: In which f is computed.
+        dtype: NumPy dtype in which f is computed.
 
     Returns:
-        The first `GradientCheck` that agrees, over steps from a thousandth of the box.
+        The first `GradientCheck` that agrees; steps begin at a thousandth of the box.
 
     Raises:
         FloatingPointError: f is not finite at a point of the box.

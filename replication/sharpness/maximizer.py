@@ -1,4 +1,4 @@
-"""The inexact maximization inside the box: L-BFGS-B on an objective scaled to reach the bounds."""
+"""The inexact maximization in the box C_eps of Metric 2.1, by L-BFGS-B on an objective scaled to reach the bounds."""
 
 import dataclasses
 import time
@@ -6,31 +6,66 @@ import time
 import numpy as np
 import scipy.optimize
 
-from replication.sharpness.checks import NOT_FINITE
+NOT_FINITE = "f or its gradient is not finite at a point of the box; a smaller epsilon keeps the network in its range"
 
-# The share of the attainable linear rise that must lie in coordinates which the first step takes
-# to their bounds. The rest have gradients so small that no scale of use reaches theirs.
+# The share of the attainable linear rise that must lie in coordinates which the first step takes to their bounds. The
+# other coordinates have gradients so small that no useful scale takes them there.
 _REACHING_SHARE = 0.999
 
-# Evaluations for each iteration that a start may spend. Ten iterations take 11 to 15; a line search
-# lost in rounding noise would take 20 by itself.
+# Evaluations that a start may spend for each of its iterations. Ten iterations take 11 to 15; a line search that is
+# lost in rounding noise takes 20 by itself.
 _EVALUATIONS_PER_ITERATION = 2
 
 
 @dataclasses.dataclass(frozen=True)
+class Box:
+    """The set { y in R^p : |y_i| <= half_widths_i }.
+
+    Attributes:
+        half_widths: Positive numbers, float64 [p].
+    """
+
+    half_widths: np.ndarray
+
+    @classmethod
+    def around(cls, coordinates, epsilon):
+        """Returns C_eps for A+ x = `coordinates`, float64 [p]; in the full space A+ x is x itself."""
+        return cls(epsilon * (np.abs(coordinates) + 1))
+
+    def random_point(self, generator):
+        """Returns a uniformly distributed point of the box, float64 [p], drawn from a NumPy `Generator`."""
+        return generator.uniform(-self.half_widths, self.half_widths)
+
+    def random_corner(self, generator):
+        """Returns a corner of the box with equally probable signs, float64 [p], drawn from a NumPy `Generator`."""
+        return self.half_widths * (2 * generator.integers(2, size=len(self.half_widths), dtype=np.int8) - 1)
+
+    def corner(self, direction):
+        """Returns the corner at which a linear function with the gradient `direction` [p] is largest.
+
+        In coordinates in which the direction is 0 both signs are as good, and the positive one is taken.
+        """
+        return np.where(direction < 0, -self.half_widths, self.half_widths)
+
+    def share_at_bound(self, y):
+        """Returns the share of the coordinates of `y` [p] that lie on the boundary of the box, in [0, 1]."""
+        return float(np.mean(np.abs(y) >= self.half_widths))
+
+
+@dataclasses.dataclass(frozen=True)
 class Maximum:
-    """The largest value that the search has seen, and how it went.
+    """The largest value that the search has seen, and how it was found.
 
     Attributes:
         y: The point, float64 [p].
         value: f at y; never below the value at y = 0.
-        evaluations: Evaluations of f and its gradient, a given one at y = 0 not among them.
-        status: Why the solver stopped, in the ascent that found y.
+        evaluations: Number of evaluations of f and its gradient, without the one at y = 0 if that was given.
+        status: The reason why the solver stopped in the ascent that found y.
         start_values: The largest value of each start.
-        scales: The factor on f in each start's best ascent; 0 where the gradient was 0.
+        scales: The factor on f in each start's best ascent; 0 if the gradient was 0.
         share_at_bound: Share of y's coordinates on the boundary of the box.
-        seconds: {"total", "objective" (in f and its gradient), "setup" (SciPy's preparation of the
-            bounds, up to and with its first search along the projected gradient), "solver" (all else)}.
+        seconds: {"total", "objective" (in f and its gradient), "setup" (SciPy's preparation of the bounds, including
+            its first search along the projected gradient), "solver" (the rest)}.
     """
 
     y: np.ndarray
@@ -46,26 +81,24 @@ class Maximum:
 def maximize(value_and_gradient, box, *, iterations=10, starts=1, seed=0, at_zero=None):
     """Maximizes a smooth function over a box by a few iterations of L-BFGS-B from each start.
 
-    At a minimizer the gradient is tiny. L-BFGS-B takes a first step of length 1 times the gradient,
-    and skips every quasi-Newton update where -f is concave, so that without scaling it hardly leaves
-    y = 0 and reports a rise of almost nothing. f is therefore multiplied by a factor, chosen from
-    the gradient at each start, with which the first projected step reaches the bounds; multiplying
-    f by a constant changes nothing then. The solver's tolerances are 0: it stops after `iterations`
-    or twice as many evaluations, at a corner where no coordinate can rise, or where a line search
-    finds no rise.
+    At a minimizer the gradient is tiny. L-BFGS-B takes a first step of length 1 times the gradient and skips every
+    quasi-Newton update where -f is concave, so that without scaling it hardly leaves y = 0 and reports a rise of almost
+    nothing. f is therefore multiplied by a factor, chosen from the gradient at each start, with which the first
+    projected step reaches the bounds; multiplying f by a further constant then changes nothing. The solver's tolerances
+    are 0: it stops after `iterations` iterations or twice as many evaluations, at a corner where no coordinate can
+    rise, or when a line search finds no rise.
 
-    A start that stops early spends what is left from other points: the mirror image of
-    its best point (at a minimizer the sign of the gradient is an accident), then the best point with
-    random coordinates mirrored, and a random point of the box where nothing has risen yet, as where
-    the gradient at y = 0 vanishes.
+    A start that stops early spends its remaining iterations from other points: from the mirror image of its best point
+    (at a minimizer the sign of the gradient is an accident), then from the best point with random coordinates mirrored.
+    If nothing has risen yet, for instance because the gradient at y = 0 vanishes, it goes on from a random point.
 
     Args:
         value_and_gradient: Function from y, float64 [p], to a float and a float64 [p].
         box: The `Box`.
         iterations: Iterations of each start, default 10 (section 2.2.1).
-        starts: Number of starts, default 1: y = 0, then random points of the box.
-        seed: Of everything random.
-        at_zero: Value and gradient at y = 0 where they are known already.
+        starts: Number of starts, default 1. The first is y = 0, the others are random points of the box.
+        seed: Seed of everything random, default 0.
+        at_zero: Value and gradient at y = 0 if they are known already; None (default) evaluates them.
 
     Returns:
         A `Maximum`.
@@ -94,10 +127,10 @@ def maximize(value_and_gradient, box, *, iterations=10, starts=1, seed=0, at_zer
 
 
 def reaching_scale(gradient, box):
-    """The factor c with which a step of c times `gradient` crosses the box.
+    """Returns the factor c with which a step of c times `gradient` crosses the box.
 
-    It does so in the coordinates that hold 99.9 % of the linear rise sum_i |g_i| half_width_i; those
-    with a gradient of exactly 0 (weights of dead pixels) are reached by no factor. c is inversely
+    The step crosses it in the coordinates that hold 99.9 % of the linear rise sum_i |g_i| half_width_i. No factor
+    reaches the bounds of coordinates whose gradient is exactly 0, such as the weights of dead pixels. c is inversely
     proportional to the gradient.
 
     Args:
@@ -118,12 +151,12 @@ def reaching_scale(gradient, box):
 
 
 class _BudgetSpentError(Exception):
-    """Ends a call of the solver whose start has no evaluations left."""
+    """Ends a call of the solver when its start has no evaluations left."""
 
 
 @dataclasses.dataclass(frozen=True)
 class _Ascent:
-    """One call of the solver: its best point and value, the factor on f, and why it ended."""
+    """One call of the solver: its best point and value, the factor on f, and the reason why it ended."""
 
     y: np.ndarray
     value: float
@@ -133,7 +166,7 @@ class _Ascent:
 
 
 class _Search:
-    """One maximization: the best point seen, counts and times over all its starts."""
+    """One maximization: the best point seen, and the counts and times over all starts."""
 
     def __init__(self, value_and_gradient, box):
         self._function = value_and_gradient
@@ -147,7 +180,7 @@ class _Search:
         self.best_value = -np.inf
 
     def evaluate(self, y):
-        """Value and gradient at y; the point evaluated last is not evaluated again."""
+        """Returns value and gradient at y; the point that was evaluated last is not evaluated again."""
         if self._last is not None and np.array_equal(y, self._last[0]):
             return self._last[1:]
         began = time.perf_counter()
@@ -159,14 +192,14 @@ class _Search:
         return self.remember(np.array(y), value, gradient)
 
     def remember(self, y, value, gradient):
-        """Takes note of a value and gradient at y."""
+        """Stores a value and gradient at y."""
         self._last = (y, value, gradient)
         if value > self.best_value:
             self.best_y, self.best_value = y, value
         return value, gradient
 
     def climb(self, start, iterations, generator):
-        """The best ascent from `start` and, while iterations are left, from points near the best."""
+        """Returns the best ascent from `start` and, while iterations are left, from points near the best one."""
         ascents, left, y = [], iterations, start
         last_evaluation = self.evaluations + _EVALUATIONS_PER_ITERATION * iterations
         while left > 0 and self.evaluations < last_evaluation:
@@ -193,7 +226,7 @@ class _Search:
         def negative(point):
             nonlocal calls, y, value
             calls += 1
-            # The first call repeats the start; only then SciPy walks through the bounds.
+            # The first call repeats the start; SciPy walks through the bounds after it.
             if calls == 2:
                 self._in_setup += time.perf_counter() - began
             if self.evaluations >= last_evaluation:
@@ -203,11 +236,10 @@ class _Search:
                 y, value = self._last[0], here
             return -scale * here, -scale * slope
 
-        # An array, not a list of pairs, which would stay in memory as two objects a variable.
+        # An array: a list of pairs would stay in memory as two objects for each variable.
         bounds = np.stack([-self._box.half_widths, self._box.half_widths], axis=1)
         try:
-            # Unlike `minimize`, this front end hands the bounds to the solver without converting
-            # them to another form and back, which takes seconds for a million variables.
+            # `minimize` converts the bounds to another form and back, which takes seconds for a million variables.
             *_, solution = scipy.optimize.fmin_l_bfgs_b(
                 negative, start, bounds=bounds, maxiter=iterations, maxfun=10**6, factr=0, pgtol=0)
         except _BudgetSpentError:
@@ -216,7 +248,7 @@ class _Search:
         return _Ascent(y, value, scale, solution["nit"], status)
 
     def seconds(self):
-        """The time since the search began, by where it went."""
+        """Returns the seconds since the search began, by what they were spent on."""
         total = time.perf_counter() - self._began
         solver = total - self._in_objective - self._in_setup
         return {"total": total, "objective": self._in_objective, "setup": self._in_setup, "solver": solver}

@@ -9,9 +9,8 @@ from absl import logging
 
 from replication import configuration, machine
 from replication.errors import MeasurementFailedError, UserError
-from replication.sharpness.box import Box
 from replication.sharpness.checks import GradientCheck, check_gradient, check_repeatable
-from replication.sharpness.maximizer import maximize
+from replication.sharpness.maximizer import Box, maximize
 from replication.sharpness.objective import Objective
 from replication.sharpness.subspace import RandomSubspace
 
@@ -24,16 +23,16 @@ class SharpnessResult:
         sharpness: phi = (max f - f(x)) / (1 + f(x)) * 100, in percent.
         loss: f(x).
         max_loss: The largest f seen in the box; never below `loss`.
-        evaluations: Passes over the data, those of the checks among them.
-        status: Why the solver stopped, for the start that found the maximum.
-        configuration: Every choice, a `configuration.Sharpness`.
+        evaluations: Number of passes over the data, including those of the checks.
+        status: The reason why the solver stopped in the start that found the maximum.
+        configuration: The `configuration.Sharpness` with every choice.
         parameters: n, the number of trainable weights.
         at_bound: Share of the maximum's coordinates on the boundary of the box.
         start_max_losses: The largest f of each start.
         scale: The factor on f of each start.
-        check: Directional derivative against central difference, a `GradientCheck`.
-        seconds: As in `Maximum`, of the maximization; "measurement" for all of it.
-        versions: Of the packages that the numbers depend on.
+        check: The `GradientCheck` of a directional derivative against a central difference.
+        seconds: The seconds of the maximization, see `Maximum`, and of the whole "measurement".
+        versions: The versions of the packages that the numbers depend on.
     """
 
     sharpness: float
@@ -50,39 +49,43 @@ class SharpnessResult:
     seconds: dict
     versions: dict
 
+    @property
+    def summary(self):
+        """The result in a line, for the log."""
+        choices = self.configuration
+        space = f"subspace of {choices.subspace_dim}" if choices.subspace_dim else "full space"
+        return f"sharpness {self.sharpness:.4g} (epsilon {choices.epsilon:g}, {space})"
+
     def to_json(self):
-        """The result as a JSON-ready dictionary."""
+        """Returns the result as a JSON-ready dictionary."""
         return dataclasses.asdict(self)
 
 
-def measure_sharpness(model, inputs, labels, epsilon=1e-3, subspace_dim=None, statistics="batch",
-                      batch_size=5000, iterations=10, starts=None, seed=0, *,
-                      subspace_distribution="normal", from_logits=False):
+def measure_sharpness(model, inputs, labels, *, epsilon=1e-3, subspace_dim=None, statistics="batch", batch_size=5000,
+                      iterations=10, starts=None, seed=0, subspace_distribution="normal", from_logits=False):
     """Measures Metric 2.1 of a model at its present weights x.
 
         C_eps = { z in R^p : |z_i| <= epsilon (|(A+ x)_i| + 1) }
         phi   = ( max_{y in C_eps} f(x + A y) - f(x) ) / (1 + f(x)) * 100
 
-    f is the mean cross-entropy over all of `inputs` with dropout off; all trainable weights are
-    perturbed. The maximum is approached by L-BFGS-B and is a lower bound. Before it is sought the
-    measurement verifies that f is finite, that two evaluations agree, and that a directional
-    derivative agrees with a central difference. The model's weights, moving averages and seeds, Keras's variables,
-    are never written to.
+    f is the mean cross-entropy over all of `inputs` with dropout off; all trainable weights are perturbed. The maximum
+    is approached by L-BFGS-B, so the result is a lower bound. Before the maximization the measurement verifies that f
+    is finite, that two evaluations agree, and that a directional derivative agrees with a central difference. The
+    model's weights, moving averages and seeds are never written to.
 
     Args:
         model: Any built `keras.Model` from inputs to class probabilities [batch, classes].
-        inputs: Array [M, ...]: the training set.
+        inputs: The inputs of the training set, an array [M, ...].
         labels: Whole numbers [M] in 0 ... classes - 1.
         epsilon: Size of the box, default 1e-3 (the paper's other value is 5e-4).
-        subspace_dim: p, for a random subspace A in R^{n x p}; None (default) or 0 for the full
-            space, A = I.
-        statistics: What every batch normalization uses, however it was built: "batch" (default; the
-            statistics of the batch, as the authors' code) or "moving".
+        subspace_dim: Dimension p of a random subspace, A in R^{n x p}; None (default) or 0 for the full space, A = I.
+        statistics: Statistics that every batch normalization uses, however it was built: "batch" (default; the
+            statistics of the batch, as the authors' code) or "moving" (the moving averages).
         batch_size: Upper bound of the batches in which f is evaluated, default 5,000.
         iterations: Iterations of L-BFGS-B from each start, default 10.
-        starts: Number of starts; None (default) is 1 in the full space and 4 in a subspace.
-        seed: Seeds A and the random starts, default 0.
-        subspace_distribution: Of A's entries: "normal" N(0, 1) (default) or "uniform" on [-1, 1].
+        starts: Number of starts; by default 1 in the full space and 4 in a subspace.
+        seed: Seed of A and of the random starts, default 0.
+        subspace_distribution: Distribution of A's entries: "normal", N(0, 1) (default), or "uniform" on [-1, 1].
         from_logits: Whether the model returns logits, default False.
 
     Returns:
@@ -94,12 +97,16 @@ def measure_sharpness(model, inputs, labels, epsilon=1e-3, subspace_dim=None, st
 
     Example:
 
+    A softmax regression of one input whose weights are 0 has f(x) = log 2. The maximum in the box of epsilon = 0.1 is
+    log(1 + exp(0.2)): the weight of the right class falls by 0.1 and the other rises by 0.1.
+
     >>> import keras
-    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, activation="softmax")])
-    >>> inputs = np.random.default_rng(0).normal(size=(60, 2))
-    >>> result = measure_sharpness(model, inputs, np.arange(60) % 3, epsilon=1e-3)
-    >>> result.max_loss >= result.loss
-    True
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(
+    ...     2, use_bias=False, kernel_initializer="zeros", activation="softmax")])
+    >>> result = measure_sharpness(model, np.ones((10, 1)), np.zeros(10, int), epsilon=0.1)
+    >>> known = (np.log(1 + np.exp(0.2)) - np.log(2)) / (1 + np.log(2)) * 100
+    >>> f"{result.sharpness:.3f} {known:.3f}"
+    '6.201 6.201'
     """
     choices = configuration.Sharpness(
         epsilon=epsilon, subspace_dim=subspace_dim or 0, subspace_distribution=subspace_distribution,
@@ -107,13 +114,13 @@ def measure_sharpness(model, inputs, labels, epsilon=1e-3, subspace_dim=None, st
     )
     objective = Objective(model, inputs, labels, statistics=statistics, batch_size=batch_size,
                           from_logits=from_logits)
-    return measure(objective, choices)
+    return compute(objective, choices)
 
 
-def measure(objective, choices):
-    """Measures Metric 2.1 of an objective at its model's weights.
+def compute(objective, choices):
+    """Computes Metric 2.1 of an objective at its model's weights.
 
-    Several measurements share the data and the compiled passes of one objective.
+    Several measurements can share the data and the compiled passes of one objective.
 
     Args:
         objective: The `Objective`, made with the choices' statistics and batch size.
@@ -145,7 +152,7 @@ def measure(objective, choices):
     loss, gradient = value_and_gradient(zero)
     check_repeatable(loss, value(zero), dtype=objective.dtype)
     try:
-        check = check_gradient(value, loss, gradient, box, size=objective.size, dtype=objective.dtype)
+        check = check_gradient(value, loss, gradient, box=box, size=objective.size, dtype=objective.dtype)
         maximum = maximize(value_and_gradient, box, iterations=choices.iterations, starts=choices.starts,
                            seed=choices.seed, at_zero=(loss, gradient))
     except FloatingPointError as error:
@@ -164,7 +171,7 @@ def measure(objective, choices):
 
 
 class _FullSpace:
-    """A = I: y itself is added to x."""
+    """The full space, A = I: y itself is added to x."""
 
     def __init__(self, x):
         self._x = x
@@ -178,7 +185,7 @@ class _FullSpace:
 
 
 class _Subspace:
-    """x + A y for a `RandomSubspace` A."""
+    """The subspace of the points x + A y for a `RandomSubspace` A."""
 
     def __init__(self, x, operator):
         self._x = x
@@ -196,7 +203,7 @@ def _subspace(x, choices):
     return _Subspace(x, _random_subspace(len(x), choices.subspace_dim, choices.subspace_distribution, choices.seed))
 
 
-# Kept for the next measurement: both epsilons, SB and LB of a trial share one A.
+# Cached for the next measurement: both epsilons, and SB and LB of a trial, share one A.
 @functools.lru_cache(maxsize=1)
 def _random_subspace(n, p, distribution, seed):
     return RandomSubspace(n, p, distribution=distribution, seed=seed)

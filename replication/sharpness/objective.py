@@ -17,27 +17,26 @@ from replication.weights import flatten_weights
 class Objective:
     """f(x) over all M examples, for x in R^n the flattened trainable weights of a model.
 
-    The set is passed in equal batches of at most `batch_size`, a fixed seeded random partition.
-    Forward and backward run in the model's own dtype inside a function that is compiled once and called for
-    each batch, so that an interrupt ends a pass between two; losses and gradients are accumulated in float64, on
-    the device. Dropout is off. The model is never written to: its weights
-    are replaced by x for the length of a call only, and what a call would update is dropped.
+    The set is passed in equal batches of at most `batch_size`, a fixed seeded random partition. Forward and backward
+    run in the model's own dtype inside a function that is compiled once and called for each batch, so that an interrupt
+    ends a pass between two batches; losses and gradients are accumulated in float64, on the device. Dropout is off. The
+    model is never written to: a call replaces its weights by x for its own duration and drops all updates.
 
     Args:
         model: A built `keras.Model` from inputs to class probabilities, or logits, [batch, classes].
         inputs: Array [M, ...].
         labels: Whole numbers [M] or [M, 1] in 0 ... classes - 1.
-        statistics: What every batch normalization uses: "batch" (default) or "moving".
+        statistics: Statistics that every batch normalization uses: "batch" (default) or "moving".
         batch_size: Upper bound of a batch, default 5,000; M is split as evenly as possible.
         from_logits: Whether the model returns logits; False (default) for probabilities.
-        seed: Of the partition, default 0.
-        devices: As `devices.devices` gives them: each passes a part of every batch, which all normalize by the
-            statistics of the whole batch, so that f is the same; None (default) for one.
+        seed: Seed of the partition, default 0.
+        devices: The devices, see `devices.devices`; each passes a part of every batch, and all normalize by the
+            statistics of the whole batch, so that f is the same. None (default) for one device.
 
     Attributes:
-        x: The model's weights when the objective was made, or `reread` last, float64 [n].
-        size: M.
-        passes: How many passes over the data have been made.
+        x: The model's weights when the objective was made, or at the last `reread`, float64 [n].
+        size: The number of examples, M.
+        passes: The number of passes over the data so far.
 
     Raises:
         UserError: the model, inputs or labels do not fit; the message says which and why.
@@ -72,18 +71,18 @@ class Objective:
         self._add_accuracy = tf.function(self._add_loss_and_hits, input_signature=[batch, weights, (scalar, scalar)])
 
     def reread(self):
-        """Takes `x` from the model anew, which has been given other weights."""
+        """Reads `x` from the model again, after the model has been given other weights."""
         self.x = flatten_weights(self._model)
 
     @property
     def dtype(self):
-        """NumPy dtype of the least precise trainable variable or layer."""
+        """The NumPy dtype of the least precise trainable variable or layer."""
         computed = (layer.compute_dtype for layer in self._model._flatten_layers())
         return min((np.dtype(d) for d in (*(v.dtype for v in self._variables), *computed) if "float" in str(d)),
                    key=lambda d: d.itemsize)
 
     def value_and_gradient(self, x):
-        """f(x) as a float and its gradient, float64 [n].
+        """Returns f(x) as a float and its gradient, float64 [n].
 
         Raises:
             UserError: the activations of a batch do not fit into memory.
@@ -93,21 +92,21 @@ class Objective:
         return float(loss), gradient.numpy()
 
     def value(self, x):
-        """f(x) as a float."""
+        """Returns f(x) as a float."""
         return self.value_and_accuracy(x)[0]
 
     def value_and_accuracy(self, x):
-        """f(x) and the share of examples whose most probable class is their label, as floats.
+        """Returns f(x) and the share of examples whose most probable class is their label, as floats.
 
         Raises:
-            UserError: as in `value_and_gradient`.
+            UserError: the activations of a batch do not fit into memory.
         """
         with self._fitting(backward=False):
             loss, accuracy = self._mean(self._add_accuracy, x, tf.zeros([], tf.float64))
         return float(loss), float(accuracy)
 
     def _mean(self, add, x, zero):
-        """The mean over the examples of the loss and of what else `add` sums up over the batches, from `zero` on."""
+        """Runs `add` over all batches; returns the mean loss and the mean of its second sum, which starts at `zero`."""
         self.passes += 1
         weights, totals = self._unflatten(x), (tf.zeros([], tf.float64), zero)
         for batch in range(len(self._bounds) - 1):
@@ -116,7 +115,7 @@ class Objective:
 
     @contextlib.contextmanager
     def _fitting(self, *, backward):
-        # Once a pass has fitted the next will; memory that TensorFlow keeps would look taken.
+        # A pass like one that fitted will fit again, while memory that TensorFlow keeps would look taken.
         if backward in self._fitting_passes:
             yield
             return
@@ -149,7 +148,7 @@ class Objective:
         return self._add(pass_part, batch, weights, totals)
 
     def _add(self, pass_part, batch, weights, totals):
-        """Adds to `totals` what `pass_part` returns for each device's part of a batch, a pair of sums."""
+        """Adds the two sums that `pass_part` returns for each device's part of a batch to `totals`."""
         with normalization_statistics(self._model, self._statistics, synchronized=self._devices.number > 1):
             parts = self._devices.total(self._devices.run(pass_part, batch, weights))
         return tuple(total + part for total, part in zip(totals, parts))
@@ -173,10 +172,10 @@ class Objective:
 
 
 class _Evaluation(keras.StatelessScope):
-    """A scope in which a call leaves no trace, and that notices draws from Keras's generators.
+    """A scope in which a call changes no variable, and which notices draws from Keras's generators.
 
-    The scope drops the update of a seed, so a random layer would draw the same numbers in each
-    call: comparing two evaluations could not tell that f is random.
+    The scope drops the update of a seed, so a random layer would draw the same numbers in each call, and comparing two
+    evaluations would not show that f is random.
     """
 
     def __init__(self, **kwargs):
@@ -188,7 +187,7 @@ class _Evaluation(keras.StatelessScope):
         super().add_update(update)
 
     def check_not_random(self):
-        """Raises a UserError when a seed was advanced."""
+        """Raises a UserError if a seed was advanced."""
         if any("seed_generator" in variable.path for variable in self._updated):
             raise UserError("the model draws random numbers in evaluation (dropout or noise that stays active); "
                             "f must be deterministic: make the layer obey training=False")
@@ -215,11 +214,11 @@ def check_model(model, statistics="moving"):
 
 
 def count_classes(model, inputs, *, from_logits):
-    """The number of outputs of `model`, from a call on a few of `inputs`.
+    """Returns the number of outputs of `model`, from a call on a few of `inputs`.
 
     Raises:
-        UserError: the model does not take such inputs, has another kind of output, or returns no
-            probabilities although `from_logits` is false.
+        UserError: the model does not take such inputs, has another kind of output, or returns no probabilities although
+            `from_logits` is false.
     """
     if isinstance(inputs, dict | list | tuple) and len(getattr(model, "inputs", None) or [None]) != 1:
         raise UserError(f"model {model.name!r}: takes several inputs; sharpness is measured of models of one")

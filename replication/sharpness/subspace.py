@@ -1,4 +1,4 @@
-"""The random subspace of table 4: a tall random matrix that need not be stored."""
+"""The random subspace of table 4: a tall random matrix that does not have to be stored."""
 
 import concurrent.futures
 import functools
@@ -7,10 +7,9 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse.linalg
 
+from replication.configuration.measurements.sharpness import SUBSPACE_BUDGET
 from replication.machine import threads
 
-# Bytes that storing A may take.
-BUDGET = 2**30
 # A block in float64 fits a processor's cache: 1 MiB. Larger ones take ten times as long.
 _BLOCK_ENTRIES = 2**17
 
@@ -18,13 +17,13 @@ _BLOCK_ENTRIES = 2**17
 class RandomSubspace(scipy.sparse.linalg.LinearOperator):
     """A in R^{n x p} with independent random entries, as a SciPy LinearOperator.
 
-    Rows come in blocks, each from a generator of its own that `seed` and the number of the block
-    decide. Where storing A would cost more than `budget` bytes the blocks are drawn anew in each
-    product; the matrix is the same either way. Entries are drawn in float32, products are float64.
+    Rows come in blocks, each from a generator of its own, which `seed` and the number of the block decide. If storing A
+    would take more than `budget` bytes, the blocks are drawn again in each product; the matrix is the same either way.
+    Entries are drawn in float32, products are float64.
 
     Args:
         n, p: The shape, 1 <= p <= n.
-        distribution: "normal" for N(0, 1) (default) or "uniform" on [-1, 1].
+        distribution: "normal", N(0, 1) (default), or "uniform" on [-1, 1].
         seed: Whole number that decides every entry.
         budget: Bytes that may be spent on storing A, default 1 GiB.
 
@@ -32,7 +31,7 @@ class RandomSubspace(scipy.sparse.linalg.LinearOperator):
         ValueError: p is not in 1 ... n, or the distribution is unknown.
     """
 
-    def __init__(self, n, p, *, distribution="normal", seed=0, budget=BUDGET):
+    def __init__(self, n, p, *, distribution="normal", seed=0, budget=SUBSPACE_BUDGET):
         if not 1 <= p <= n:
             raise ValueError(f"subspace_dim={p}: expected a whole number from 1 to n={n}")
         if distribution not in ("normal", "uniform"):
@@ -46,12 +45,12 @@ class RandomSubspace(scipy.sparse.linalg.LinearOperator):
             self._stored = list(self._parallel(self._draw))
 
     def pseudo_inverse(self, x):
-        """A+ x, float64 [p], from the p x p Gram matrix; x is float64 [n]."""
+        """Returns A+ x, float64 [p], solved from the p x p Gram matrix; x is float64 [n]."""
         return scipy.linalg.cho_solve(self._gram_factor, self.rmatvec(x))
 
     @functools.cached_property
     def _gram_factor(self):
-        # One block after the other: this product has threads of its own.
+        # The blocks follow one another here, because this product uses threads of its own.
         gram = sum(rows.T @ rows for rows in map(self._rows, range(len(self._starts))))
         return scipy.linalg.cho_factor(gram)
 

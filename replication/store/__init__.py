@@ -20,7 +20,7 @@ class Store:
         workdir: A `records.Workdir`.
 
     Attributes:
-        finished_runs: The `FinishedRun`s, sorted by name.
+        runs: The `FinishedRun`s, sorted by name.
         paths: The `Path`s between two of them.
         failures: The reasons of the failed runs, by name.
         searches: The `Search`es, by name.
@@ -29,8 +29,8 @@ class Store:
 
     def __init__(self, workdir):
         self.problems = []
-        self.finished_runs = self._sound(self._finished_run, self._readable(workdir.runs()))
-        by_name = {each.name: each for each in self.finished_runs}
+        self.runs = self._sound(self._finished_run, self._readable(workdir.runs()))
+        by_name = {each.name: each for each in self.runs}
         found = self._sound(lambda content: (schema.path(content, by_name), content),
                             self._readable(workdir.measurements("paths")))
         self.paths = [Path(small, large, choices, content) for (choices, small, large), content in found

@@ -6,7 +6,7 @@ Raises, in every function:
 
 from replication import configuration
 from replication.errors import UserError, is_finite, is_whole
-from replication.records.contents import FILE_REMEDY, configuration_of
+from replication.records.folder import FILE_REMEDY, configuration_of
 
 _METRICS = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 _HISTORY = ("epoch", "accuracy", "val_accuracy")
@@ -37,7 +37,7 @@ def measurement(content, kind, folder, *, weights):
         folder: The folder of the file.
         weights: The checksum of the weights of which it must have been made.
     """
-    choices = configuration_of(configuration.KINDS[kind], content, folder, FILE_REMEDY)
+    choices = configuration_of(configuration.KINDS[kind], content, file=folder, remedy=FILE_REMEDY)
     where = folder / f"{choices.record_name()}.json"
     _require_fields(choices, content, where)
     if content.get("weights_checksum") != weights:
@@ -54,7 +54,7 @@ def path(content, by_name):
     """
     names = [str(content.get(side)) for side in ("small_batch", "large_batch")]
     where = f"paths/: the path from {names[0]} to {names[1]}"
-    choices = configuration_of(configuration.Path, content, where, FILE_REMEDY)
+    choices = configuration_of(configuration.Path, content, file=where, remedy=FILE_REMEDY)
     _require_fields(choices, content, where)
     runs = [by_name.get(name) for name in names]
     if all(runs):

@@ -3,10 +3,10 @@
 import dataclasses
 import itertools
 
-from replication import configuration, execution, files
-from replication.configuration import Path, Sharpness, Steepness
-from replication.execution.worker import Worker
-from replication.experiments import Needs
+from replication import configuration, files
+from replication.configuration import Measure, Path, Sharpness, Steepness, Train
+from replication.configuration.tasks import merge
+from replication.execution.processes import Worker
 
 SMALL = configuration.Run(network="F1", regime="SB", trial=0, dataset="digits", batch_size=359, epochs=2)
 LARGE = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=719, epochs=1)
@@ -15,16 +15,15 @@ DIVERGING = dataclasses.replace(SMALL, optimizer="sgd", learning_rate=1e30, batc
 SHARPNESS = Sharpness(starts=1, iterations=1)
 PATH = Path(points=2)
 STEEPNESS = Steepness(directions=1, blocks=1)
-NEEDS = Needs(runs=(WARM, SMALL, LARGE), iterates=((SMALL, 2),), paths=((SMALL, LARGE, PATH),),
-              measurements=((SMALL, SHARPNESS), (LARGE, SHARPNESS)),
-              steepness=((SMALL, STEEPNESS),))
+TASKS = merge([Train(WARM), Train(SMALL, (2,)), Train(LARGE), Measure((SMALL,), (SHARPNESS,)),
+               Measure((LARGE,), (SHARPNESS,)), Measure((SMALL, LARGE), (PATH,)), Measure((SMALL,), (STEEPNESS,))])
 
 
-def replicate(workdir, needs=NEEDS, *, threads):
+def replicate(workdir, tasks=TASKS, *, threads):
     """The reference: one task after the other, in a single process with so many threads."""
     worker = Worker(workdir.path, None, threads=threads)
     try:
-        for task in execution.tasks(needs):
+        for task in tasks:
             worker.begin(task, wait=True)
             assert worker.outcome() is None
     finally:

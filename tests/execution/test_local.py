@@ -4,11 +4,12 @@ import dataclasses
 
 import pytest
 
-from replication import configuration, experiments, records, training
-from replication.configuration import Sharpness, Start, Steepness
+from replication import configuration, records, training
+from replication.configuration import Measure, Sharpness, Start, Steepness, Train
+from replication.configuration.tasks import merge
 from replication.errors import MissingDataError
-from replication.execution import execute, tasks
-from replication.experiments import Needs
+from replication.execution import execute
+from replication.execution.tasks import is_done
 
 SMALL = configuration.Run(network="F1", regime="SB", trial=0, dataset="digits", batch_size=359, epochs=3)
 LARGE = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=719, epochs=1)
@@ -31,16 +32,12 @@ def trained(monkeypatch):
 
 
 def test_everything_is_made_once_and_in_order(tmp_path, trained):
-    needs = experiments.merge([
-        Needs(runs=(WARM, SMALL), iterates=((SMALL, 2),)),
-        Needs(runs=(SMALL,), iterates=((SMALL, 2),), iterate_measurements=((SMALL, 3, QUICK),),
-              steepness=((SMALL, STEEPNESS),)),
-    ])
+    listed = merge([Train(WARM), Train(SMALL, (2,)), Measure((SMALL,), (QUICK,), at=3),
+                    Measure((SMALL,), (STEEPNESS,)), Train(SMALL, (2,))])
     workdir = records.Workdir.create(tmp_path)
-    listed = tasks(needs)
-    assert not any(task.is_done(workdir) for task in listed)
+    assert not any(is_done(task, workdir) for task in listed)
     assert execute(listed, workdir) == []
-    assert all(task.is_done(workdir) for task in listed)
+    assert all(is_done(task, workdir) for task in listed)
     assert trained == [(SMALL, [2, 3]), (WARM, [])]
     small = workdir.run(SMALL)
     assert [iterate.epoch for iterate in small.iterates()] == [2, 3]
@@ -48,29 +45,29 @@ def test_everything_is_made_once_and_in_order(tmp_path, trained):
     assert workdir.run(WARM).is_finished
     assert [iterate.epoch for iterate in small.iterates() if iterate.measurement(QUICK).exists()] == [3]
     assert small.iterate(0).measurement(QUICK).exists()
-    assert small.steepness(STEEPNESS).exists()
+    assert small.measurement(STEEPNESS).exists()
     assert not small.measurement(QUICK).exists()
 
 
 def test_the_iterates_are_measured_when_x_0_is_too(tmp_path):
     workdir = records.Workdir.create(tmp_path)
     training.train(SMALL, workdir, verbose=0, keep=(3,))
-    (task,) = (task for task in tasks(Needs(runs=(SMALL,), iterate_measurements=((SMALL, 3, QUICK),)))
-               if task.kind == "iterates")
-    assert execute([task], workdir) == [] and task.is_done(workdir)
+    task = Measure((SMALL,), (QUICK,), at=3)
+    assert task.kind == "iterates"
+    assert execute([task], workdir) == [] and is_done(task, workdir)
     workdir.run(SMALL).iterate(0).measurement(QUICK).unlink()
-    assert not task.is_done(workdir)
-    assert execute([task], workdir) == [] and task.is_done(workdir)
+    assert not is_done(task, workdir)
+    assert execute([task], workdir) == [] and is_done(task, workdir)
 
 
 def test_a_failed_task_does_not_stop_the_others(tmp_path):
     diverging = dataclasses.replace(SMALL, optimizer="sgd", learning_rate=1e30)
     lost = dataclasses.replace(LARGE, start=Start(diverging.name, 1))
-    needs = Needs(runs=(diverging, lost, LARGE), iterate_measurements=((diverging, 1, QUICK),),
-                  steepness=((diverging, STEEPNESS), (LARGE, STEEPNESS)))
+    found = merge([Train(diverging), Train(lost), Train(LARGE), Measure((diverging,), (QUICK,), at=1),
+                   Measure((diverging,), (STEEPNESS,)), Measure((LARGE,), (STEEPNESS,))])
     workdir = records.Workdir.create(tmp_path)
-    problems = execute(tasks(needs), workdir)
-    assert workdir.run(LARGE).steepness(STEEPNESS).exists()
+    problems = execute(found, workdir)
+    assert workdir.run(LARGE).measurement(STEEPNESS).exists()
     first, second, *rest = problems
     assert "became" in first and diverging.name in first
     assert "--keep_iterates=1" in second
@@ -80,12 +77,23 @@ def test_a_failed_task_does_not_stop_the_others(tmp_path):
 def test_missing_data_stop_before_anything_is_started(tmp_path):
     run = dataclasses.replace(SMALL, dataset="mnist")
     with pytest.raises(MissingDataError):
-        execute(tasks(Needs(runs=(LARGE, run))), records.Workdir.create(tmp_path / "work"),
+        execute([Train(LARGE), Train(run)], records.Workdir.create(tmp_path / "work"),
                 data_dir=str(tmp_path / "data"))
     assert not list((tmp_path / "work").iterdir())
 
 
 def test_merging_keeps_each_thing_once():
-    needs = Needs(runs=(SMALL,), iterates=((SMALL, 0), (SMALL, 2)), iterate_measurements=((SMALL, 0, QUICK),),
-                  steepness=((SMALL, STEEPNESS),))
-    assert experiments.merge([needs, needs]) == needs
+    found = [Train(SMALL, (0, 2)), Measure((SMALL,), (QUICK,), at=0), Measure((SMALL,), (STEEPNESS,))]
+    assert merge([*found, *found]) == found
+
+
+def test_merging_unites_schedules_and_choices_and_trains_what_is_measured():
+    other = dataclasses.replace(QUICK, seed=1)
+    assert merge([Measure((LARGE,), (QUICK,)), Train(SMALL, (2,)), Measure((LARGE,), (other, QUICK)),
+                  Measure((SMALL,), (QUICK,), at=0)]) == [
+        Train(LARGE), Train(SMALL, (2, 0)), Measure((LARGE,), (QUICK, other)), Measure((SMALL,), (QUICK,), at=0)]
+
+
+def test_a_run_is_trained_after_the_one_that_it_starts_from():
+    again = dataclasses.replace(LARGE, start=Start(WARM.name, 1))
+    assert [task.run for task in merge([Train(again), Train(WARM), Train(SMALL, (2,))])] == [SMALL, WARM, again]

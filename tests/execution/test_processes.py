@@ -9,9 +9,11 @@ import time
 import pytest
 
 from replication import configuration, execution, records
+from replication.configuration import Measure, Train
 from replication.configuration.executors import Local
-from replication.execution import footprint, processes, tasks, worker
-from replication.experiments import Needs
+from replication.configuration.tasks import merge
+from replication.execution import processes, tasks
+from replication.execution.estimate import fitting_processes
 from replication.machine import processors
 from tests.execution import runs
 
@@ -19,8 +21,8 @@ from tests.execution import runs
 def test_the_records_are_those_of_one_process(tmp_path):
     together, alone = (records.Workdir.create(tmp_path / name) for name in ("together", "alone"))
     begun = []
-    assert execution.execute(tasks(runs.NEEDS), together, executor=Local(2), begin=begun.append) == []
-    assert sorted(begun) == list(range(len(tasks(runs.NEEDS))))
+    assert execution.execute(runs.TASKS, together, executor=Local(2), begin=begun.append) == []
+    assert sorted(begun) == list(range(len(runs.TASKS)))
     runs.replicate(alone, threads=max(1, processors() // 2))
     assert runs.contents(together) == runs.contents(alone)
     threads = max(1, processors() // 2)
@@ -28,16 +30,16 @@ def test_the_records_are_those_of_one_process(tmp_path):
 
 
 def test_failures_are_those_of_one_process(tmp_path):
-    needs = Needs(runs=(runs.DIVERGING, runs.LARGE), measurements=((runs.DIVERGING, runs.SHARPNESS),))
+    found = merge([Train(runs.DIVERGING), Train(runs.LARGE), Measure((runs.DIVERGING,), (runs.SHARPNESS,))])
     workdir = records.Workdir.create(tmp_path)
-    first, second = execution.execute(tasks(needs), workdir, executor=Local(2))
+    first, second = execution.execute(found, workdir, executor=Local(2))
     assert "became" in first and second.endswith("not finished, so there is no minimizer to measure")
     assert workdir.run(runs.LARGE).is_finished
 
 
 @pytest.mark.parametrize("kills", [1, 3])
 def test_a_task_whose_process_is_killed_is_tried_again_at_most_twice(tmp_path, kills, monkeypatch):
-    victims, original = [], worker.Worker._start
+    victims, original = [], processes.Worker._start
 
     def start(self):
         original(self)
@@ -45,21 +47,20 @@ def test_a_task_whose_process_is_killed_is_tried_again_at_most_twice(tmp_path, k
             victims.append(self._process.pid)
             threading.Timer(0.1, os.kill, (self._process.pid, signal.SIGKILL)).start()
 
-    monkeypatch.setattr(worker.Worker, "_start", start)
+    monkeypatch.setattr(processes.Worker, "_start", start)
     workdir = records.Workdir.create(tmp_path)
-    needs = Needs(runs=(dataclasses.replace(runs.LARGE, epochs=0),))
-    problems = processes.execute(tasks(needs), workdir, jobs=1)
+    run = dataclasses.replace(runs.LARGE, epochs=0)
+    problems = processes.execute([Train(run)], workdir, jobs=1)
     assert len(victims) == kills
     if kills == 1:
-        assert not problems and workdir.run(needs.runs[0]).is_finished
+        assert not problems and workdir.run(run).is_finished
     else:
         assert len(problems) == 1 and "its process died (SIGKILL), 3 times" in problems[0]
 
 
 def test_an_error_of_ours_shows_its_traceback(tmp_path):
     workdir = records.Workdir.create(tmp_path)
-    task, = tasks(Needs(runs=(runs.LARGE,)))
-    broken = dataclasses.replace(task, keep=None)
+    broken = Train(runs.LARGE, keep=None)
     with pytest.raises(RuntimeError, match="(?s)train F1-LB.*Traceback.*TypeError"):
         processes.execute([broken], workdir, jobs=1)
 
@@ -67,8 +68,8 @@ def test_an_error_of_ours_shows_its_traceback(tmp_path):
 def test_a_worker_ends_with_its_task_within_a_step(tmp_path):
     endless = dataclasses.replace(runs.SMALL, epochs=100_000)
     workdir = records.Workdir.create(tmp_path)
-    busy = worker.Worker(workdir.path, None, threads=1)
-    busy.begin(tasks(Needs(runs=(endless,)))[0], wait=True)
+    busy = processes.Worker(workdir.path, None, threads=1)
+    busy.begin(Train(endless), wait=True)
     while not workdir.run(endless).state.exists():
         time.sleep(0.05)
     began = time.monotonic()
@@ -83,8 +84,7 @@ def test_no_more_processes_than_the_memory_holds(free, number, monkeypatch):
     from replication import data, memory
 
     monkeypatch.setattr(memory, "available", lambda: free)
-    listed = tasks(Needs(runs=(runs.SMALL,)))
-    assert footprint.fitting_processes(8, listed, {"digits": data.load("digits")}) == number
+    assert fitting_processes(8, [Train(runs.SMALL)], {"digits": data.load("digits")}) == number
 
 
 def test_the_vectors_of_a_maximization_take_memory():
@@ -93,5 +93,4 @@ def test_the_vectors_of_a_maximization_take_memory():
     for choice, expected in ((configuration.Sharpness(), 200 * number),
                              (configuration.Sharpness(subspace_dim=10), 40 * number),
                              (configuration.Sharpness(subspace_dim=1000), 2**30)):
-        task, = tasks(Needs(runs=(), measurements=((runs.SMALL, choice),)))
-        assert task.vector_bytes(number) == expected
+        assert tasks.vector_bytes(Measure((runs.SMALL,), (choice,)), number) == expected

@@ -10,10 +10,11 @@ import time
 import pytest
 
 from replication import execution, records
+from replication.configuration import Measure, Train
 from replication.configuration.executors import Ray
+from replication.configuration.tasks import merge
 from replication.errors import UserError
-from replication.execution.tasks import Task
-from replication.experiments import Needs
+from replication.execution import tasks
 from replication.report import make_report
 from tests.execution import runs
 
@@ -22,30 +23,44 @@ LONG = dataclasses.replace(runs.SMALL, epochs=12)
 
 
 @dataclasses.dataclass(frozen=True)
-class Logged(Task):
+class LoggedTrain(Train):
     """A task that leaves a line in a file when it begins and when it ends."""
 
-    task: Task
-    log: pathlib.Path
+    log: pathlib.Path = None
 
-    run = property(lambda self: self.task.run)
-    kind = property(lambda self: self.task.kind)
-    title = property(lambda self: self.task.title)
-    after = property(lambda self: self.task.after)
 
-    def is_done(self, workdir):
-        return self.task.is_done(workdir)
+@dataclasses.dataclass(frozen=True)
+class LoggedMeasure(Measure):
+    """A task that leaves a line in a file when it begins and when it ends."""
 
-    def execute(self, workdir, dataset, **options):
+    log: pathlib.Path = None
+
+
+def _logged(task, log):
+    kind = LoggedTrain if isinstance(task, Train) else LoggedMeasure
+    return kind(*(getattr(task, field.name) for field in dataclasses.fields(task)), log=log)
+
+
+def _logging(execute):
+    def logged(task, *arguments, **options):
+        if not hasattr(task, "log"):
+            return execute(task, *arguments, **options)
         import ray
 
-        self._write("begin", ray.get_runtime_context().get_node_id())
-        self.task.execute(workdir, dataset, **options)
-        self._write("end", "")
+        _write(task, "begin", ray.get_runtime_context().get_node_id())
+        execute(task, *arguments, **options)
+        return _write(task, "end", "")
 
-    def _write(self, what, node):
-        with open(self.log, "a", encoding="utf-8") as file:
-            file.write(f"{what}|{self.title}|{node}\n")
+    return logged
+
+
+def _write(task, what, node):
+    with open(task.log, "a", encoding="utf-8") as file:
+        file.write(f"{what}|{task.title}|{node}\n")
+
+
+# Ray's processes import this module with the tasks.
+tasks.execute = _logging(tasks.execute)
 
 
 @pytest.fixture(scope="module")
@@ -84,9 +99,10 @@ def test_a_lost_node_loses_nothing_and_repeats_nothing(cluster, tmp_path):
     node, = cluster.worker_nodes
     workdir, alone, log = records.Workdir.create(tmp_path / "ray"), records.Workdir.create(tmp_path / "alone"), \
         tmp_path / "log"
-    needs = Needs(runs=(LONG, dataclasses.replace(LONG, trial=1), runs.LARGE), paths=((LONG, runs.LARGE, runs.PATH),),
-                  measurements=((LONG, runs.SHARPNESS), (runs.LARGE, runs.SHARPNESS)))
-    listed = [Logged(task, log) for task in execution.tasks(needs)]
+    found = merge([Train(LONG), Train(dataclasses.replace(LONG, trial=1)), Train(runs.LARGE),
+                   Measure((LONG,), (runs.SHARPNESS,)), Measure((runs.LARGE,), (runs.SHARPNESS,)),
+                   Measure((LONG, runs.LARGE), (runs.PATH,))])
+    listed = [_logged(task, log) for task in found]
     killed = []
     killer = threading.Thread(target=_kill_once_it_works, args=(cluster, node, workdir, log, killed))
     killer.start()
@@ -98,7 +114,7 @@ def test_a_lost_node_loses_nothing_and_repeats_nothing(cluster, tmp_path):
     assert sorted(ends) == sorted(task.title for task in listed)
     assert len(lost) == 1
     assert sorted(begins) == sorted([*ends, *lost])
-    runs.replicate(alone, needs, threads=1)
+    runs.replicate(alone, found, threads=1)
     assert runs.contents(workdir) == runs.contents(alone)
     for made in (workdir, alone):
         make_report(made)
@@ -109,8 +125,8 @@ def test_a_lost_node_loses_nothing_and_repeats_nothing(cluster, tmp_path):
 def test_failures_are_one_line_each_and_errors_of_ours_are_not(cluster, tmp_path):
     diverging = dataclasses.replace(runs.SMALL, optimizer="sgd", learning_rate=1e30)
     workdir = records.Workdir.create(tmp_path)
-    tasks = execution.tasks(Needs(runs=(diverging, runs.LARGE), measurements=((diverging, runs.SHARPNESS),)))
-    first, second = execution.execute(tasks, workdir, executor=Ray(cluster.address))
+    found = merge([Train(diverging), Train(runs.LARGE), Measure((diverging,), (runs.SHARPNESS,))])
+    first, second = execution.execute(found, workdir, executor=Ray(cluster.address))
     assert "became" in first and "\n" not in first and second.endswith("no minimizer to measure")
     assert workdir.run(runs.LARGE).is_finished
 

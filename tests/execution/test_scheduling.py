@@ -3,7 +3,8 @@
 import dataclasses
 import types
 
-from replication.execution.scheduling import Schedule
+from replication.errors import BusyError
+from replication.execution.local import Schedule
 
 
 @dataclasses.dataclass
@@ -37,7 +38,7 @@ def test_two_tasks_of_a_run_do_not_work_at_the_same_time():
 def test_what_is_postponed_comes_last_and_then_waits_and_so_does_what_needs_it():
     schedule = Schedule([Fake("a"), Fake("a", "sharpness", ("a",)), Fake("b")])
     assert schedule.begin() == 0 and not schedule.waits(0)
-    schedule.postpone(0)
+    schedule.end(0, BusyError("busy"))
     assert (schedule.begin(), schedule.begin()) == (2, 0) and schedule.waits(0) and not schedule.waits(2)
     assert schedule.begin() is None
     schedule.end(0)

@@ -13,10 +13,10 @@ import shutil
 import signal
 import time
 
-from replication import data, execution, landscape, records, training
+from replication import data, execution, records, training
+from replication.landscape import paths, steepness
 from replication.report import make_report
-from replication.sharpness import Objective
-from replication.sharpness import runs as sharpness_runs
+from replication.sharpness import Objective, metric
 from replication.training import state
 from replication.weights import build_network, save_weights
 from tests.execution import runs
@@ -58,14 +58,13 @@ def _run(function, arguments, fault):
     os._exit(0 if function(*arguments) is None else 1)
 
 
-def replicate(path, log=None, needs=runs.NEEDS):
+def replicate(path, log=None, tasks=runs.TASKS):
     """Runs a replication in one process; what is computed leaves a line in the file `log`."""
     if log is not None:
         _log_calls(log, training.run._Training, "finish")
-        _log_calls(log, sharpness_runs, "measure")
-        _log_calls(log, landscape.paths, "evaluate")
-        _log_calls(log, landscape.steepness, "steepness")
-    return "\n".join(execution.execute(execution.tasks(needs), records.Workdir.create(path))) or None
+        for module in (metric, paths, steepness):
+            _log_calls(log, module, "compute", module.__name__.rpartition(".")[2])
+    return "\n".join(execution.execute(tasks, records.Workdir.create(path))) or None
 
 
 def save(path):
@@ -156,12 +155,12 @@ def random_fault(generator: random.Random):
     return (kill_at_operation, generator.randint(2, 12), generator.random() < 0.5), None
 
 
-def _log_calls(log, owner, name):
+def _log_calls(log, owner, name, line=None):
     original = getattr(owner, name)
 
     def logged(*arguments, **options):
         with open(log, "a", encoding="utf-8") as file:
-            file.write(f"{name}\n")
+            file.write(f"{line or name}\n")
         return original(*arguments, **options)
 
     setattr(owner, name, logged)

@@ -77,7 +77,7 @@ def test_files_of_a_run(workdir, name, survived):
 
     def scan():
         sound, problems = workdir.runs()
-        assert len(sound) + len(problems) == len(runs.NEEDS.runs)
+        assert len(sound) + len(problems) == 3
         return problems
 
     assert_named(record.folder / name, scan, survived)
@@ -87,10 +87,10 @@ def test_files_of_a_run(workdir, name, survived):
 
 def test_measurements_paths_and_failures(workdir, survived):
     record = workdir.run(runs.SMALL)
-    assert_named(record.measurement(runs.SHARPNESS), lambda: record.measurements()[1], survived)
-    assert_named(record.steepness(runs.STEEPNESS), lambda: record.steepnesses()[1], survived)
-    path = workdir.path_record(runs.PATH, record, workdir.run(runs.LARGE))
-    assert_named(path, lambda: workdir.paths()[1], survived)
+    assert_named(record.measurement(runs.SHARPNESS), lambda: record.measurements("sharpness")[1], survived)
+    assert_named(record.measurement(runs.STEEPNESS), lambda: record.measurements("steepness")[1], survived)
+    path = workdir.measurement(runs.PATH, runs.SMALL, runs.LARGE)
+    assert_named(path, lambda: workdir.measurements("paths")[1], survived)
     record.fail("the training loss became nan in epoch 2, batch 1")
     assert_named(record.folder / "failure.json", lambda: workdir.failures()[1], survived)
 
@@ -157,10 +157,10 @@ def test_what_is_damaged_is_set_aside_and_made_again(workdir, reference, survive
     large.final_weights.write_bytes(b"broken")
     iterate = small.iterate(2)
     iterate.weights.write_bytes(b"broken")
-    measurement, steepness = small.measurement(runs.SHARPNESS), small.steepness(runs.STEEPNESS)
+    measurement, steepness = small.measurement(runs.SHARPNESS), small.measurement(runs.STEEPNESS)
     measurement.write_bytes(measurement.read_bytes()[:-20])
     files.write_json(steepness, files.read_json(steepness) | {"weights_checksum": "of other weights"})
-    path = workdir.path_record(runs.PATH, small, large)
+    path = workdir.measurement(runs.PATH, runs.SMALL, runs.LARGE)
     expected = [large.folder, measurement, steepness, iterate.folder, path]
     with small.lock(wait=False), pytest.raises(BusyError):
         damage.set_aside(workdir)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from replication import data, records, remedies
+from replication.configuration import Train
 from replication.data import cache, loading
-from replication.experiments import Needs
 from tests.execution import runs
 
 children = pytest.importorskip("tests.faults.children", reason="this system has no limits of resources")
@@ -60,14 +60,14 @@ def test_augmented_run_killed_after_an_epoch(tmp_path, survived):
     run = dataclasses.replace(runs.SMALL, network="C1", architecture="text", batch_size=479,
                               remedy=remedies.Augmentation(), deterministic=True)
     undisturbed, killed = (records.Workdir(tmp_path / name) for name in ("undisturbed", "killed"))
-    needs = Needs(runs=(run,))
-    child = children.start(children.replicate, killed.path, None, needs, fault=(children.kill_after_epoch, 1))
-    children.undisturbed(children.replicate, undisturbed.path, None, needs)
+    tasks = [Train(run)]
+    child = children.start(children.replicate, killed.path, None, tasks, fault=(children.kill_after_epoch, 1))
+    children.undisturbed(children.replicate, undisturbed.path, None, tasks)
     child.join()
     assert child.exitcode == -signal.SIGKILL
     with np.load(killed.run(run).state) as state:
         (first,) = json.loads(str(state["history"]))
-    children.undisturbed(children.replicate, killed.path, None, needs)
+    children.undisturbed(children.replicate, killed.path, None, tasks)
     assert killed.run(run).history[0]["seconds"] == first["seconds"], "the first epoch was not trained again"
     assert _records(killed) == _records(undisturbed)
     survived["kills"] += 1
@@ -115,14 +115,14 @@ def test_preparation_killed(tmp_path, survived):
 @pytest.mark.parametrize("number", [9, 11, 12, 14])
 def test_run_that_diverges_killed(tmp_path, number, survived):
     """After the save of its last finite epoch, and before and after each step of its end."""
-    needs = Needs(runs=(runs.DIVERGING,))
+    tasks = [Train(runs.DIVERGING)]
     workdir, undisturbed = (records.Workdir(tmp_path / name) for name in ("killed", "undisturbed"))
-    child = children.start(children.replicate, workdir.path, None, needs,
+    child = children.start(children.replicate, workdir.path, None, tasks,
                            fault=(children.kill_at_operation, number, False))
     child.join()
     assert child.exitcode < 0
     for each in (workdir, undisturbed):
-        child = children.start(children.replicate, each.path, None, needs)
+        child = children.start(children.replicate, each.path, None, tasks)
         child.join()
         assert child.exitcode == 1
     assert "epoch 2, batch 1" in undisturbed.failures()[0][runs.DIVERGING.name]
@@ -133,8 +133,8 @@ def test_run_that_diverges_killed(tmp_path, number, survived):
 def test_two_replications_at_once(tmp_path, reference, survived):
     """Each task once, that of a run that fails among them; both tell of the failure."""
     workdir, log = records.Workdir(tmp_path / "work"), tmp_path / "log"
-    needs = dataclasses.replace(runs.NEEDS, runs=(runs.DIVERGING, *runs.NEEDS.runs))
-    both = [children.start(children.refused, children.replicate, (workdir.path, log, needs), tmp_path / f"answer{i}")
+    tasks = [Train(runs.DIVERGING), *runs.TASKS]
+    both = [children.start(children.refused, children.replicate, (workdir.path, log, tasks), tmp_path / f"answer{i}")
             for i in range(2)]
     for child in both:
         child.join()
@@ -144,8 +144,7 @@ def test_two_replications_at_once(tmp_path, reference, survived):
         line, = (tmp_path / f"answer{i}").read_text().splitlines()
         assert reason in line and "remove failure.json to try again" in line
     assert sorted(log.read_text().split()) == sorted(
-        ["finish"] * len(needs.runs) + ["measure"] * len(runs.NEEDS.measurements)
-        + ["evaluate"] * len(runs.NEEDS.paths) + ["steepness"] * len(runs.NEEDS.steepness))
+        {"training": "finish", "sharpness": "metric"}.get(task.kind, task.kind) for task in tasks)
     assert {name: content for name, content in _records(workdir).items()
             if runs.DIVERGING.name not in name} == _records(reference)
     survived["races"] += 1
@@ -153,7 +152,7 @@ def test_two_replications_at_once(tmp_path, reference, survived):
 
 def _begun_last(log):
     """What a killed process was at, or had just ended, by the log of `children.replicate`, which is removed."""
-    names = {"finish": "a training", "measure": "a measurement", "evaluate": "a path", "steepness": "a steepness"}
+    names = {"finish": "a training", "metric": "a measurement", "paths": "a path", "steepness": "a steepness"}
     try:
         lines = log.read_text().split()
     except FileNotFoundError:

@@ -5,15 +5,17 @@ import subprocess
 
 import pytest
 
-from replication import execution, records
-from replication.experiments import Needs
+from replication import records
+from replication.configuration import Measure, Train
+from replication.configuration.tasks import merge
+from replication.execution.tasks import is_done
 from replication.weights import save_weights
 from tests.execution import runs
 from tests.scripts import script
 
 children = pytest.importorskip("tests.faults.children", reason="this system has no limits of resources")
 
-FEW = Needs(runs=(runs.LARGE,), measurements=((runs.LARGE, runs.SHARPNESS),))
+FEW = merge([Measure((runs.LARGE,), (runs.SHARPNESS,))])
 
 
 @pytest.fixture
@@ -86,7 +88,7 @@ def test_an_error_of_hdf5_tells_the_file(tmp_path):
 
 
 def test_full_disk(tmp_path, small_disk, survived):
-    lines = _answer(tmp_path, small_disk / "work", None, Needs(runs=(runs.SMALL,)))
+    lines = _answer(tmp_path, small_disk / "work", None, [Train(runs.SMALL)])
     assert len(lines) == 1 and lines[0].startswith(str(small_disk)) and "No space left on device" in lines[0]
     assert not list(small_disk.rglob(".partial-*"))
     survived["full disks"] += 1
@@ -94,7 +96,7 @@ def test_full_disk(tmp_path, small_disk, survived):
 
 def test_read_only_file_system(tmp_path, small_disk, survived):
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    line, = _answer(tmp_path, small_disk / "work", None, Needs(runs=(runs.SMALL,)))
+    line, = _answer(tmp_path, small_disk / "work", None, [Train(runs.SMALL)])
     assert line.startswith(f"--workdir={small_disk / 'work'}: cannot be made (Read-only file system)")
     survived["read-only folders"] += 1
 
@@ -127,19 +129,19 @@ def test_finished_workdir_that_is_read_only(read_only, survived):
 
 def test_loss_that_is_not_finite(tmp_path, survived):
     """The run is trained once, and again when its failure.json is removed."""
-    needs = Needs(runs=(runs.DIVERGING, runs.LARGE), measurements=((runs.DIVERGING, runs.SHARPNESS),))
+    tasks = merge([Train(runs.DIVERGING), Train(runs.LARGE), Measure((runs.DIVERGING,), (runs.SHARPNESS,))])
     workdir, log = records.Workdir(tmp_path / "work"), tmp_path / "log"
     record = workdir.run(runs.DIVERGING)
     for finishes, removed in ((2, False), (2, False), (3, True)):
         if removed:
             (record.folder / "failure.json").unlink()
-        first, second = _answer(tmp_path, workdir.path, log, needs)
+        first, second = _answer(tmp_path, workdir.path, log, tasks)
         assert "the training loss became" in first and "no minimizer to measure" in second
         assert set(workdir.failures()[0]) == {runs.DIVERGING.name}
         assert not record.is_finished and not record.final_weights.exists() and not record.state.exists()
         assert workdir.run(runs.LARGE).is_finished
         assert log.read_text().split() == ["finish"] * finishes
-        assert execution.tasks(needs)[0].is_done(workdir)
+        assert is_done(tasks[0], workdir)
     survived["losses that became NaN"] += 1
 
 

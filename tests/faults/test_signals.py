@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from replication import files, records
-from replication.experiments import Needs
+from replication.configuration import Measure, Train
+from replication.configuration.tasks import merge
 from replication.machine import processors
 from tests.execution import runs
 
@@ -22,7 +23,8 @@ ROOT = pathlib.Path(__file__).parent.parent.parent
 ENDLESS = dataclasses.replace(runs.SMALL, epochs=100_000)
 OTHER = dataclasses.replace(ENDLESS, trial=1)
 
-SHORT = Needs(runs=(runs.SMALL, runs.LARGE), measurements=((runs.SMALL, runs.SHARPNESS), (runs.LARGE, runs.SHARPNESS)))
+SHORT = merge(Measure((run,), (runs.SHARPNESS,)) for run in (runs.SMALL, runs.LARGE))
+LONG = [Train(ENDLESS), Train(OTHER)]
 
 # The script's own frame around a replication that is small or endless.
 _SCRIPT = """
@@ -31,10 +33,8 @@ from replication import entry, records
 def main(argv):
     from replication import execution
     from replication.configuration.executors import Local
-    from replication.experiments import Needs
-    from tests.faults.test_signals import ENDLESS, OTHER, SHORT
-    needs = {needs}
-    execution.execute(execution.tasks(needs), records.Workdir.create({path!r}), executor=Local({jobs}))
+    from tests.faults.test_signals import LONG, SHORT
+    execution.execute({tasks}, records.Workdir.create({path!r}), executor=Local({jobs}))
 sys.argv = ["reproduce"]
 if __name__ == "__main__":
     entry.run(main)
@@ -85,7 +85,7 @@ def test_training_ends_within_a_step_and_keeps_its_last_epoch(tmp_path, number, 
 def test_a_replication_ends_with_its_processes(tmp_path, jobs, survived):
     workdir = records.Workdir.create(tmp_path / "work")
     script = tmp_path / "script.py"
-    script.write_text(_SCRIPT.format(path=str(workdir.path), jobs=jobs, needs="Needs(runs=(ENDLESS, OTHER))"))
+    script.write_text(_SCRIPT.format(path=str(workdir.path), jobs=jobs, tasks="LONG"))
     process = subprocess.Popen([sys.executable, str(script)], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
                                text=True, stderr=subprocess.PIPE, start_new_session=True)
     # As Ctrl-C at a terminal: the whole process group hears it.
@@ -103,7 +103,7 @@ def test_a_replication_ends_with_its_processes(tmp_path, jobs, survived):
 def test_processes_end_with_a_killed_parent(tmp_path, survived):
     workdir, alone = (records.Workdir.create(tmp_path / name) for name in ("work", "alone"))
     script = tmp_path / "script.py"
-    script.write_text(_SCRIPT.format(path=str(workdir.path), jobs=2, needs="SHORT"))
+    script.write_text(_SCRIPT.format(path=str(workdir.path), jobs=2, tasks="SHORT"))
     command = {"args": [sys.executable, str(script)], "cwd": ROOT, "env": {**os.environ, "PYTHONPATH": str(ROOT)}}
     process = subprocess.Popen(**command, stderr=subprocess.DEVNULL, start_new_session=True)
     while not workdir.run(runs.SMALL).state.exists() and not workdir.run(runs.SMALL).is_finished:

@@ -11,8 +11,8 @@ import pytest
 from models.normalization import batch_normalizations
 from replication import configuration, data, files, landscape, records, remedies, training
 from replication.errors import UserError
-from replication.landscape.paths import curved, linear
-from replication.landscape.statistics import reestimate_moving_averages
+from replication.execution.measurement import measure_between
+from replication.landscape.paths import curved, estimate_moving_averages, linear
 from replication.sharpness import Objective
 from replication.weights import assign_weights, load_minimizer
 
@@ -33,7 +33,7 @@ def test_ends_are_the_minimizers(workdir, kind, statistics):
     path = configuration.Path(kind=kind, points=4, statistics=statistics)
     dataset = data.load("digits")
     (pair,) = landscape.pairs(workdir.runs()[0])
-    content = files.read_json(landscape.measure_path(workdir, path, *pair, dataset))
+    content = files.read_json(measure_between(workdir, path, pair, dataset=dataset))
     assert content["alpha"] == pytest.approx([-1, 0, 1, 2])
     assert (content["small_batch"], content["large_batch"]) == (SMALL.name, LARGE.name)
     if statistics == "batch":
@@ -48,9 +48,9 @@ def test_ends_are_the_minimizers(workdir, kind, statistics):
 def test_path_on_disk_is_not_evaluated_again(workdir):
     path = configuration.Path(points=2)
     (pair,) = landscape.pairs(workdir.runs()[0])
-    file = landscape.measure_path(workdir, path, *pair, data.load("digits"))
+    file = measure_between(workdir, path, pair, dataset=data.load("digits"))
     written = file.stat().st_mtime_ns
-    assert landscape.measure_path(workdir, path, *pair, None) == file
+    assert measure_between(workdir, path, pair, dataset=None) == file
     assert file.stat().st_mtime_ns == written
 
 
@@ -93,7 +93,7 @@ def test_a_flipped_bit_is_found_where_the_path_uses_it(workdir, tmp_path):
     weights.write_bytes(content)
     (pair,) = landscape.pairs(copied.runs(checksums=False)[0])
     with pytest.raises(UserError, match=f"{weights}: damaged"):
-        landscape.measure_path(copied, configuration.Path(points=3), *pair, data.load("digits"))
+        measure_between(copied, configuration.Path(points=3), pair, dataset=data.load("digits"))
 
 
 def test_script_evaluates_the_curved_path(workdir, tmp_path):
@@ -110,7 +110,7 @@ def test_reestimated_averages_are_those_of_the_set(workdir):
     dataset = data.load("digits")
     model = load_minimizer(workdir.run(SMALL))
     x = Objective(model, dataset.train_inputs, dataset.train_labels).x + 0.01
-    reestimate_moving_averages(model, x, dataset.train_inputs, batch_size=5000)
+    estimate_moving_averages(model, x, dataset.train_inputs, batch_size=5000)
     moving, batch = (Objective(model, dataset.train_inputs, dataset.train_labels, statistics=s)
                      for s in ("moving", "batch"))
     assert moving.value(x) == pytest.approx(batch.value(x), rel=1e-4)

@@ -9,8 +9,8 @@ import pytest
 from replication import configuration, data, files, records, training
 from replication.configuration import Steepness
 from replication.errors import UserError
-from replication.landscape import measure_steepness
-from replication.landscape.steepness import steepness
+from replication.execution.measurement import measure_run
+from replication.landscape.steepness import compute
 from replication.sharpness import Objective
 from tests.sharpness import cases
 
@@ -32,7 +32,7 @@ class Problem:
         return (raised - self.loss) / (1 + self.loss) * 100
 
     def take(self, **choices):
-        return steepness(self.objective, Steepness(epsilon=EPSILON, **choices))
+        return compute(self.objective, Steepness(epsilon=EPSILON, **choices))
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def test_a_steep_coordinate_is_one_of_a_large_gradient_in_a_wide_box():
     steepest = np.argmax(np.abs(gradient) * (np.abs(theta) + 1))
     assert steepest != np.argmax(np.abs(gradient))
     objective = Objective(cases.regression_model(theta, FEATURES), inputs, labels)
-    (_, rise), *_ = steepness(objective, Steepness(directions=1, blocks=1)).ranked
+    (_, rise), *_ = compute(objective, Steepness(directions=1, blocks=1)).ranked
     step = np.zeros(6)
     step[steepest] = np.sign(gradient[steepest]) * 1e-3 * (np.abs(theta[steepest]) + 1)
     before, after = (cases.loss_and_gradient(point, inputs, labels)[0] for point in (theta, theta + step))
@@ -117,7 +117,7 @@ def test_the_seed_decides(problem):
 def test_without_a_gradient_the_shares_are_taken_all_the_same():
     """At theta = 0 with balanced classes and inputs of 0 the gradient vanishes to the last bit."""
     objective = Objective(cases.regression_model(np.zeros(6), 2), np.zeros((80, 2)), np.repeat([0, 1], 40))
-    ranked = steepness(objective, Steepness(directions=1, blocks=3)).ranked
+    ranked = compute(objective, Steepness(directions=1, blocks=3)).ranked
     assert [share for share, _ in ranked] == [1 / 6, 3 / 6, 6 / 6] and np.isfinite(ranked).all()
 
 
@@ -139,8 +139,8 @@ def test_the_record_of_a_run(tmp_path):
     run = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=719, epochs=1)
     record = training.train(run, records.Workdir.create(tmp_path), verbose=0)
     choices, dataset = Steepness(directions=3, blocks=4), data.load("digits")
-    measure_steepness(record, choices, dataset)
-    (content,), problems = record.steepnesses()
+    measure_run(record, [choices], dataset)
+    (content,), problems = record.measurements("steepness")
     assert not problems
     assert Steepness.from_json(content["configuration"]) == choices
     assert (len(content["random"]), len(content["blocks"])) == (3, 4)
@@ -150,10 +150,10 @@ def test_the_record_of_a_run(tmp_path):
     assert content["weights_checksum"] == record.minimizer.checksum
     assert content["loss"] == pytest.approx(record.result["batch"]["train_loss"], rel=1e-5)
     assert min(content["blocks"]) > 0 and set(content) >= {"versions", "seconds"}
-    written = record.steepness(choices).stat().st_mtime_ns
-    measure_steepness(record, choices, None)
-    assert record.steepness(choices).stat().st_mtime_ns == written
+    written = record.measurement(choices).stat().st_mtime_ns
+    measure_run(record, [choices], None)
+    assert record.measurement(choices).stat().st_mtime_ns == written
     with pytest.raises(UserError, match="other data"):
-        measure_steepness(record, dataclasses.replace(choices, seed=1),
-                          dataclasses.replace(dataset, fingerprint="of other data"))
+        measure_run(record, [dataclasses.replace(choices, seed=1)],
+                    dataclasses.replace(dataset, fingerprint="of other data"))
     assert files.file_checksum(record.final_weights) == record.minimizer.checksum

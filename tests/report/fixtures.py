@@ -177,8 +177,7 @@ def write_path(workdir, small, large, *, path=None, **changes):
     alpha = np.linspace(path.start, path.stop, path.points)
     loss = 1e-3 + 3 * (1 - np.exp(-alpha**2)) * (1 - np.exp(-9 * (alpha - 1)**2))
     accuracy = np.exp(-loss / 4)
-    name = path.record_name(run, large.configuration)
-    files.write_json(workdir.path / "paths" / f"{name}.json", {
+    files.write_json(workdir.measurement(path, run, large.configuration), {
         "configuration": path.to_json(), "network": run.network, "trial": run.trial, "dataset": run.dataset,
         "small_batch": small.name, "large_batch": large.name, "alpha": alpha.tolist(),
         "weights_checksums": [record.minimizer.checksum for record in (small, large)],

@@ -90,7 +90,7 @@ def test_two_different_networks_are_never_one_comparison(workdir):
     write_run(workdir, other(paper_run("SB", 0, network="C1"), dropout=0.0))
     write_run(workdir, other(paper_run("LB", 0, network="C1"), architecture="text", learning_rate=0.1))
     assert trials(workdir) == {}
-    found = grouping.comparisons(Store(workdir).finished_runs, All())
+    found = grouping.comparisons(Store(workdir).runs, All())
     assert [(len(each.small), len(each.large)) for each in found] == [(1, 0), (0, 1)]
     assert [each.where for each in found] == [
         "C1 on cifar10 (learning rate 0.001, architecture released, dropout 0.0)",
@@ -111,7 +111,7 @@ def test_the_record_tells_the_size_that_the_catalog_leaves_open(workdir):
     for run in (plain, other(plain, trial=1, batch_size=3496)):
         write_run(workdir, run)
     assert plain.batch_size == 3495
-    assert {each.run.batch_size: grouping.MAIN.admits(each) for each in Store(workdir).finished_runs} == {
+    assert {each.run.batch_size: grouping.MAIN.admits(each) for each in Store(workdir).runs} == {
         3495: True, 3496: False}
 
 
@@ -207,7 +207,7 @@ def test_figure_5_has_plain_runs_alone(paper_workdir, choices, particular):
 
 def test_trials_are_paired(paper_workdir):
     write_run(paper_workdir, paper_run("SB", 7))
-    (comparison,) = grouping.comparisons(Store(paper_workdir).finished_runs)
+    (comparison,) = grouping.comparisons(Store(paper_workdir).runs)
     assert [(small.run.trial, large.run.trial) for small, large in comparison.pairs()] == [(0, 0), (1, 1), (2, 2)]
     assert len(comparison.small) == 4
 

@@ -37,7 +37,7 @@ def trace(monkeypatch):
 
 def write(point, choices, **changes):
     """Writes a measurement of a run or iterate. Returns its file."""
-    path = point.folder / choices.KIND / f"{choices.record_name()}.json"
+    path = point.measurement(choices)
     files.write_json(path, {"configuration": choices.to_json(), "trace": 3.0, **changes})
     return path
 
@@ -49,7 +49,7 @@ def test_measurements_of_a_run_and_its_iterates_are_held_by_kind(paper_workdir, 
     write(iterate, trace(5), weights_checksum=iterate.checksum)
     store = Store(paper_workdir)
     assert store.problems == []
-    finished = next(each for each in store.finished_runs if each.name == record.name)
+    finished = next(each for each in store.runs if each.name == record.name)
     assert set(finished.measurements) == {"sharpness", "steepness", "trace"}
     (measurement,), (later,) = finished.measurements["trace"], finished.iterates
     assert measurement.choices == trace() and measurement.content["trace"] == 3.0
@@ -70,4 +70,4 @@ def test_a_damaged_measurement_of_any_kind_is_one_line(paper_workdir, trace):
         f"{second}: was measured on other weights than the run's; remove it, or give `reproduce --remake_damaged`, to "
         "have it made again",
         f"{third.parent}: probes=0: expected a whole number of at least 1"])
-    assert not any(each.measurements["trace"] for each in Store(paper_workdir).finished_runs)
+    assert not any(each.measurements["trace"] for each in Store(paper_workdir).runs)

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from replication.sharpness.box import Box
-from replication.sharpness.maximizer import maximize, reaching_scale
+from replication.sharpness.maximizer import Box, maximize, reaching_scale
 from tests.sharpness import cases
 
 

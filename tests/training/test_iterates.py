@@ -264,7 +264,7 @@ def test_x_0_is_measured_with_the_iterates(kept):
     objective = Objective(build_network(RUN), dataset.train_inputs, dataset.train_labels)
     assert content["loss"] == pytest.approx(objective.value(objective.x), rel=1e-6)
     assert [iterate.epoch for iterate in kept.iterates()] == [1, 2, 3, 4, 5]
-    (minimizer,) = Store(records.Workdir(kept.folder.parent.parent)).finished_runs
+    (minimizer,) = Store(records.Workdir(kept.folder.parent.parent)).runs
     assert [iterate.epoch for iterate in minimizer.iterates] == [0, 5]
 
 

@@ -1,27 +1,27 @@
-"""The weights of a run after one of its epochs, and the measurements of them."""
+"""The weights of a run at one of its epochs, and the measurements made at them."""
 
 import pathlib
 
 from replication import files
-from replication.records.contents import REMAKE, check_file, checksums, read_all, run_remedy
+from replication.records.folder import REMAKE, Folder, check_file, checksums, run_remedy
 
 
-class WeightsRecord:
-    """A file of all weights of a run, in Keras's format, with a file beside it that tells the checksum.
+class WeightsRecord(Folder):
+    """A file with all weights of a run, in Keras's format, and a JSON file beside it that holds its checksum.
 
     Args:
-        folder: Where its measurements are.
-        epoch: After how many epochs of the run.
+        folder: The folder of its measurements.
+        epoch: Number of epochs of the run after which these were its weights.
         weights: The file.
-        description: The JSON file that tells the checksum; it is written last.
+        description: The JSON file with the checksum; it is written last.
         remedy: What a user does about a damaged file.
 
     Attributes:
-        folder, epoch, weights: As above.
+        folder, epoch, weights: The arguments of these names.
     """
 
     def __init__(self, folder, epoch, *, weights, description, remedy):
-        self.folder = pathlib.Path(folder)
+        super().__init__(folder)
         self.epoch = epoch
         self.weights = weights
         self._description = description
@@ -29,7 +29,7 @@ class WeightsRecord:
 
     @property
     def exists(self):
-        """Whether the weights were written, and to the end."""
+        """Whether the weights were written to the end."""
         return self._description.exists()
 
     @property
@@ -39,27 +39,20 @@ class WeightsRecord:
 
     @property
     def checksum(self):
-        """The SHA-256 of the weights' file when it was written; None where the record does not tell."""
+        """The SHA-256 of the file when it was written; None if the record does not hold it."""
         return self.content.get("checksum")
 
     def check(self):
         """Raises a UserError unless the weights are those that were written; they may be absent."""
         check_file(self.weights, self.checksum, named_in=self._description.name, remedy=self._remedy)
 
-    def measurement(self, choices):
-        """The file of the measurement with these choices (a `configuration.Measurement`)."""
-        return self.folder / choices.KIND / f"{choices.record_name()}.json"
-
-    def measurements(self, kind="sharpness"):
-        """The content of all measurements of a kind that can be read, and what is wrong with the others."""
-        return read_all(self.folder / kind)
-
 
 class EndRecord(WeightsRecord):
     """x_0 or the minimizer of a run, whose checksum stands in result.json.
 
     Args:
-        folder, epoch, weights: As in `WeightsRecord`; the file of weights is in the run's folder.
+        folder, epoch: See `WeightsRecord`.
+        weights: The file, in the run's folder.
     """
 
     def __init__(self, folder, epoch, weights):
@@ -86,7 +79,7 @@ class IterateRecord(WeightsRecord):
                    f"or give {REMAKE}")
 
     def begin(self):
-        """Prepares for other weights: until `finish` the iterate is not there."""
+        """Marks the iterate as absent until `finish`, because other weights are about to be written."""
         self._description.unlink(missing_ok=True)
 
     def finish(self, **remarks):
@@ -100,6 +93,6 @@ class IterateRecord(WeightsRecord):
 
 
 def existing_iterates(folder):
-    """The `IterateRecord`s in a folder iterates, by epoch."""
+    """Returns the `IterateRecord`s in a folder iterates, by epoch."""
     iterates = [IterateRecord(each) for each in folder.glob("*") if each.name.isdecimal()]
     return sorted((each for each in iterates if each.exists), key=lambda each: each.epoch)

@@ -1,0 +1,164 @@
+"""Measures finished runs, at their minimizers or iterates or between two, and leaves the results in their records."""
+
+import importlib
+import itertools
+
+import tabulate
+from absl import logging
+
+from replication import data, files
+from replication.configuration.schedules import measured_epochs, require_schedule
+from replication.errors import UserError
+from replication.records import FILE_REMEDY
+from replication.sharpness import Objective
+from replication.weights import build_network, load_weights
+
+
+def measure_run(record, choices, dataset, *, wait=False, devices=None):
+    """Measures a run's minimizer on its training set, once for each choice.
+
+    A measurement that is on disk is not repeated, and neither is that of the last iterate, which has the same weights.
+
+    Args:
+        record: A finished `records.RunRecord`.
+        choices: Iterable of `configuration.Measurement`s that measure one run, such as `configuration.Sharpness`.
+        dataset: The run's `data.Data`.
+        wait: Whether to wait for another process that works on the same run, or to raise.
+        devices: The devices, see `Objective`; the record does not name them, because f is the same.
+
+    Raises:
+        BusyError: another process works on this run and `wait` is false.
+        UserError: a file of the record is damaged, `dataset` is not the run's, the run was trained in mixed precision,
+            or a measurement fails its checks.
+    """
+    with record.lock(wait=wait):
+        _measure(record, [record.minimizer], choices, dataset=dataset, devices=devices)
+
+
+def measure_iterates(record, schedule, choices, *, dataset, wait=False):
+    """Measures x_0 and a run's kept iterates, once for each iterate and choice, as `measure_run` does.
+
+    Args:
+        record: A finished `records.RunRecord`.
+        schedule: The schedule of the iterates, see `configuration.schedules`.
+        choices, dataset, wait: See `measure_run`.
+
+    Raises:
+        BusyError: another process works on this run and `wait` is false.
+        UserError: see `measure_run`; or an iterate was not kept.
+    """
+    require_schedule("schedule", schedule)
+    with record.lock(wait=wait):
+        points = [record.kept_iterate(epoch) for epoch in measured_epochs(schedule, record.epochs)]
+        _measure(record, points, choices, dataset=dataset)
+
+
+def measure_between(workdir, choices, runs, *, dataset, wait=False):
+    """Measures f between two runs and leaves the result in the workdir; a measurement that is on disk is not repeated.
+
+    Args:
+        workdir: A `records.Workdir`.
+        choices: A `configuration.Measurement` that joins two runs, such as `configuration.Path`.
+        runs: The finished `records.RunRecord`s of SB and LB.
+        dataset: Their `data.Data`.
+        wait: Whether to wait for another process that works on the first run, or to raise.
+
+    Returns:
+        The file of the result.
+
+    Raises:
+        BusyError: another process works on the first run and `wait` is false.
+        UserError: a file of the records is damaged, or `dataset` is not theirs.
+    """
+    file = workdir.measurement(choices, *(record.configuration for record in runs))
+    if file.exists():
+        return file
+    with runs[0].lock(wait=wait):
+        # Another process may have written it, or have been killed while writing it.
+        files.remove_partial(file.parent, file.name)
+        if not file.exists():
+            for record in runs:
+                record.check_data(dataset.to_json())
+            files.write_json(file, computation(choices)(runs, choices, dataset))
+    return file
+
+
+def computation(choices):
+    """Returns the function that computes a measurement, see `configuration.Measurement`."""
+    return importlib.import_module(choices.COMPUTATION).compute
+
+
+def training_examples(dataset, examples=None):
+    """Returns inputs and labels of the training set, or of a fixed random choice of `examples` of its examples."""
+    inputs, labels = dataset.train_inputs, dataset.train_labels
+    if examples in (None, len(labels)):
+        return inputs, labels
+    rows = data.choose(len(labels), examples)
+    return inputs[rows], labels[rows]
+
+
+def overview(results):
+    """Returns a table of sharpness measurements as text.
+
+    Args:
+        results: Pairs of a minimizer's name and the content of its measurement.
+    """
+    rows = [{
+        "minimizer": name,
+        "space": f"p = {dimension}" if (dimension := result["configuration"]["subspace_dim"]) else "full",
+        "epsilon": result["configuration"]["epsilon"], "sharpness": result["sharpness"], "f(x)": result["loss"],
+        "max f": result["max_loss"], "passes": result["evaluations"], "status": result["status"],
+    } for name, result in results]
+    return tabulate.tabulate(rows, headers="keys", floatfmt=".4g")
+
+
+def _measure(record, points, choices, *, dataset, devices=None):
+    """Measures weights of one run: `points` are `records.WeightsRecord`s."""
+    _copy_from_twins(record, points, choices)
+    pending = {choice: missing for choice in choices
+               if (missing := [point for point in points if not point.measurement(choice).exists()])}
+    if not pending:
+        return
+    _check_measurable(record, dataset)
+    network = build_network(record.configuration)
+
+    def evaluation(choice):
+        return choice.statistics, choice.batch_size, choice.examples or len(dataset.train_labels)
+
+    for (statistics, batch_size, examples), group in itertools.groupby(sorted(pending, key=evaluation), evaluation):
+        group = list(group)
+        objective = Objective(network, *training_examples(dataset, examples), statistics=statistics,
+                              batch_size=batch_size, devices=devices)
+        for point in points:
+            if missing := [choice for choice in group if point in pending[choice]]:
+                load_weights(network, point)
+                objective.reread()
+                for choice in missing:
+                    _measure_point(record, point, objective, choice=choice)
+
+
+def _measure_point(record, point, objective, *, choice):
+    result = computation(choice)(objective, choice)
+    logging.info("%s, epoch %d: %s", record.name, point.epoch, result.summary)
+    files.write_json(point.measurement(choice), {**result.to_json(), "weights_checksum": point.checksum})
+
+
+def _copy_from_twins(record, points, choices):
+    """Copies measurements between the last iterate of a run and its minimizer, which have the same weights."""
+    twins = (record.minimizer, record.iterate(record.epochs))
+    last = [point for point in points if point.epoch == record.epochs]
+    for point, twin, choice in itertools.product(last, twins, choices):
+        target, source = point.measurement(choice), twin.measurement(choice)
+        if source.exists() and not target.exists():
+            content = files.read_json(source, FILE_REMEDY)
+            if content.get("weights_checksum") == point.checksum:
+                files.write_json(target, content)
+
+
+def _check_measurable(record, dataset):
+    """Raises a UserError unless a run was trained on this `data.Data`, and in float32."""
+    precision = record.configuration.precision
+    if precision != "float32":
+        raise UserError(f"{record.folder}: trained with precision={precision}; sharpness is measured of runs "
+                        "in float32 only")
+    record.check_data(dataset.to_json())
