@@ -66,7 +66,7 @@ def path(content, by_name):
 
 def search(record):
     """Returns the content of a search's search.json."""
-    content, where = record.content, record.folder / "search.json"
+    content, where = record.config, record.folder / "search.json"
     trials = content.get("trials")
     _require(isinstance(trials, list) and all(isinstance(trial, dict) for trial in trials), where, "trials")
     for trial in trials:

@@ -31,7 +31,7 @@ def test_a_search_for_flat_minimizers_has_the_flattest_first(paper_workdir):
 def test_the_line_joins_the_trials_that_none_beats_in_both(paper_workdir):
     search = fixtures.write_search(paper_workdir)
     record = paper_workdir.search(search)
-    content = record.content
+    content = record.config
     content["trials"][1]["val_accuracy"] = 0.85
     record.write(content, None)
     (plot,) = TRADEOFF.axes(Store(paper_workdir))
@@ -55,7 +55,7 @@ def test_no_finished_trial_no_plot(paper_workdir):
 def test_a_damaged_search_is_a_problem_and_leaves_the_others(change, paper_workdir):
     fixtures.write_search(paper_workdir, seed=1)
     record = paper_workdir.search(fixtures.write_search(paper_workdir))
-    content = record.content
+    content = record.config
     change(content)
     files.write_json(record.folder / "search.json", content)
     (problem,) = make_report(paper_workdir)
@@ -94,7 +94,7 @@ def test_one_search_has_its_main_choices_as_its_label(paper_workdir):
 def test_hostile_text_is_escaped(paper_workdir):
     hostile = '<script>alert("x")</script> & <b>'
     record = paper_workdir.search(fixtures.write_search(paper_workdir, trials=2))
-    content = record.content
+    content = record.config
     content["trials"][0]["hyperparameters"] = {hostile: hostile}
     content["trials"][1] |= {"trial": hostile, "status": hostile, "reason": hostile}
     record.write(content, None)

@@ -14,9 +14,9 @@ import pytest
 from replication import configuration, data, files, records, training
 from replication.configuration import Sharpness, Start
 from replication.errors import TrainingFailedError, UserError
-from replication.store import Store
 from replication.sharpness import Objective
 from replication.sharpness.runs import measure_iterates, measure_run
+from replication.store import Store
 from replication.training.iterates import ReplayIterates
 from replication.weights import build_network, flatten_weights, load_minimizer, load_weights
 from tests.report import fixtures
