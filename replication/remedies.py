@@ -28,13 +28,13 @@ class Remedy:
 
     @classmethod
     def admits(cls, network):
-        """Whether a network, by its name, can be trained with it."""
-        return not cls.NEEDS_IMAGES or len(NETWORKS[network].input_shape) == 3
+        """Whether the remedy can train a `catalog.Network`."""
+        return len(network.input_shape) == 3 or not cls.NEEDS_IMAGES
 
     @classmethod
     def listed(cls, small_batch):
-        """The variants of it in the table of remedies; `small_batch` is the batch size of SB."""
-        return [cls()]
+        """The variants in the table of remedies, as a tuple; `small_batch` is the batch size of SB."""
+        return (cls(),)
 
     def check_run(self, run):
         """Raises a UserError unless a `configuration.Run` can be trained with this remedy."""
@@ -184,7 +184,7 @@ class DynamicSampling(Remedy):
 
     @classmethod
     def listed(cls, small_batch):
-        return [cls(first_batch_size=small_batch)]
+        return (cls(first_batch_size=small_batch),)
 
     def check_run(self, run):
         super().check_run(run)
@@ -213,7 +213,7 @@ class SharpnessAware(Remedy):
 
     @classmethod
     def listed(cls, small_batch):
-        return [cls(), cls(adaptive=True)]
+        return cls(), cls(adaptive=True)
 
     @property
     def gradients(self):

@@ -8,6 +8,7 @@ It has not been run yet on the paper's data.
 import functools
 from statistics import fmean
 
+from replication.catalog import NETWORKS
 from replication.experiments.base import EPSILON_LABELS, Listing, ListingLine
 from replication.experiments.plots import test_accuracy
 from replication.experiments.table3 import common_protocol, measure, values
@@ -81,7 +82,7 @@ def _cost(group, plain):
 def _variants(small, large):
     """Returns LB with each remedy that its network admits."""
     batch_size = min(small.batch_size, large.batch_size)
-    return [remedied(large, remedy) for kind in REMEDIES.values() if kind.admits(large.network)
+    return [remedied(large, remedy) for kind in REMEDIES.values() if kind.admits(NETWORKS[large.network])
             for remedy in kind.listed(batch_size)]
 
 

@@ -15,6 +15,8 @@ from replication.experiments.table3 import measure, values
 from replication.remedies import Augmentation
 from replication.store.grouping import EPSILONS, Selection, comparisons, measured
 
+_NETWORKS = tuple(name for name, network in NETWORKS.items() if Augmentation.admits(network))
+
 
 def remedied(run, remedy):
     """Returns a run with a remedy, and without XLA if that cannot compile the remedy's step."""
@@ -49,7 +51,7 @@ def rows(store, columns, selection):
 def needs(setup):
     """Returns the training of augmented SB and LB of each convolutional network, and LB's sharpness."""
     runs = [remedied(run, Augmentation()) for run in setup.runs(
-        [network for network in setup.networks if Augmentation.admits(network)], trials=setup.remedy_trials)]
+        [network for network in setup.networks if network in _NETWORKS], trials=setup.remedy_trials)]
     return [*map(Train, runs), *measure(setup, [run for run in runs if run.regime == "LB"])]
 
 
@@ -65,5 +67,5 @@ TABLE = Table(
         "that augmentation narrows the gap in test accuracy, and turns it for C2 and C4, while LB’s minimizers stay "
         "far sharper than SB’s of table 3."),
     columns=_COLUMNS, contrasts=(Contrast("augmented_gap", "test accuracy", "gap"),),
-    networks=tuple(filter(Augmentation.admits, NETWORKS)),
+    networks=_NETWORKS,
     needs=needs, rows=lambda store: rows(store, _COLUMNS, Selection("augmentation", "augmentation")))
