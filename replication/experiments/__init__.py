@@ -1,7 +1,7 @@
-"""The paper's tables and figures, and listings of ours: what each needs on disk, and what it makes of the records.
+"""The paper's tables and figures, and listings of ours.
 
-An experiment is a `Table`, `Figure` or `Listing` that a module of this package holds. It is found by import, so that a
-new one is one new module.
+An experiment is a `Table`, `Figure` or `Listing` that a module of this package holds: it says which runs and
+measurements it needs, and makes rows, plots or lines from their records. A new module needs no entry here.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""What an experiment is, the set-up it is told, and the rows, lines and plots that it hands to the report."""
+"""Experiments, the set-up that they are made for, and the rows, lines and plots that they hand to the report."""
 
 import dataclasses
 import itertools
@@ -19,7 +19,7 @@ class Experiment:
     Attributes:
         name: Its name in --experiments.
         title: One line.
-        caption: What to look for, and what the paper found.
+        caption: The points to look for, and the finding of the paper.
         needs: Function from a `Setup` to a list of `configuration.Train` and `configuration.Measure`.
         place: The section or appendix of the paper that it belongs to; None if the paper numbers it.
         command: The command that makes its records; None if `reproduce` does.
@@ -173,7 +173,7 @@ class Row:
 
     Attributes:
         network, dataset: Their names.
-        label: What tells this row from others of the same network and data set; "" if nothing does.
+        label: Its differences from other rows of the network and data set, as text; "" if there is no other.
         values: By the column's name, a float for each trial; a column without values may be absent.
         runs: By regime, the names of the runs behind the values.
     """

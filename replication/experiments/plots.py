@@ -1,4 +1,4 @@
-"""What several figures share: their plots, one for each network and label, and series of a sharpness."""
+"""Plots for each network and label, and series of a sharpness, which several figures share."""
 
 from replication.catalog import dataset_label
 from replication.experiments.base import EPSILON_LABELS, Plot, Series
@@ -30,7 +30,7 @@ def lowest_trials(store, has):
 
     Args:
         store: A `store.Store`.
-        has: Function that tells whether a `store.FinishedRun` has what is drawn; comparisons without are left out.
+        has: Function from a `store.FinishedRun` to whether it has the records that are drawn; others are left out.
     """
     found = [(comparison.label, comparison.lowest_trial(has)) for comparison in comparisons(store.runs)]
     return [(label, sides) for label, sides in found if sides]

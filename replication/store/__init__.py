@@ -1,6 +1,6 @@
-"""What experiments read: the finished runs and measurements of a workdir, each checked once, and grouped.
+"""The records of a workdir as experiments read them: each checked once, and grouped into what may be compared.
 
-`runs` says what is held, `schema` what a record must hold, `grouping` what may be averaged and compared.
+`runs` has the finished runs and their measurements, `schema` the checks, `grouping` the rules of comparison.
 """
 
 import dataclasses
@@ -46,7 +46,7 @@ class Store:
         return found
 
     def _sound(self, read, sources):
-        """Returns what `read` makes of each source; one that raises a UserError is a problem and left out."""
+        """Returns the results of `read` for each source; a UserError becomes a problem, and the source is left out."""
         results = []
         for source in sources:
             try:

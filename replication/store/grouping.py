@@ -52,7 +52,7 @@ class Comparison:
 
     Attributes:
         network, dataset: Their names.
-        label: What tells it from other comparisons of the network and data set; "" if nothing does.
+        label: Its differences from other comparisons of the network and data set, as text; "" if there is no other.
         small, large: The SB and the LB `FinishedRun`s, by trial; one of the two may be empty.
     """
 
@@ -85,7 +85,7 @@ class Comparison:
         """Returns the runs of one trial by regime: of the lowest trial that has both regimes, or else one.
 
         Args:
-            has: Function that tells whether a `FinishedRun` has what is wanted; others are left out.
+            has: Function from a `FinishedRun` to whether it has the records that are wanted.
         """
         trials = {}
         for regime, side in self.sides():
@@ -100,7 +100,7 @@ class Group:
 
     Attributes:
         members: The `FinishedRun`s, by batch size or by the epoch at which they start.
-        label: What tells it from other groups of the network and data set; "" if nothing does.
+        label: Its differences from other groups of the network and data set, as text; "" if there is no other.
         source: Figure 5: the `FinishedRun` at whose iterates the members start; None if there is none.
         reference: Figure 5: the `FinishedRun` that is trained as the members are, but from x_0; None if there is none.
     """
@@ -173,8 +173,8 @@ def first_paths(paths, kind):
 def grids(finished_runs):
     """Returns the `Group`s of figure 4: runs from x_0 that differ in the batch size alone, SB and LB among them.
 
-    A group has two batch sizes or more and a run of the regime grid, and is not merely what figure 5's warm starts
-    refer to. Of several trials the lowest is taken.
+    A group has two batch sizes or more and a run of the regime grid, and does not consist of sources and references of
+    figure 5 alone. If there are several trials, the lowest is taken.
     """
     referred = {each.name for group in warm_starts(finished_runs) for each in (group.source, group.reference) if each}
     plain = [each for each in finished_runs if _is_plain(each.run) and each.run.start is None]
@@ -236,17 +236,17 @@ def buckets(things, by):
 
 
 def sort_key(thing):
-    """Returns the place of what has a network and a data set: networks in the paper's order, then data sets."""
+    """Returns the key by which runs and comparisons are sorted: the paper's order of networks, then the data set."""
     return list(catalog.NETWORKS).index(thing.network), thing.network, thing.dataset
 
 
 def key(finished_run, *without):
-    """Returns, as text that can be sorted, what must agree before trials are averaged: all fields but `without`."""
+    """Returns, as text that can be sorted, the choices that trials must share to be averaged, but for `without`."""
     return repr(_fields(finished_run, *without))
 
 
 def _fields(finished_run, *without):
-    """Returns the configuration without the trial, and the data."""
+    """Returns the choices of a run and the fingerprint of its data, but for the trial and `without`."""
     run = finished_run.run
     fields = run.to_json() | {
         "remedy": run.remedy and run.remedy.label, "start": run.start and run.start.label,
@@ -261,9 +261,9 @@ def _by_trial(finished_runs):
 
 
 def _labels(pairs, free):
-    """Returns for each pair of an SB and an LB group, one of which may be empty, what tells it from the others.
+    """Returns for each pair of an SB and an LB group, one of which may be empty, its differences from the others.
 
-    The choices `free` may differ within a pair and are told of each regime.
+    The choices `free` may differ within a pair; they are named with the regime.
     """
     descriptions = []
     for pair in pairs:

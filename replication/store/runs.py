@@ -1,4 +1,4 @@
-"""What a store holds: finished runs with their iterates and measurements, paths between them, and searches."""
+"""Finished runs with their iterates and measurements, paths between them, and searches, as a store holds them."""
 
 import dataclasses
 
@@ -97,7 +97,7 @@ class Path:
         small, large: The `FinishedRun`s of SB and LB.
         choices: Its `configuration.Path`.
         content: The whole content of its file.
-        label: What tells it from other paths of the network and data set; "" if nothing does.
+        label: Its differences from other paths of the network and data set, as text; "" if there is no other.
     """
 
     small: FinishedRun
@@ -114,7 +114,7 @@ class Search:
     Attributes:
         choices: Its `configuration.Search`.
         content: The whole content of its file.
-        label: Its title, and what tells it from other searches of the same title.
+        label: Its title, and its differences from other searches of the same title.
     """
 
     choices: configuration.Search

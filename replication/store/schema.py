@@ -1,7 +1,6 @@
-"""What a record must hold: each function checks a file and returns what is read of it.
+"""Checks that records hold every field that experiments and the report read.
 
-Raises, in every function:
-    UserError: a field is missing or of the wrong kind; the message names the file and the field.
+Each function raises a UserError that names the file and the field if a field is missing or of the wrong kind.
 """
 
 from replication import configuration
