@@ -116,7 +116,7 @@ def setup(resolve_jit_compile):
             raise UserError(f"--{flag.name}: only valid with {figure}, which is not asked for with "
                             f"{', '.join(networks)}; give --experiments={figure} as well")
     for network in result.study_networks if result.batch_sizes else ():
-        dataset = result.description(network)
+        dataset = result.resolved_dataset(network)
         for size in result.batch_sizes:
             catalog.require_batch_size("batch_sizes", catalog.regime_batch_size(size, dataset), dataset)
     return result

@@ -26,6 +26,16 @@ class Remedy:
         """Gradient evaluations for each example of a training batch; plain training takes 1."""
         return 1
 
+    @classmethod
+    def admits(cls, network):
+        """Whether the remedy can train a `catalog.Network`."""
+        return len(network.input_shape) == 3 or not cls.NEEDS_IMAGES
+
+    @classmethod
+    def listed(cls, small_batch):
+        """The variants in the table of remedies, as a tuple; `small_batch` is the batch size of SB."""
+        return (cls(),)
+
     def check_run(self, run):
         """Raises a UserError unless a `configuration.Run` can be trained with this remedy."""
         images = len(NETWORKS[run.network].input_shape) == 3
@@ -172,6 +182,10 @@ class DynamicSampling(Remedy):
         require(is_finite(self.growth) and self.growth >= 1, "growth", self.growth, "a number of at least 1")
         require(is_finite(self.theta) and self.theta > 0, "theta", self.theta, "a positive number")
 
+    @classmethod
+    def listed(cls, small_batch):
+        return (cls(first_batch_size=small_batch),)
+
     def check_run(self, run):
         super().check_run(run)
         require(self.first_batch_size <= run.batch_size, "first_batch_size", self.first_batch_size,
@@ -196,6 +210,10 @@ class SharpnessAware(Remedy):
             object.__setattr__(self, "rho", 0.5 if self.adaptive else 0.05)
         require(is_finite(self.rho) and self.rho >= 0, "rho", self.rho, "a number of at least 0")
         require(isinstance(self.adaptive, bool), "adaptive", self.adaptive, "true or false")
+
+    @classmethod
+    def listed(cls, small_batch):
+        return cls(), cls(adaptive=True)
 
     @property
     def gradients(self):

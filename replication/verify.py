@@ -23,7 +23,7 @@ def main(argv):
             raise UserError(f"--workdir={flags.workdir.path()}: holds no finished run to compare")
         entry.report_problems(problems)
     for number in numbers:
-        print(f"Table {number}. {experiments.tables()[number].TITLE}. {tables.NOTE}\n")
+        print(f"Table {number}. {experiments.tables()[number].title}. {tables.NOTE}\n")
         print(tables.comparison([item for item in entries if item.table == number]) + "\n")
     _print_summary(entries)
     entry.report_problems(problems)

@@ -1,37 +1,36 @@
-"""Figure 2: training and test accuracy of SB and LB against the number of epochs."""
+"""Figure 2: training and test accuracy of SB and LB against the number of epochs.
 
-from replication.experiments import Needs, Panel, Plot, Series
-from replication.experiments._plots import names, titled
+    python -m replication.reproduce --preset=paper --networks=F1 --trials=1 --experiments=figure2
 
-TITLE = "Training and test accuracy against epochs"
-CAPTION = (
-    "Compare the dashed lines where the solid ones have met: once SB and LB fit the training set equally "
-    "well, is LB’s test accuracy still below SB’s? The paper (F2 and C1) saw a gap that does not close with "
-    "further training and is no overfitting: LB’s test accuracy does not fall again, it levels off lower. "
-    "Solid: training accuracy as it is met during the epoch, with dropout; dashed: test accuracy after it."
-)
+It takes 10 minutes on two cores. F1, one trial (results/figures/figure2-F1.pdf): test accuracy ends at 98.25 (SB) and
+98.18 % (LB).
+"""
 
-
-def needs(setup):
-    """SB and LB of trial 0 of each network."""
-    return Needs(runs=tuple(setup.run(network, regime, 0) for network in setup.networks for regime in ("SB", "LB")))
+from replication.configuration import Train
+from replication.experiments.base import Figure, Panel, Series
+from replication.experiments.plots import lowest_trials, plots
 
 
 def axes(store):
-    """A `Plot` for each comparison of the store, of its lowest trial."""
-    found = []
-    for comparison in store.comparisons():
-        if sides := comparison.lowest_trial(lambda minimizer: minimizer.history):
-            found.append((next(iter(sides.values())).run, comparison.label, sides))
-    return [Plot(name, title, (_panel(sides),), names(sides.values()))
-            for name, title, sides in titled("figure2", found)]
+    """Returns a `Plot` for each comparison of plain SB and LB, of its lowest trial."""
+    return plots("figure2", [(label, [*sides.values()], (_panel(sides),))
+                             for label, sides in lowest_trials(store, lambda each: each.history)])
 
 
 def _panel(sides):
     series = [
-        Series(f"{regime}, {title}", tuple(row["epoch"] for row in minimizer.history),
-               tuple(100 * row[column] for row in minimizer.history), regime, dashed=title == "test")
-        for regime, minimizer in sides.items()
-        for title, column in (("training", "accuracy"), ("test", "val_accuracy"))
+        Series(f"{regime}, {title}", tuple(row["epoch"] for row in each.history),
+               tuple(100 * row[column] for row in each.history), regime, dashed=title == "test")
+        for regime, each in sides.items() for title, column in (("training", "accuracy"), ("test", "val_accuracy"))
     ]
     return Panel(x_label="epochs", left_label="accuracy (%)", series=tuple(series), log_left=False)
+
+
+FIGURE = Figure(
+    name="figure2", title="Training and test accuracy against epochs",
+    caption=(
+        "Compare the dashed lines where the solid ones have met: once SB and LB fit the training set equally "
+        "well, is LB’s test accuracy still below SB’s? The paper (F2 and C1) saw a gap that does not close with "
+        "further training and is no overfitting: LB’s test accuracy does not fall again, it levels off lower. "
+        "Solid: training accuracy as it is met during the epoch, with dropout; dashed: test accuracy after it."),
+    needs=lambda setup: [Train(run) for run in setup.runs(trials=1)], axes=axes)

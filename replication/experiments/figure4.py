@@ -1,34 +1,66 @@
-"""Figure 4: test accuracy and sharpness against the batch size."""
+"""Figure 4: test accuracy and sharpness against the batch size.
 
-from replication.experiments import Needs, Panel, Plot, Series, _grid
-from replication.experiments._plots import by_sharpness, names, titled
-from replication.experiments._sharpness import common_way, measurements
+    python -m replication.reproduce --preset=paper --networks=F2,C1 --experiments=figure4
 
-TITLE = "Test accuracy and sharpness against the batch size"
-CAPTION = (
-    "Look for a batch size above which accuracy falls while sharpness rises. The paper (100 epochs for every "
-    "batch size) saw such a threshold near 15,000 for F2 and near 500 for C1."
-)
+It has not been run yet on the paper's data.
+"""
+
+import dataclasses
+
+from replication.catalog import regime_batch_size
+from replication.experiments.base import Figure, Panel, Series
+from replication.experiments.plots import by_sharpness, plots, test_accuracy
+from replication.experiments.table3 import common_protocol, measure
+from replication.store.grouping import REGIMES, grids
+
+
+def grid_run(setup, network, batch_size, *, epochs):
+    """Returns the run of trial 0 with a batch size: SB or LB of the tables itself if it differs in nothing.
+
+    Args:
+        setup: A `Setup`.
+        network: Name of a network.
+        batch_size: A number of examples.
+        epochs: Number of epochs; None for the stopping rule.
+    """
+    for regime in REGIMES:
+        main = setup.run(network, regime, 0)
+        if (main.batch_size, main.epochs) == (batch_size, epochs):
+            return main
+    return dataclasses.replace(main, regime="grid", batch_size=batch_size, epochs=epochs)
+
+
+def _batch_sizes(setup, network):
+    """Returns all batch sizes that the `Setup` gives, or those of the preset up to LB's, in increasing order."""
+    asked, dataset = setup.batch_sizes, setup.resolved_dataset(network)
+    sizes = {regime_batch_size(size, dataset) for size in asked or setup.preset.grid_batch_sizes}
+    return sorted(size for size in sizes if asked or size <= setup.run(network, "LB", 0).batch_size)
 
 
 def needs(setup):
-    """A run for each batch size, trial 0, and its sharpness in the full space."""
-    runs = tuple(_grid.run(setup, network, size, epochs=setup.preset.grid_epochs)
-                 for network in setup.study_networks for size in _grid.batch_sizes(setup, network))
-    return Needs(runs=runs, measurements=measurements(setup, runs))
+    """Returns the sharpness in the full space of a run for each batch size, trial 0."""
+    return measure(setup, [grid_run(setup, network, size, epochs=setup.preset.grid_epochs)
+                           for network in setup.study_networks for size in _batch_sizes(setup, network)])
 
 
 def axes(store):
-    """A `Plot` for each family of runs that differ in the batch size alone and were measured."""
-    found = [(family.run, family.label, family.members) for family in store.grids() if common_way(family.members)]
-    return [Plot(name, title, (_panel(members),), names(members)) for name, title, members in titled("figure4", found)]
+    """Returns a `Plot` for each group of runs that differ in the batch size alone and were measured."""
+    return plots("figure4", [(group.label, group.members, (_panel(group.members),))
+                             for group in grids(store.runs) if common_protocol(group.members)])
 
 
 def _panel(members):
-    sizes = tuple(minimizer.run.batch_size for minimizer in members)
-    accuracy = Series("test accuracy", sizes, tuple(100 * minimizer.figures["test_accuracy"] for minimizer in members),
-                      "left", marker="o")
-    sharpness = by_sharpness(members, sizes, common_way(members), "right", side="right")
+    sizes = tuple(each.run.batch_size for each in members)
+    accuracy = Series("test accuracy", sizes, tuple(map(test_accuracy, members)), "left", marker="o")
+    sharpness = by_sharpness(members, sizes, common_protocol(members), role="right", side="right")
     return Panel(x_label="batch size", left_label="test accuracy (%)", right_label="sharpness (%)", log_x=True,
                  log_left=False, log_right=True, series=(accuracy, *sharpness),
-                 marks=tuple((m.run.batch_size, m.run.regime) for m in members if m.run.regime != "grid"))
+                 marks=tuple((each.run.batch_size, each.run.regime) for each in members if each.run.regime != "grid"))
+
+
+FIGURE = Figure(
+    name="figure4", title="Test accuracy and sharpness against the batch size",
+    caption=(
+        "Look for a batch size above which accuracy falls while sharpness rises. The paper (100 epochs for every "
+        "batch size) saw such a threshold near 15,000 for F2 and near 500 for C1."),
+    needs=needs, axes=axes)

@@ -1,20 +1,21 @@
-"""Figure 7 (appendix D): cross-entropy and accuracy on a curve through an SB and an LB minimizer."""
+"""Figure 7 (appendix D): cross-entropy and accuracy on a curve through an SB and an LB minimizer.
 
-from replication.experiments import _paths
+    python -m replication.reproduce --preset=paper --networks=F1 --trials=1 --experiments=figure7
 
-TITLE = "Cross-entropy and accuracy along a curve from the SB to the LB minimizer"
-CAPTION = (
-    "As figure 3, on the curve sin(απ/2) times the LB minimizer plus cos(απ/2) times the SB minimizer, which "
-    "does not shrink the weights between the two as a line does. The paper saw the same as on the line: a "
-    "wide valley around SB, a narrow one around LB. Solid: training set, dashed: test set."
-)
+It has not been run yet on the paper's data.
+"""
 
+import dataclasses
+import functools
 
-def needs(setup):
-    """The curved path of trial 0 of each network."""
-    return _paths.needs(setup, "curved")
+import replication.experiments.figure3 as figure3
 
-
-def axes(store):
-    """A `Plot` for each pair of configurations joined by a path, of its lowest trial."""
-    return _paths.axes(store, "curved", "figure7")
+FIGURE = dataclasses.replace(
+    figure3.FIGURE, name="figure7",
+    title="Cross-entropy and accuracy along a curve from the SB to the LB minimizer",
+    caption=(
+        "This is figure 3 on the curve sin(απ/2) times the LB minimizer plus cos(απ/2) times the SB minimizer, which "
+        "does not shrink the weights between the two as a line does. The paper saw the same as on the line: a "
+        "wide valley around SB, a narrow one around LB. Solid: training set, dashed: test set."),
+    needs=functools.partial(figure3.needs, kind="curved"),
+    axes=functools.partial(figure3.axes, kind="curved", stem="figure7"))

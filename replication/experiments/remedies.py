@@ -1,44 +1,98 @@
-"""The remedies of sections 4 and 5 and of appendix E: LB with each, beside plain SB and LB."""
+"""The remedies of sections 4 and 5 and of appendix E: LB with each, beside plain SB and LB.
+
+    python -m replication.reproduce --preset=paper --networks=F2,C1 --experiments=remedies
+
+It has not been run yet on the paper's data.
+"""
+
+import functools
+from statistics import fmean
 
 from replication.catalog import NETWORKS
-from replication.experiments import Needs, _listings, _remedies
-from replication.experiments._sharpness import measurements
-from replication.remedies import REMEDIES, DynamicSampling, SharpnessAware
+from replication.experiments.base import EPSILON_LABELS, Listing, ListingLine
+from replication.experiments.plots import test_accuracy
+from replication.experiments.table3 import common_protocol, measure, values
+from replication.experiments.table6 import remedied
+from replication.remedies import REMEDIES
+from replication.store.grouping import EPSILONS, comparisons, variants
 
-PLACE = "Section 4, appendix E"
-TITLE = "Remedies for large batches"
-CAPTION = (
-    "Which remedy brings LB to SB’s test accuracy, at which cost, and are its minimizers flat? The paper found "
-    "augmentation and conservative training to help the accuracy and not the sharpness, adversarial and stability "
-    "training to bring no gain, and left dynamic sampling open. Sharpness-aware minimization (sam) is later than the "
-    "paper. Means over the trials; a gradient is that of one example."
-)
-_SPACES = (0, 100)
+_SPACES = {0: "full space", 100: "subspace"}
 
 
-def needs(setup):
-    """SB, LB and LB with each remedy, and their sharpness in the full space and in a subspace."""
+def needs(setup, variants, spaces):
+    """Returns the sharpness of SB, LB and variants of LB, each trial of the study's networks.
+
+    Args:
+        setup: A `Setup`.
+        variants: Function from an SB and an LB run to the variants of the latter.
+        spaces: Dimensions of the subspaces; 0 is the full space.
+    """
     runs = []
-    for network in setup.study_networks:
-        for trial in _remedies.trials(setup):
-            runs += [setup.run(network, regime, trial) for regime in ("SB", "LB")]
-            runs += [_remedies.run(setup, network, "LB", trial, remedy) for remedy in _remedies_of(setup, network)]
-    return Needs(runs=tuple(runs), measurements=tuple(
-        measurement for dimension in _SPACES
-        for measurement in measurements(setup, runs, subspace_dim=dimension, epsilons=setup.preset.remedy_epsilons)))
+    for small, large in setup.pairs(setup.study_networks, trials=setup.remedy_trials):
+        runs += [small, large, *variants(small, large)]
+    return [task for dimension in spaces
+            for task in measure(setup, runs, subspace_dim=dimension, epsilons=setup.preset.remedy_epsilons)]
 
 
-def listing(store):
-    """A line for SB, LB and each remedy of LB that differs in nothing else."""
-    return _listings.headings("remedy", _SPACES), _listings.beside_plain(
-        store, lambda run: run.remedy.label if run.remedy else "none", without=("remedy", "jit_compile"),
-        spaces=_SPACES)
+def listing(store, title, name, *, without, spaces):
+    """Returns the headings, and a line for plain SB, plain LB and each variant of LB: means over the trials.
+
+    Args:
+        store: A `store.Store`.
+        title: Heading of the column that names the variants.
+        name: Function from a `configuration.Run` to its cell in that column.
+        without: The choices in which a variant of LB differs from plain LB.
+        spaces: The spaces of the sharpness, see `needs`.
+    """
+    sharpness = [f"sharpness, {_SPACES[dimension]}, {label} (%)"
+                 for dimension in spaces for label in EPSILON_LABELS.values()]
+    headings = ("network", "regime", title, "trials", "test accuracy (%)", *sharpness,
+                "gradients, × those of plain LB")
+    lines = []
+    for comparison in comparisons(store.runs):
+        found = variants(store.runs, comparison, *without) if comparison.large else []
+        if not found:
+            continue
+        found.sort(key=lambda group: name(group[0].run))
+        groups = [group for group in (comparison.small, comparison.large, *found) if group]
+        members = [each for group in groups for each in group]
+        measured = [(common_protocol(members, subspace_dim=dimension), epsilon)
+                    for dimension in spaces for epsilon in EPSILONS.values()]
+        for group in groups:
+            run = group[0].run
+            cells = (comparison.where, run.regime, name(run), str(len(group)), fmean(map(test_accuracy, group)),
+                     *(_mean(values(group, protocol, epsilon)) for protocol, epsilon in measured),
+                     _cost(group, comparison.large))
+            lines.append(ListingLine(cells, tuple(each.name for each in group)))
+    return headings, lines
 
 
-def _remedies_of(setup, network):
-    """Each remedy with its defaults, dynamic sampling from SB's batch on, and adaptive `sam`."""
-    first_batch_size = min(setup.run(network, regime, 0).batch_size for regime in ("SB", "LB"))
-    found = [kind() for kind in REMEDIES.values() if kind is not DynamicSampling]
-    found += [SharpnessAware(adaptive=True), DynamicSampling(first_batch_size=first_batch_size)]
-    images = len(NETWORKS[network].input_shape) == 3
-    return [remedy for remedy in found if images or not remedy.NEEDS_IMAGES]
+def _mean(numbers):
+    return fmean(numbers) if numbers else None
+
+
+def _cost(group, plain):
+    """Returns the gradients that a group took relative to plain LB; None if a record does not tell them."""
+    numbers = [[each.gradients for each in side] for side in (group, plain)]
+    if any(number is None for side in numbers for number in side):
+        return None
+    return fmean(numbers[0]) / fmean(numbers[1])
+
+
+def _variants(small, large):
+    """Returns LB with each remedy that its network admits."""
+    batch_size = min(small.batch_size, large.batch_size)
+    return [remedied(large, remedy) for kind in REMEDIES.values() if kind.admits(NETWORKS[large.network])
+            for remedy in kind.listed(batch_size)]
+
+
+LISTING = Listing(
+    name="remedies", place="Section 4, appendix E", title="Remedies for large batches",
+    caption=(
+        "Which remedy brings LB to SB’s test accuracy, at which cost, and are its minimizers flat? The paper found "
+        "augmentation and conservative training to help the accuracy and not the sharpness, adversarial and stability "
+        "training to bring no gain, and left dynamic sampling open. Sharpness-aware minimization (sam) is later than "
+        "the paper. Means over the trials; a gradient is that of one example."),
+    needs=functools.partial(needs, variants=_variants, spaces=tuple(_SPACES)),
+    listing=functools.partial(listing, title="remedy", name=lambda run: run.remedy.label if run.remedy else "none",
+                              without=("remedy", "jit_compile"), spaces=tuple(_SPACES)))

@@ -1,47 +1,38 @@
-"""The steepness of section 2.2.2: in how many directions the loss rises at a minimizer."""
+"""The steepness of section 2.2.2: in how many directions the loss rises at a minimizer.
 
-from replication.configuration import Steepness
-from replication.experiments import Needs, Panel, Plot, Series
-from replication.experiments._plots import titled
+    python -m replication.reproduce --preset=paper --networks=F2,C1 --experiments=steepness
 
-PLACE = "Section 2.2.2"
-TITLE = "How many directions are steep"
-CAPTION = (
-    "The paper found that sharp minimizers rise steeply in a small subspace only, of the order of 5 % of "
-    "the dimensions, and are flat in most others. Above: how large a share of the directions stays below a rise, of "
-    "random corners of the box (solid), and of random blocks of coordinates that go where their gradient points to "
-    "while the others stay (dashed). Below: the rise when only the steepest coordinates go there: look for how "
-    "few of them reach most of it."
-)
+It has not been run yet on the paper's data.
+"""
+
+from replication.configuration import Measure, Steepness
+from replication.experiments.base import Figure, Panel, Series
+from replication.experiments.plots import lowest_trials, plots
 
 
 def needs(setup):
-    """The steepness at SB's and LB's minimizers of trial 0."""
-    runs = tuple(setup.run(network, regime, 0) for network in setup.study_networks for regime in ("SB", "LB"))
+    """Returns the steepness at SB's and LB's minimizers of trial 0."""
     preset = setup.preset
-    return Needs(runs=runs, steepness=tuple(
-        (run, Steepness(directions=preset.steepness_directions, blocks=preset.steepness_blocks,
-                        statistics=run.statistics, seed=run.trial)) for run in runs))
+    return [Measure((run,), (Steepness(directions=preset.steepness_directions, blocks=preset.steepness_blocks,
+                                       statistics=run.statistics, seed=run.trial),))
+            for run in setup.runs(setup.study_networks, trials=1)]
 
 
 def axes(store):
-    """A `Plot` for each comparison of the store and the first choices by which its lowest trial was measured."""
-    found = []
-    for comparison in store.comparisons():
-        if sides := comparison.lowest_trial(lambda minimizer: minimizer.steepness):
-            found.append((next(iter(sides.values())).run, comparison.label, _alike(sides)))
-    return [Plot(name, title, (_distributions(contents), _steepest(contents)), runs)
-            for name, title, (contents, runs) in titled("steepness", found)]
+    """Returns a `Plot` for each comparison of plain SB and LB, of its lowest trial that was measured."""
+    found = [(label, sides, _alike(sides)) for label, sides in lowest_trials(
+        store, lambda each: each.measurements["steepness"])]
+    return plots("steepness", [(label, [sides[regime] for regime in contents],
+                                (_distributions(contents), _steepest(contents))) for label, sides, contents in found])
 
 
 def _alike(sides):
-    """By regime the content of a measurement, made by the same choices where there are such; and the runs' names."""
+    """Returns the content of a measurement by regime, of both regimes if they have one by the same choices."""
     by_choices = {}
-    for regime, minimizer in sides.items():
-        for item in minimizer.steepness:
+    for regime, each in sides.items():
+        for item in each.measurements["steepness"]:
             by_choices.setdefault(item.choices.digest(), {})[regime] = item.content
-    contents = max((contents for _, contents in sorted(by_choices.items())), key=len)
-    return contents, tuple(sides[regime].name for regime in contents)
+    return max((contents for _, contents in sorted(by_choices.items())), key=len)
 
 
 def _distributions(contents):
@@ -62,3 +53,14 @@ def _steepest(contents):
                              marker="o" if regime == "SB" else "s"))
     return Panel(x_label="coordinates, the steepest first (%)", left_label="rise of f (%)", series=tuple(series),
                  log_x=True, log_left=True)
+
+
+FIGURE = Figure(
+    name="steepness", place="Section 2.2.2", title="How many directions are steep",
+    caption=(
+        "The paper found that sharp minimizers rise steeply in a small subspace only, of the order of 5 % of the "
+        "dimensions, and are flat in most others. Above: how large a share of the directions stays below a rise, of "
+        "random corners of the box (solid), and of random blocks of coordinates that go where their gradient points to "
+        "while the others stay (dashed). Below: the rise when only the steepest coordinates go there: look for how few "
+        "of them reach most of it."),
+    needs=needs, axes=axes)

@@ -1,22 +1,17 @@
-"""Table 4: sharpness of the SB and LB minimizers in a random subspace of 100 dimensions."""
+"""Table 4: sharpness of the SB and LB minimizers in a random subspace of 100 dimensions.
 
-from replication.experiments import _sharpness
+    python -m replication.reproduce --preset=paper --networks=F1 --trials=1 --experiments=table4
 
-NUMBER = 4
-TITLE = "Sharpness (Metric 2.1) in a random subspace of 100 dimensions"
-CAPTION = (
-    "The paper: in a random subspace, too, LB’s minimizers are sharper than SB’s, by a factor of 10 to 180."
-)
-COLUMNS = _sharpness.COLUMNS
-CONTRASTS = _sharpness.CONTRASTS
-SUBSPACE_DIM = 100
+It takes 10 minutes of training and 20 of measuring on two cores. F1, one trial (results/tables/table4.md): SB 0.15 and
+0.065, LB 0.52 and 0.028 at ε = 1e-3 and 5e-4: LB is not sharper than SB at 5e-4.
+"""
 
+import dataclasses
+import functools
 
-def needs(setup):
-    """All runs of the set-up and their measurements."""
-    return _sharpness.needs(setup, SUBSPACE_DIM)
+import replication.experiments.table3 as table3
 
-
-def rows(store):
-    """A `Row` for each comparison of the store and each way its minimizers were measured."""
-    return _sharpness.rows(store, SUBSPACE_DIM)
+TABLE = dataclasses.replace(
+    table3.TABLE, name="table4", number=4, title="Sharpness (Metric 2.1) in a random subspace of 100 dimensions",
+    caption="The paper: in a random subspace, too, LB’s minimizers are sharper than SB’s, by a factor of 10 to 180.",
+    needs=functools.partial(table3.needs, subspace_dim=100), rows=functools.partial(table3.rows, subspace_dim=100))

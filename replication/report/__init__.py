@@ -1,39 +1,26 @@
-"""Tables, figures, listings, verdicts and the page, drawn from a workdir's records alone; needs no TensorFlow."""
+"""Tables, figures, listings, verdicts and the page, drawn from the records of a workdir alone, without TensorFlow."""
 
 from replication import experiments, files
 from replication.report import figures, page, paper, tables, verdicts
-from replication.report.store import Store
+from replication.store import Store
 
 
 def make_report(workdir):
-    """Writes a workdir's tables, figures and report/index.html anew.
+    """Writes a workdir's tables, figures and report/index.html.
 
-    The same records give the same bytes. Figures and listings of earlier drawings that no record
-    supports any longer are removed.
+    The same records give the same bytes. Figures and listings of an earlier report that no record supports any longer
+    are removed.
 
     Args:
         workdir: A `records.Workdir`.
 
     Returns:
-        One line for each damaged record; these are left alone, and what can be read is drawn.
+        A list with one line for each damaged record. Such records are left out; they are not changed.
     """
     with workdir.drawing():
         store = Store(workdir)
         _draw(workdir, store)
     return store.problems
-
-
-def _draw(workdir, store):
-    judged = [(module, _judged(module, store)) for _, module in sorted(experiments.tables().items())]
-    for module, entries in judged:
-        for extension, text in tables.files(module.TITLE, entries).items():
-            files.write_text(workdir.tables / f"table{module.NUMBER}.{extension}", text)
-    listed = {name: (module, *module.listing(store)) for name, module in sorted(experiments.listings().items())}
-    for name, (module, headings, lines) in listed.items():
-        _write_listing(workdir.tables, name, module.TITLE, headings, lines)
-    drawn = {name: (module, module.axes(store)) for name, module in sorted(experiments.figures().items())}
-    _write_figures(workdir.figures, [plot for _, plots in drawn.values() for plot in plots])
-    files.write_text(workdir.page, page.render(store, judged, drawn, listed))
 
 
 def verify(workdir, numbers):
@@ -44,24 +31,37 @@ def verify(workdir, numbers):
         numbers: Numbers of tables, keys of `experiments.tables()`.
 
     Returns:
-        The judged `verdicts.Entry`s, and one line for each damaged record, which is not used.
+        The judged `verdicts.Entry`s, and a list with one line for each damaged record, which is left out.
     """
     store = Store(workdir)
-    modules = experiments.tables()
-    return [entry for number in numbers for entry in _judged(modules[number], store)], store.problems
+    tables = experiments.tables()
+    return [entry for number in numbers for entry in _judged(tables[number], store)], store.problems
 
 
-def _judged(module, store):
-    return verdicts.judge(module, module.rows(store), paper.table(module.NUMBER))
+def _draw(workdir, store):
+    judged = [(table, _judged(table, store)) for _, table in sorted(experiments.tables().items())]
+    for table, entries in judged:
+        _write(workdir.tables, f"table{table.number}", tables.files(table.title, entries))
+    listed = [(listing, *listing.listing(store)) for listing in experiments.listings().values()]
+    for listing, headings, lines in listed:
+        _write(workdir.tables, listing.name, tables.listing_files(listing.name, listing.title, headings, lines=lines),
+               keep=bool(lines))
+    drawn = [(figure, figure.axes(store)) for figure in experiments.figures().values()]
+    _write_figures(workdir.figures, [plot for _, plots in drawn for plot in plots])
+    files.write_text(workdir.page, page.render(store, judged, drawn, listed=listed))
 
 
-def _write_listing(folder, name, title, headings, lines):
-    for extension, text in tables.listing_files(name, title, headings, lines).items():
-        path = folder / f"{name}.{extension}"
-        if lines:
-            files.write_text(path, text)
+def _judged(table, store):
+    return verdicts.judge(table, table.rows(store), paper.table(table.number))
+
+
+def _write(folder, name, texts, *, keep=True):
+    """Writes the files of a table or listing, or removes them."""
+    for extension, text in texts.items():
+        if keep:
+            files.write_text(folder / f"{name}.{extension}", text)
         else:
-            path.unlink(missing_ok=True)
+            (folder / f"{name}.{extension}").unlink(missing_ok=True)
 
 
 def _write_figures(folder, plots):

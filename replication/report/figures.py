@@ -1,4 +1,4 @@
-"""Draws an `experiments.Plot`: the same bytes every time, without the global state of pyplot."""
+"""Draws a `base.Plot`: the same bytes every time, without the global state of pyplot."""
 
 import io
 import logging
@@ -23,7 +23,7 @@ _METADATA = {
 # Embedding a font in a PDF is a page of log lines otherwise.
 logging.getLogger("fontTools").setLevel(logging.WARNING)
 
-# Places in the style's cycle of colours.
+# Index of each role in the style's cycle of colours.
 _ROLES = {"ink": 0, "left": 0, "right": 1, "SB": 2, "LB": 3}
 _MARKERS = {"SB": "o", "LB": "s"}
 # A quantity that spans more than this factor is read better on a logarithmic axis.
@@ -33,12 +33,12 @@ _PANEL_HEIGHT = 2.6
 
 
 def render(plot, extension, *, style=LIGHT):
-    """A plot as the bytes of a file.
+    """Returns the bytes of a plot's file.
 
     Args:
-        plot: An `experiments.Plot`.
+        plot: A `base.Plot`.
         extension: One of FORMATS.
-        style: Style sheets, LIGHT (default) or DARK; the user's own matplotlibrc plays no part.
+        style: Style sheets, by default LIGHT; DARK is the other. The user's own matplotlibrc plays no part.
     """
     with matplotlib.style.context(["default", *style]):
         figure = _draw(plot)
@@ -48,7 +48,7 @@ def render(plot, extension, *, style=LIGHT):
 
 
 def size(plot):
-    """Width and height of a plot in pixels, at 100 to the inch."""
+    """Returns the width and height of a plot in pixels, at 100 to the inch."""
     with matplotlib.style.context(["default", *LIGHT]):
         return tuple(round(100 * inches) for inches in _inches(plot))
 
@@ -60,7 +60,7 @@ def _inches(plot):
 
 def _draw(plot):
     cycle = matplotlib.rcParams["axes.prop_cycle"].by_key()["color"]
-    colours = {role: cycle[place] for role, place in _ROLES.items()}
+    colours = {role: cycle[index] for role, index in _ROLES.items()}
     figure = Figure(figsize=_inches(plot))
     FigureCanvasAgg(figure)
     above, lines = None, {}
@@ -82,7 +82,7 @@ def _draw(plot):
 
 
 def _draw_panel(left, panel, colours):
-    """Draws a panel on its left axes and returns the lines."""
+    """Draws a panel on its left axes and returns its lines."""
     axes = {"left": left}
     if panel.right_label:
         axes["right"] = right = left.twinx()
@@ -125,7 +125,7 @@ def _is_logarithmic(wanted, values):
 
 
 def _label_decades(axis, values):
-    """Numbers at the powers of ten of a logarithmic axis, and in a short one at 1, 2 and 5 times these."""
+    """Labels a logarithmic axis at the powers of ten, and a short one at 1, 2 and 5 times these."""
     if max(values) < 100 * min(values):
         axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
@@ -133,7 +133,7 @@ def _label_decades(axis, values):
 
 
 def _mark(axes, x, regime, colour):
-    """A vertical line at a minimizer, named above the axes; its marker's shape tells it without colour."""
+    """Draws a vertical line at a minimizer, with its name and a marker above the axes, whose shape needs no colour."""
     axes.axvline(x, color=colour, linewidth=1.4, linestyle=":", zorder=0.5)
     top = axes.get_xaxis_transform()
     axes.plot([x], [1], color=colour, marker=_MARKERS[regime], markersize=6, clip_on=False, linestyle="",

@@ -1,4 +1,4 @@
-"""Numbers as text: one way for tables, page and command line."""
+"""Numbers as text, the same in tables, on the page and on the command line."""
 
 import math
 
@@ -7,17 +7,17 @@ UNITS = {"accuracy": "%", "sharpness": "%", "gap": "points", "ratio": ""}
 
 
 def ours(entry):
-    """Our value of a `verdicts.Entry`, as `summary` gives it; a dash where it is missing."""
+    """Returns our value of a `verdicts.Entry` as `summary` does; a dash if it is missing."""
     return UNKNOWN if entry.ours is None else _value(entry.kind, entry.ours, decimals(entry.ours.mean))
 
 
 def papers(entry):
-    """The paper's value of an entry, with two decimals as published; a dash where the paper lacks the network."""
+    """Returns the paper's value of an entry, with two decimals as published; a dash if the paper lacks the network."""
     return UNKNOWN if entry.paper is None else _value(entry.kind, entry.paper, 2)
 
 
 def summary(value, *, places):
-    """A `Summary` as "98.04 ± 0.07 (5)": mean, sample standard deviation and trials.
+    """Returns a `Summary` as "98.04 ± 0.07 (5)": mean, sample standard deviation and trials.
 
     One trial has no deviation: "98.04 ± – (1)".
     """
@@ -26,7 +26,7 @@ def summary(value, *, places):
 
 
 def number(value, *, places=None):
-    """A number with two decimals, or with two significant digits if it is small; None as a dash."""
+    """Returns a number with two decimals, or with two significant digits if it is small; a dash for None."""
     if value is None:
         return UNKNOWN
     if math.isinf(value):
@@ -36,55 +36,70 @@ def number(value, *, places=None):
 
 
 def difference(entry):
-    """Ours minus the paper's with its sign, as precise as ours; a dash where there is none."""
+    """Returns ours minus the paper's with its sign, as precise as ours; a dash if there is none."""
     if entry.difference is None or not math.isfinite(entry.difference):
         return UNKNOWN
     return f"{entry.difference:+.{decimals(entry.ours.mean)}f}".replace("-", "−")
 
 
 def decimals(value):
-    """Two decimals, or as many as two significant digits need, at most eight."""
+    """Returns the number of decimals: two, or as many as two significant digits need, at most eight."""
     if not math.isfinite(value) or value == 0 or abs(value) >= 0.1:
         return 2
     return min(8, 1 - math.floor(math.log10(abs(value))))
 
 
 def probability(value):
-    """A p-value."""
+    """Returns a p-value as text."""
     if value is None:
         return UNKNOWN
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def cell(value):
-    """A cell of a listing: a text as it is, a number as `number` gives it, None as a dash."""
+    """Returns a cell of a listing: a text as it is, a number or None as `number` does."""
     return value if isinstance(value, str) else number(value)
 
 
 def percent(share):
-    """A share as a percentage."""
+    """Returns a share as a percentage."""
     return f"{100 * share:.2f}"
 
 
 def significant(value):
-    """A number of any size with four significant digits."""
+    """Returns a number of any size with four significant digits."""
     return f"{value:.4g}".replace("-", "−")
 
 
 def duration(seconds):
-    """A time in seconds, minutes or hours."""
+    """Returns a time in seconds, minutes or hours."""
     if seconds < 120:
         return f"{seconds:.1f} s"
     return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
+def setting(value, name=""):
+    """Returns a field of a configuration or record as text."""
+    if value is None:
+        return {"epochs": "by the stopping rule", "classes": "the data set’s"}.get(name, "none")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return significant(value)
+    if isinstance(value, (list, tuple)):
+        return ", ".join(setting(item) for item in value) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {setting(item)}" for name, item in value.items())
+    return str(value)
+
+
 def verdict(entry):
-    """The verdict; of an entry that is not judged, with the reason."""
+    """Returns the verdict of an entry, with the reason if it is not judged."""
     return f"{entry.verdict}: {entry.note}" if entry.verdict == "not judged" else entry.verdict
 
 
 def _value(kind, value, places):
-    """A contrast comes from means and has no deviation."""
+    # A contrast comes from means and has no deviation.
     if kind in ("accuracy", "sharpness"):
         return summary(value, places=places)
     return number(value.mean, places=places)

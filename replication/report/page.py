@@ -1,24 +1,28 @@
 """The page report/index.html: self-contained, without scripts, the same bytes for the same records."""
 
 import base64
+import collections
+import itertools
 import pathlib
 
 import jinja2
 
 from replication import catalog
-from replication.report import figures, formatting, overview, paper, tables, verdicts
+from replication.configuration import presets
+from replication.report import figures, formatting, paper, tables, verdicts
+from replication.store.grouping import MAIN
 
 _TEMPLATES = pathlib.Path(__file__).parent / "templates"
 
 
-def render(store, judged, drawn, listed):
-    """The page as HTML.
+def render(store, judged, drawn, *, listed):
+    """Returns the page as HTML.
 
     Args:
-        store: The `Store`.
-        judged: Pairs of a table's module and its `verdicts.Entry`s.
-        drawn: By a figure's name, its module and its `experiments.Plot`s.
-        listed: By a listing's name, its module, headings and `experiments.ListingLine`s.
+        store: The `store.Store`.
+        judged: Pairs of an `experiments.Table` and its `verdicts.Entry`s.
+        drawn: Pairs of an `experiments.Figure` and its `base.Plot`s.
+        listed: Triples of an `experiments.Listing`, its headings and its `base.ListingLine`s.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined,
@@ -27,38 +31,87 @@ def render(store, judged, drawn, listed):
         "number": formatting.number, "percent": formatting.percent, "significant": formatting.significant,
         "duration": formatting.duration, "ours": formatting.ours, "papers": formatting.papers,
         "difference": formatting.difference, "probability": formatting.probability, "cell": formatting.cell,
-        "setting": _setting, "peculiarities": _peculiarities, "dataset": catalog.dataset_label,
-        "thousands": "{:,}".format, "slug": lambda text: text.replace(" ", "-"),
+        "setting": formatting.setting, "dataset": catalog.dataset_label, "thousands": "{:,}".format,
+        "slug": lambda text: text.replace(" ", "-"),
     }
     return environment.get_template("index.html.j2").render(
-        paper=paper, margins=verdicts, store=store, runs={item.name: item.run for item in store.minimizers},
-        **overview.facts(store, judged), overview=overview.contrasts(judged),
-        tables=[_table(module, entries) for module, entries in judged],
-        figures=[{**_heading(name, module), "pictures": [_pictures(plot) for plot in plots]}
-                 for name, (module, plots) in drawn.items() if _belongs(module, plots)],
-        listings=[{**_heading(name, module), "headings": headings, "lines": lines}
-                  for name, (module, headings, lines) in listed.items() if _belongs(module, lines)],
+        paper=paper, margins=verdicts, store=store, runs={each.name: each.run for each in store.runs},
+        **_head(store, judged), overview=_overview(judged), tables=[_table(*each) for each in judged],
+        figures=[{**_heading(figure), "pictures": [_pictures(plot) for plot in plots]}
+                 for figure, plots in drawn if plots or not figure.command],
+        listings=[{**_heading(listing), "headings": headings, "lines": lines}
+                  for listing, headings, lines in listed if lines or not listing.command],
     )
 
 
-def _belongs(module, content):
-    """Whether an experiment has a section: always, but for those that another command makes, where it has not."""
-    return bool(content) or not hasattr(module, "COMMAND")
+def _head(store, judged):
+    """Returns the numbers in the page's head, by name."""
+    entries = [entry for _, found in judged for entry in found]
+    runs = [each.run for each in store.runs]
+    networks = [network for network in catalog.NETWORKS if network in {run.network for run in runs}]
+    known = {entry.network for entry in entries if entry.paper}
+    counts = verdicts.count(entries)
+    measured = [item for each in store.runs for item in (each, *each.iterates)]
+    return {
+        "counts": counts,
+        "decided": sum(counts[verdict] for verdict in verdicts.VERDICTS[:3]),
+        "absent_entries": sum(entry.network not in networks for entry in entries),
+        "networks": networks,
+        "beyond": [network for network in networks if network not in known],
+        "absent": [network for network in dict.fromkeys(entry.network for entry in entries)
+                   if network not in networks],
+        "datasets": [_dataset(name, store, known) for name in sorted({run.dataset for run in runs})],
+        "presets": collections.Counter((presets.preset_of(each.run) if MAIN.admits(each) else None) or ""
+                                       for each in store.runs),
+        "notes": {name: preset.note for name, preset in presets.PRESETS.items()},
+        "trials": len({run.trial for run in runs}),
+        "measurements": sum(len(item.measurements["sharpness"]) for item in measured),
+    }
 
 
-def _heading(name, module):
-    """What stands above a figure or listing; the paper's figures are called as there: "Figure 3" for figure3."""
-    place = getattr(module, "PLACE", None)
+def _dataset(name, store, known):
+    """Returns the sizes of a data set, and its networks whose data set it is in the paper ("papers") and the others."""
+    runs = [each for each in store.runs if each.run.dataset == name]
+    networks = sorted({each.run.network for each in runs} & known)
+    return {"name": name, "sizes": sorted({each.training_size for each in runs}),
+            "papers": [network for network in networks if catalog.NETWORKS[network].dataset == name],
+            "others": [network for network in networks if catalog.NETWORKS[network].dataset != name]}
+
+
+def _overview(judged):
+    """Returns the contrasts of all tables as columns, and a row for each network, data set and label that has runs."""
+    columns = [(table.number, contrast) for table, _ in judged for contrast in table.contrasts]
+    order = list(catalog.NETWORKS)
+    entries = sorted((entry for _, found in judged for entry in found if entry.dataset),
+                     key=lambda entry: (order.index(entry.network), entry.dataset, entry.label))
+    rows = []
+    for (network, dataset, label), group in itertools.groupby(
+            entries, lambda entry: (entry.network, entry.dataset, entry.label)):
+        by_name = {(entry.table, entry.name): entry for entry in group}
+        values = [entry for entry in by_name.values() if entry.kind in ("accuracy", "sharpness")
+                  and entry.verdict in verdicts.VERDICTS[:3]]
+        rows.append({
+            "network": network, "dataset": dataset, "label": label,
+            "contrasts": [by_name.get((number, contrast.name)) for number, contrast in columns],
+            "replicated": sum(entry.verdict == verdicts.REPLICATED for entry in values), "judged": len(values)})
+    return {"rows": rows, "columns": [
+        {"id": f"table{number}", "name": f"Table {number}", "heading": contrast.heading}
+        for number, contrast in columns]}
+
+
+def _heading(experiment):
+    """Returns the heading of a figure or listing; a figure of the paper is called as there: "Figure 3" for figure3."""
+    name, place = experiment.name, experiment.place
     short = name.capitalize() if place else name.replace("figure", "Figure ")
-    return {"id": name, "short": short, "place": place or short, "title": module.TITLE, "caption": module.CAPTION,
-            "command": getattr(module, "COMMAND", f"--experiments={name}")}
+    return {"id": name, "short": short, "place": place or short, "title": experiment.title,
+            "caption": experiment.caption, "command": experiment.command or f"--experiments={name}"}
 
 
-def _table(module, entries):
+def _table(table, entries):
     rows = tables.by_row(entries)
     found = [row for row in rows if row[0].dataset]
     return {
-        "id": f"table{module.NUMBER}", "number": module.NUMBER, "title": module.TITLE, "caption": module.CAPTION,
+        "id": f"table{table.number}", "number": table.number, "title": table.title, "caption": table.caption,
         "headings": [entry.heading for entry in rows[0]],
         "rows": found, "absent": [row for row in rows if not row[0].dataset],
         "by_direction": sorted({f"{row[0].network} on {catalog.dataset_label(row[0].dataset)}" for row in found
@@ -73,28 +126,3 @@ def _pictures(plot):
         for style in (figures.LIGHT, figures.DARK)
     )
     return {"plot": plot, "light": light, "dark": dark, "size": figures.size(plot)}
-
-
-def _peculiarities(run):
-    """What a run has that the runs of tables 2 to 4 do not, as text."""
-    start = run.start and f"from epoch {run.start.epoch} of {run.start.run}"
-    return ", ".join(filter(None, (
-        run.remedy and run.remedy.label, run.optimizer if run.optimizer != "adam" else None,
-        run.precision if run.precision != "float32" else None,
-        None if run.epochs is None else f"exactly {run.epochs} epochs", start,
-        run.distribution and run.distribution.label)))
-
-
-def _setting(value, name=""):
-    """A field of a configuration or record as text."""
-    if value is None:
-        return {"epochs": "by the stopping rule", "classes": "the data set’s"}.get(name, "none")
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return formatting.significant(value)
-    if isinstance(value, (list, tuple)):
-        return ", ".join(_setting(item) for item in value) or "none"
-    if isinstance(value, dict):
-        return ", ".join(f"{name}: {_setting(item)}" for name, item in value.items())
-    return str(value)

@@ -21,15 +21,15 @@ _LATEX = {"±": r"$\pm$", "ε": r"$\varepsilon$", "−": "$-$", "–": "--", "�
 
 
 def files(title, entries):
-    """The content of a table's files.
+    """Returns the text of each of a table's files.
 
     Args:
         title: The table's title.
         entries: Its `verdicts.Entry`s.
 
     Returns:
-        {extension: text} for "csv" and "json" (an object an entry, unrounded), "md" and "tex" (the
-        paper's layout, ours above the paper's).
+        {extension: text}: "csv" and "json" hold one object for each entry, unrounded; "md" and "tex" have the paper's
+        layout, ours above the paper's.
     """
     flat = [record(entry) for entry in entries]
     number = entries[0].table
@@ -42,14 +42,14 @@ def files(title, entries):
     }
 
 
-def listing_files(name, title, headings, lines):
-    """The content of a listing's files, like `files`; numbers are unrounded in "csv" and "json".
+def listing_files(name, title, headings, *, lines):
+    """Returns the text of each of a listing's files, as `files` does for a table.
 
     Args:
         name: Name of the experiment.
         title: Its title.
         headings: Headings of the columns.
-        lines: `experiments.ListingLine`s.
+        lines: `base.ListingLine`s.
     """
     flat = [dict(zip(headings, line.cells)) | {"runs": " ".join(line.runs)} for line in lines]
     text = [[formatting.cell(cell) for cell in line.cells] for line in lines]
@@ -62,7 +62,7 @@ def listing_files(name, title, headings, lines):
 
 
 def record(entry):
-    """An entry as a flat dictionary with the keys FIELDS; what is absent or infinite is None."""
+    """Returns an entry as a dictionary with the keys FIELDS; an absent or infinite value is None."""
     ours, paper = entry.ours, entry.paper
     values = (
         entry.table, entry.network, dataset_label(entry.dataset), entry.label, entry.name, formatting.UNITS[entry.kind],
@@ -75,15 +75,14 @@ def record(entry):
 
 
 def by_row(entries):
-    """The entries grouped by network, data set and label: a list of lists, in order."""
+    """Returns the entries as a list of lists, one for each network, data set and label, in order."""
     return [list(group) for _, group in itertools.groupby(entries, lambda e: (e.network, e.dataset, e.label))]
 
 
 def layout(entries):
-    """The paper's layout: a column an entry, and for each row ours, the paper's and the verdict.
+    """Returns the headings and the lines of a table in the paper's layout.
 
-    Returns:
-        The headings, and the lines as lists of strings.
+    A row has three lines of strings: ours, the paper's and the verdict; an entry is a column.
     """
     rows = by_row(entries)
     labelled = any(entry.label for entry in entries)
@@ -104,11 +103,7 @@ def layout(entries):
 
 
 def comparison(entries):
-    """A line an entry, for a terminal; networks without any run are left out.
-
-    Returns:
-        The text of the table.
-    """
+    """Returns a table for a terminal, with one line for each entry; networks without any run are left out."""
     lines = [
         [" ".join(filter(None, (entry.network, dataset_label(entry.dataset),
                                 f"({entry.label})" if entry.label else ""))),

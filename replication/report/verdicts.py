@@ -2,20 +2,20 @@
 
 The margins are fixed, the same for every network, and do not depend on our own scatter:
 
-- A value is `replicated` if it lies within a fixed margin of the paper's mean (0.5 points of accuracy,
-  a factor of 2 in sharpness), or within two of the paper's own standard deviations. Failing that it is
-  `same direction` if SB and LB differ in the direction in which the paper's do, else `not replicated`. A
-  column that only LB has (the sharpness of tables 6 and 7) has no direction.
-- A contrast, the gap SB - LB or the ratio LB / SB of the means, is `replicated` if it lies between half
-  and twice the paper's. Failing that it is `same direction` if its sign (a gap above 0, a ratio above 1)
-  is the paper's, else `not replicated`.
-- On other data than the paper's there is nothing to compare a value with: it is `not judged`, and a
-  contrast is `same direction` or `not replicated`, by its sign alone.
-- Of a network that the paper lacks nothing is judged.
+- A value is `replicated` if it lies within a fixed margin of the paper's mean (0.5 points of accuracy, a factor of 2 in
+  sharpness), or within two of the paper's own standard deviations. Otherwise it is `same direction` if SB and LB differ
+  in the direction in which the paper's do, and else `not replicated`. A column that only LB has (the sharpness of
+  tables 6 and 7) has no direction.
+- A contrast, the gap SB - LB or the ratio LB / SB of the means, is `replicated` if it lies between half and twice the
+  paper's. Otherwise it is `same direction` if its sign (a gap above 0, a ratio above 1) is the paper's, and else
+  `not replicated`.
+- A value from other data than the paper's has nothing to be compared with: it is `not judged`. A contrast from such
+  data is `same direction` or `not replicated`, by its sign alone.
+- A network that the paper lacks is not judged.
 - An entry without a run or measurement is `missing`.
 
-Welch's t-test is for information and decides nothing: with few trials it rarely rejects, and a test
-that fails to reject is no evidence of agreement. An equivalence margin is.
+Welch's t-test is for information and decides nothing: with few trials it rarely rejects, and a test that fails to
+reject is no evidence of agreement. An equivalence margin is.
 """
 
 import collections
@@ -23,7 +23,7 @@ import dataclasses
 import math
 
 from replication import catalog
-from replication.report.summary import Summary, summarize, welch
+from replication.report.paper import Summary, summarize, welch
 
 REPLICATED = "replicated"
 SAME_DIRECTION = "same direction"
@@ -44,17 +44,17 @@ class Entry:
 
     Attributes:
         table: Number of the table.
-        network, dataset, label: As in `experiments.Row`; the data set is "" for a network without runs.
+        network, dataset, label: Those of its `base.Row`; the data set is "" for a network without runs.
         name: Name of the column or contrast.
         heading: Its heading.
         kind: "accuracy", "sharpness", "gap" or "ratio".
-        ours, paper: `Summary`s, or None; those of a contrast have no deviation. The paper's is None for a
-            network that it lacks.
-        difference: ours - paper, or None where the two are not comparable.
-        p_value: Of Welch's t-test, or None.
+        ours, paper: A `Summary` each, without a deviation for a contrast. Ours is None if it is missing, the paper's if
+            the paper lacks the network.
+        difference: ours - paper; None if the two cannot be compared.
+        p_value: The p-value of Welch's t-test; None if there is none.
         verdict: One of VERDICTS.
         note: Why an entry is not judged; "" otherwise.
-        runs: Names of the runs behind ours; of a contrast SB's and LB's.
+        runs: Names of the runs behind ours, for a contrast those of SB and of LB.
     """
 
     table: int
@@ -74,16 +74,16 @@ class Entry:
 
 
 def judge(table, rows, paper):
-    """The entries of a table, judged.
+    """Returns the judged entries of a table.
 
     Args:
-        table: Module of a table, for its NUMBER, COLUMNS and CONTRASTS.
-        rows: Its `experiments.Row`s.
+        table: An `experiments.Table`, for its number, columns and contrasts.
+        rows: Its `base.Row`s.
         paper: The paper's values, {network: {column: Summary}}.
 
     Returns:
-        A list of `Entry`: for each network of the paper its rows, or, where it has none, one row of
-        missing entries; then the rows of other networks; in a row the columns and then the contrasts.
+        A list of `Entry`, in a row first the columns, then the contrasts. The rows are those of each network of the
+        paper, or one row of missing entries if it has none, and then those of other networks.
     """
     entries = []
     others = dict.fromkeys(row.network for row in rows if row.network not in paper)
@@ -91,28 +91,28 @@ def judge(table, rows, paper):
         found = [(row.dataset, row.label, {name: summarize(values) for name, values in row.values.items()}, row.runs)
                  for row in rows if row.network == network]
         for dataset, label, ours, runs in found or [("", "", {}, {})]:
-            entries += _row(table, (table.NUMBER, network, dataset, label), ours, paper.get(network), runs)
+            entries += _row(table, (table.number, network, dataset, label), ours, paper.get(network), runs)
     return entries
 
 
 def count(entries):
-    """How many entries have each of VERDICTS, as a dictionary in their order."""
+    """Returns the number of entries with each of VERDICTS, as a dictionary in their order."""
     counted = collections.Counter(entry.verdict for entry in entries)
     return {verdict: counted[verdict] for verdict in VERDICTS}
 
 
 def judged_by_direction(entry):
-    """Whether an entry of one of the paper's networks comes from runs on other data than the paper's."""
+    """Returns whether an entry of one of the paper's networks comes from other data than the paper's."""
     return entry.paper is not None and entry.dataset not in ("", _papers_dataset(entry.network, entry.dataset))
 
 
 def value_verdict(kind, ours, paper, *, same_direction):
-    """The verdict on a value that runs on the paper's data have given.
+    """Returns the verdict on a value from the paper's data.
 
     Args:
         kind: "accuracy" or "sharpness".
         ours, paper: `Summary`s.
-        same_direction: Whether SB and LB differ as the paper's do.
+        same_direction: Whether SB and LB differ in the direction in which the paper's do.
     """
     difference = abs(ours.mean - paper.mean)
     within_margin = {
@@ -125,7 +125,7 @@ def value_verdict(kind, ours, paper, *, same_direction):
 
 
 def contrast_verdict(kind, ours, paper, *, papers_data=True):
-    """The verdict on a contrast.
+    """Returns the verdict on a contrast.
 
     Args:
         kind: "gap" (SB - LB) or "ratio" (LB / SB).
@@ -139,7 +139,7 @@ def contrast_verdict(kind, ours, paper, *, papers_data=True):
 
 
 def contrast(kind, small, large):
-    """SB - LB for a "gap", LB / SB for a "ratio": infinite over 0, and 1 if both are 0."""
+    """Returns SB - LB for a "gap" and LB / SB for a "ratio", which is infinite if SB alone is 0, and 1 if both are."""
     if kind == "gap":
         return small - large
     if small == 0:
@@ -149,10 +149,10 @@ def contrast(kind, small, large):
 
 def _row(table, key, ours, paper, runs):
     _, network, dataset, _ = key
-    pairs = _pairs(table.COLUMNS)
+    pairs = _pairs(table.columns)
     reason = _not_comparable(network, dataset, paper)
     entries = []
-    for column in table.COLUMNS:
+    for column in table.columns:
         value, expected = ours.get(column.name), paper and paper[column.name]
         frame = (*key, column.name, column.heading, column.kind, value, expected)
         behind = runs.get(column.regime, ())
@@ -164,7 +164,7 @@ def _row(table, key, ours, paper, runs):
             verdict = value_verdict(column.kind, value, expected,
                                     same_direction=_same_direction(pairs.get(column.quantity), ours, paper))
             entries.append(Entry(*frame, value.mean - expected.mean, welch(value, expected), verdict, runs=behind))
-    for item in table.CONTRASTS:
+    for item in table.contrasts:
         value, expected = (_contrast(item.kind, pairs[item.quantity], values) for values in (ours, paper))
         frame = (*key, item.name, item.heading, item.kind, value, expected)
         behind = (*runs.get("SB", ()), *runs.get("LB", ()))
@@ -180,7 +180,7 @@ def _row(table, key, ours, paper, runs):
 
 
 def _not_comparable(network, dataset, paper):
-    """Why values cannot be compared with the paper's; "" where they can."""
+    """Returns why values cannot be compared with the paper's; "" if they can."""
     if paper is None:
         return "not in the paper"
     own = _papers_dataset(network, dataset)
@@ -188,7 +188,7 @@ def _not_comparable(network, dataset, paper):
 
 
 def _contrast(kind, pair, values):
-    """The `Summary` of the contrast of a pair of columns in {column: `Summary`}; None where one is absent."""
+    """Returns the `Summary` of the contrast of a pair of columns; None if one of them has no value."""
     small, large = (values and values.get(name) for name in pair)
     if not (small and large):
         return None
@@ -200,7 +200,7 @@ def _papers_dataset(network, default):
 
 
 def _pairs(columns):
-    """By quantity, the names of its SB and its LB column, where there are both."""
+    """Returns by quantity the names of its SB and its LB column, if it has both."""
     names = {(column.quantity, column.regime): column.name for column in columns}
     return {quantity: (small, names[quantity, "LB"]) for (quantity, regime), small in names.items()
             if regime == "SB" and (quantity, "LB") in names}
@@ -222,7 +222,7 @@ def _at_most(value, bound):
 
 
 def _within_factor(ours, paper):
-    """Whether ours / paper lies in [1 / FACTOR, FACTOR]."""
+    """Returns whether ours / paper lies in [1 / FACTOR, FACTOR]."""
     if paper == 0 or not math.isfinite(ours):
         return ours == paper
     return _at_most(1 / FACTOR, ours / paper) and _at_most(ours / paper, FACTOR)

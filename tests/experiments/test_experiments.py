@@ -1,10 +1,15 @@
 import dataclasses
+import importlib
+import subprocess
+import sys
 
 import pytest
 
 from replication import catalog, experiments, remedies
-from replication.configuration import presets
+from replication.configuration import Measure, presets, schedules
+from replication.configuration.tasks import merge, runs
 from replication.errors import UserError
+from replication.report import paper
 
 QUICK_WITH_F1 = dataclasses.replace(presets.PRESETS["quick"], study_networks=("F1",), table7_networks=("F1",))
 
@@ -22,13 +27,36 @@ def paper_setup(*networks, **choices):
                                  classes=catalog.DATASETS[name].classes or 1973))
 
 
-def test_experiments_are_found_by_file_name():
+def runs_of(name, setup):
+    """The runs that an experiment needs."""
+    return runs(experiments.get(name).needs(setup))
+
+
+def measured(name, setup):
+    """Pairs of the runs and the choices of each measurement that an experiment needs."""
+    return [(task.runs, choices) for task in experiments.get(name).needs(setup) if isinstance(task, Measure)
+            for choices in task.choices]
+
+
+def test_experiments_are_found_by_import():
     tables, listings = {2, 3, 4, 6, 7}, {"distances", "optimizers", "remedies", "searches"}
     figures = {*(f"figure{number}" for number in range(2, 8)), "performance", "steepness", "tradeoff"}
     assert tables <= set(experiments.tables())
     assert figures <= set(experiments.figures()) and listings <= set(experiments.listings())
     assert figures | listings | {f"table{number}" for number in tables} <= set(experiments.names())
     assert experiments.names() == sorted(experiments.names())
+
+
+def test_an_experiment_of_the_users_own_is_found(tmp_path):
+    """A new experiment is one new module."""
+    (tmp_path / "mine.py").write_text(
+        "from replication.experiments.base import Listing\n"
+        "MINE = Listing(name='mine', title='Mine', caption='It is mine.', needs=lambda setup: [],"
+        " listing=lambda store: ((), []))\n", encoding="utf-8")
+    code = ("import replication.experiments as experiments; "
+            f"experiments.__path__.append({str(tmp_path)!r}); print(experiments.listings()['mine'].title)")
+    result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert result.stdout == "Mine\n"
 
 
 def test_unknown_experiment_lists_the_known_ones():
@@ -38,11 +66,23 @@ def test_unknown_experiment_lists_the_known_ones():
 
 @pytest.mark.parametrize("name", experiments.names())
 def test_each_tells_what_it_is(name):
-    module = experiments.get(name)
-    assert module.TITLE and module.CAPTION.endswith(".")
-    beginning = f"The {name}" if hasattr(module, "PLACE") else f"{name[:-1].capitalize()} {name[-1]}"
-    assert module.__doc__.startswith(beginning)
-    assert [hasattr(module, kind) for kind in ("rows", "axes", "listing")].count(True) == 1
+    experiment = experiments.get(name)
+    assert experiment.title and experiment.caption.endswith(".")
+    assert experiment.place or experiment.name in (f"table{number}" for number in experiments.tables()) or (
+        experiment.name.startswith("figure"))
+
+
+MODULES = {name: {"searches": "tuning", "tradeoff": "tuning"}.get(name, name) for name in experiments.names()}
+
+
+@pytest.mark.parametrize("name, module", MODULES.items())
+def test_each_module_tells_what_it_is_how_it_is_made_and_what_it_reached(name, module):
+    experiment, doc = experiments.get(name), importlib.import_module(f"replication.experiments.{module}").__doc__
+    if module == name:
+        assert doc.startswith(f"The {name}" if experiment.place else f"{name[:-1].capitalize()} {name[-1]}")
+    assert "\n    " + (experiment.command or "python -m replication.reproduce --preset=paper") in doc
+    assert experiment.command or f"--experiments={name}\n" in doc
+    assert ("results/" in doc) != ("not been run yet on" in doc)
 
 
 @pytest.mark.parametrize("name", experiments.names())
@@ -52,25 +92,24 @@ def test_whatever_is_measured_is_trained_and_a_start_comes_first(name, preset):
     if preset == "quick":
         setup = dataclasses.replace(setup, preset=presets.PRESETS["quick"], networks=("F1", "C1"), trials=2,
                                     study_networks=None)
-    needs = experiments.get(name).needs(setup)
+    tasks = merge(experiments.get(name).needs(setup))
     # A search is made by a script of its own.
-    assert bool(needs.runs) != hasattr(experiments.get(name), "COMMAND")
-    assert len(set(needs.runs)) == len(experiments.merge([needs]).runs)
-    used = [thing[0] for things in (needs.measurements, needs.iterates, needs.iterate_measurements, needs.steepness)
-            for thing in things] + [run for small, large, _ in needs.paths for run in (small, large)]
-    assert set(used) <= set(needs.runs)
-    names = [run.name for run in needs.runs]
-    kept = {(run.name, epoch) for run, every in needs.iterates if every for epoch in range(every, 101, every)}
-    for index, run in enumerate(needs.runs):
-        if run.start:
-            assert run.start.run in names[:index] and (run.start.run, run.start.epoch) in kept
+    assert bool(tasks) != bool(experiments.get(name).command)
+    trained = [task for task in tasks if not isinstance(task, Measure)]
+    assert len({task.run for task in trained}) == len(trained)
+    assert {run for task in tasks if isinstance(task, Measure) for run in task.runs} <= {task.run for task in trained}
+    kept = {}
+    for task in trained:
+        if task.run.start:
+            assert task.run.start.epoch in kept[task.run.start.run]
+        kept[task.run.name] = schedules.epochs(task.keep, 100)
 
 
 def test_runs_are_resolved(setup):
-    runs = experiments.get("table2").needs(setup).runs
-    assert [(run.regime, run.trial, run.batch_size) for run in runs] == [
+    found = runs_of("table2", setup)
+    assert [(run.regime, run.trial, run.batch_size) for run in found] == [
         ("SB", 0, 8), ("LB", 0, 144), ("SB", 1, 8), ("LB", 1, 144)]
-    assert all(run.jit_compile and run.dataset == "digits" for run in runs)
+    assert all(run.jit_compile and run.dataset == "digits" for run in found)
 
 
 def test_architecture_is_that_of_the_setup(setup):
@@ -81,126 +120,129 @@ def test_architecture_is_that_of_the_setup(setup):
 
 @pytest.mark.parametrize("name, dimension", [("table3", 0), ("table4", 100)])
 def test_a_trial_shares_its_subspace(setup, name, dimension):
-    needs = experiments.get(name).needs(setup)
-    assert len(needs.measurements) == 8
-    assert {(choices.subspace_dim, choices.epsilon) for _, choices in needs.measurements} == {
-        (dimension, 1e-3), (dimension, 5e-4)}
-    assert all(choices.seed == run.trial and run in needs.runs for run, choices in needs.measurements)
+    found = measured(name, setup)
+    assert len(found) == 8
+    assert {(choices.subspace_dim, choices.epsilon) for _, choices in found} == {(dimension, 1e-3), (dimension, 5e-4)}
+    assert all(choices.seed == run.trial for (run,), choices in found)
+    assert runs_of(name, setup) == tuple(setup.runs())
 
 
 def test_figure_3_joins_the_minimizers_of_trial_0(setup):
-    needs = experiments.get("figure3").needs(setup)
-    ((small, large, path),) = needs.paths
+    (((small, large), path),) = measured("figure3", setup)
     assert (small.regime, large.regime, small.trial, large.trial) == ("SB", "LB", 0, 0)
-    assert needs.runs == (small, large) and (path.kind, path.points) == ("linear", 25)
+    assert runs_of("figure3", setup) == (small, large) and (path.kind, path.points) == ("linear", 25)
 
 
 def test_figure_7_is_figure_3_on_the_curve(setup):
-    straight, curved = (experiments.get(name).needs(setup) for name in ("figure3", "figure7"))
-    assert straight.runs == curved.runs and [path.kind for _, _, path in curved.paths] == ["curved"]
+    assert runs_of("figure3", setup) == runs_of("figure7", setup)
+    assert [path.kind for _, path in measured("figure7", setup)] == ["curved"]
 
 
 def test_merging_keeps_each_thing_once(setup):
-    needs = experiments.merge(experiments.get(name).needs(setup)
-                              for name in ("table2", "table3", "table4", "figure2", "figure3", "distances"))
-    assert (len(needs.runs), len(needs.measurements), len(needs.paths)) == (4, 16, 1)
+    tasks = merge(task for name in ("table2", "table3", "table4", "figure2", "figure3", "distances")
+                  for task in experiments.get(name).needs(setup))
+    kinds = [(task.kind, len(task.choices) if isinstance(task, Measure) else 1) for task in tasks]
+    assert sorted(kinds) == [("paths", 1), *[("sharpness", 4)] * 4, *[("training", 1)] * 4]
 
 
 def test_the_papers_studies_are_of_f2_and_c1():
     setup = paper_setup(*catalog.NETWORKS)
     for name in ("figure4", "figure5", "figure6", "steepness", "optimizers", "remedies"):
-        assert {run.network for run in experiments.get(name).needs(setup).runs} == {"F2", "C1"}, name
-    assert experiments.get("figure4").needs(paper_setup("F1")).runs == ()
+        assert {run.network for run in runs_of(name, setup)} == {"F2", "C1"}, name
+    assert runs_of("figure4", paper_setup("F1")) == ()
     asked = paper_setup("F1", study_networks=("F1",))
-    assert {run.network for run in experiments.get("figure4").needs(asked).runs} == {"F1"}
+    assert {run.network for run in runs_of("figure4", asked)} == {"F1"}
 
 
 def test_figure_4_of_the_paper_is_a_logarithmic_grid_of_100_epochs():
-    runs = experiments.get("figure4").needs(paper_setup("C1")).runs
-    assert [run.batch_size for run in runs] == [64, 128, 256, 512, 1024, 2048, 4096, 5000]
-    assert {(run.regime, run.epochs, run.trial) for run in runs} == {("grid", 100, 0)}
+    found = runs_of("figure4", paper_setup("C1"))
+    assert [run.batch_size for run in found] == [64, 128, 256, 512, 1024, 2048, 4096, 5000]
+    assert {(run.regime, run.epochs, run.trial) for run in found} == {("grid", 100, 0)}
 
 
 def test_figure_4_shares_the_runs_of_table_2_where_they_are_the_same(setup):
-    grid, main = (experiments.get(name).needs(setup).runs for name in ("figure4", "table2"))
+    grid, main = (runs_of(name, setup) for name in ("figure4", "table2"))
     assert [(run.batch_size, run in main) for run in grid] == [(8, True), (24, False), (144, True)]
 
 
 def test_batch_sizes_asked_for_replace_the_grid_even_above_lb(setup):
     setup = dataclasses.replace(setup, batch_sizes=(700, 0.1, 16))
-    assert [run.batch_size for run in experiments.get("figure4").needs(setup).runs] == [16, 144, 700]
+    assert [run.batch_size for run in runs_of("figure4", setup)] == [16, 144, 700]
 
 
 def test_figure_5_starts_lb_from_each_kept_iterate():
-    needs = experiments.get("figure5").needs(paper_setup("C1", warm_start_every=40))
-    small, large, *started = needs.runs
+    setup = paper_setup("C1", warm_start_every=40)
+    small, large, *started = runs_of("figure5", setup)
     assert (small.batch_size, large.batch_size, large.start) == (256, 5000, None)
     assert [(run.start.run, run.start.epoch) for run in started] == [(small.name, 40), (small.name, 80)]
     assert {dataclasses.replace(run, start=None) for run in started} == {large}
-    assert {run for run, _ in needs.measurements} == {large, *started}
-    assert needs.iterates == ((small, 40),) and small.epochs == large.epochs == 100
-    assert len(experiments.get("figure5").needs(paper_setup("C1")).runs) == 102
+    assert {run for (run,), _ in measured("figure5", setup)} == {large, *started}
+    kept = {task.run: task.keep for task in merge(experiments.get("figure5").needs(setup)) if task.kind == "training"}
+    assert kept == {small: (40,), large: (), **dict.fromkeys(started, ())} and small.epochs == large.epochs == 100
+    assert len(runs_of("figure5", paper_setup("C1"))) == 102
 
 
-@pytest.mark.parametrize("name, kind", [("figure6", "iterate_measurements"), ("steepness", "steepness")])
+@pytest.mark.parametrize("name, kind", [("figure6", "iterates"), ("steepness", "steepness")])
 def test_sb_and_lb_are_both_measured(setup, name, kind):
-    needs = experiments.get(name).needs(setup)
-    both = {setup.run("F1", regime, 0) for regime in ("SB", "LB")}
-    assert {run for run, *_ in getattr(needs, kind)} == set(needs.runs) == both
+    tasks = experiments.get(name).needs(setup)
+    assert {task.kind for task in tasks} == {kind}
+    assert {task.run for task in tasks} == set(runs(tasks)) == set(setup.runs(trials=1))
 
 
 def test_each_optimizer_has_its_own_learning_rate(setup):
-    runs = experiments.get("optimizers").needs(setup).runs
-    assert {run.optimizer: run.learning_rate for run in runs if run.regime == "LB"} == {
+    found = runs_of("optimizers", setup)
+    assert {run.optimizer: run.learning_rate for run in found if run.regime == "LB"} == {
         "adam": 1e-3, "sgd": 1e-2, "momentum": 1e-2, "adagrad": 1e-3}
-    assert {run.optimizer for run in runs if run.regime == "SB"} == {"adam"}
+    assert {run.optimizer for run in found if run.regime == "SB"} == {"adam"}
 
 
 def test_figures_4_and_5_share_their_runs():
-    grid, warm = (experiments.get(name).needs(paper_setup("C1")).runs for name in ("figure4", "figure5"))
+    grid, warm = (runs_of(name, paper_setup("C1")) for name in ("figure4", "figure5"))
     assert set(warm[:2]) <= set(grid)
 
 
 def test_table_6_augments_the_convolutional_networks():
-    needs = experiments.get("table6").needs(paper_setup(*catalog.NETWORKS))
-    assert {run.network for run in needs.runs} == {"C1", "C2", "C3", "C4"} and len(needs.runs) == 40
-    assert {run.remedy for run in needs.runs} == {remedies.Augmentation()}
-    assert {run.regime for run, _ in needs.measurements} == {"LB"}
+    setup = paper_setup(*catalog.NETWORKS)
+    found = runs_of("table6", setup)
+    assert {run.network for run in found} == {"C1", "C2", "C3", "C4"} and len(found) == 40
+    assert set(experiments.get("table6").networks) == {"C1", "C2", "C3", "C4"}
+    assert {run.remedy for run in found} == {remedies.Augmentation()}
+    assert {run.regime for (run,), _ in measured("table6", setup)} == {"LB"}
 
 
 def test_augmentation_is_never_compiled():
     setup = dataclasses.replace(paper_setup("C1"), jit_compile=lambda network: True)
-    assert not any(run.jit_compile for run in experiments.get("table6").needs(setup).runs)
+    assert not any(run.jit_compile for run in runs_of("table6", setup))
 
 
 def test_table_7_sets_plain_sb_beside_conservative_lb(setup):
-    small, large = experiments.get("table7").needs(setup).runs
+    small, large = runs_of("table7", setup)
     assert small == setup.run("F1", "SB", 0) and large.remedy == remedies.Conservative()
     assert dataclasses.replace(large, remedy=None) == setup.run("F1", "LB", 0)
+    assert {run for (run,), _ in measured("table7", setup)} == {large}
 
 
 def test_remedies_are_all_that_the_network_admits(setup):
-    needs = experiments.get("remedies").needs(setup)
-    listed = [run.remedy.NAME for run in needs.runs if run.remedy]
+    listed = [run.remedy.NAME for run in runs_of("remedies", setup) if run.remedy]
     assert set(listed) == set(remedies.REMEDIES) - {"augmentation"} and listed.count("sam") == 2
-    convolutional = experiments.get("remedies").needs(paper_setup("C1"))
-    assert remedies.Augmentation() in {run.remedy for run in convolutional.runs}
+    convolutional = runs_of("remedies", paper_setup("C1"))
+    assert remedies.Augmentation() in {run.remedy for run in convolutional}
+    growing = {run.remedy.first_batch_size for run in convolutional
+               if run.remedy and run.remedy.NAME == "dynamic_sampling"}
+    assert growing == {256}
 
 
 def test_remedies_and_optimizers_are_measured_at_the_epsilons_that_the_preset_has_for_them(setup):
-    def measured(name, setup):
-        measurements = experiments.get(name).needs(setup).measurements
-        return {(choices.subspace_dim, choices.epsilon) for _, choices in measurements}
+    def points(name, setup):
+        return {(choices.subspace_dim, choices.epsilon) for _, choices in measured(name, setup)}
 
-    assert measured("remedies", setup) == {(0, 1e-3), (100, 1e-3)} and measured("optimizers", setup) == {(0, 1e-3)}
-    assert measured("remedies", paper_setup("C1")) == {
+    assert points("remedies", setup) == {(0, 1e-3), (100, 1e-3)} and points("optimizers", setup) == {(0, 1e-3)}
+    assert points("remedies", paper_setup("C1")) == {
         (dimension, epsilon) for dimension in (0, 100) for epsilon in (1e-3, 5e-4)}
-    assert measured("optimizers", paper_setup("C1")) == {(0, 1e-3), (0, 5e-4)}
+    assert points("optimizers", paper_setup("C1")) == {(0, 1e-3), (0, 5e-4)}
 
 
 def test_columns_are_those_of_the_paper():
-    from replication.report import paper
-
-    for number, module in experiments.tables().items():
+    for number, table in experiments.tables().items():
         for columns in paper.table(number).values():
-            assert list(columns) == [column.name for column in module.COLUMNS]
+            assert list(columns) == [column.name for column in table.columns]

@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 
 from replication import catalog, experiments, files, records
-from replication.configuration import Path, Search, Sharpness, Steepness, presets
+from replication.configuration import Measure, Path, Run, Search, Sharpness, Steepness, presets, schedules
+from replication.configuration.tasks import merge
 
 # Per regime: training accuracy, test accuracy (shares), f, distance from x_0, and sharpness by (p, epsilon).
 LEVELS = {
@@ -31,33 +32,44 @@ def quick_run(regime, trial, *, network="F1"):
     return presets.PRESETS["quick"].run(network, regime, trial, jit_compile=False)
 
 
-def quick_needs(*names):
-    """What experiments, by default all, need in the quick set-up."""
+def free_run(regime, trial, **choices):
+    """A run on data of no preset, where the batch size and the epochs are free."""
+    return Run(**{"network": "F2", "regime": regime, "trial": trial, "dataset": "timit_shaped",
+                  "batch_size": 256 if regime == "SB" else 3495, **choices})
+
+
+def quick_tasks():
+    """Returns what all experiments need in the quick set-up."""
     preset = presets.PRESETS["quick"]
     setup = experiments.Setup(preset=preset, networks=preset.networks, trials=preset.trials,
                               jit_compile=lambda network: False)
-    return experiments.merge(experiments.get(name).needs(setup) for name in names or experiments.names())
+    return merge(task for name in experiments.names() for task in experiments.get(name).needs(setup))
 
 
-def write_needs(workdir, needs):
-    """Writes everything that `needs` asks for, as if it had been run."""
-    for run in needs.runs:
-        write_run(workdir, run)
-    for run, choices in needs.measurements:
-        write_measurement(workdir.run(run), choices, level(run, choices))
-    for small, large, path in needs.paths:
-        write_path(workdir, workdir.run(small), workdir.run(large), path=path)
-    for run, _ in needs.iterates:
-        for epoch in (1, 2, 4, 8):
-            write_iterate(workdir.run(run), epoch)
-    for run, _, choices in needs.iterate_measurements:
-        record = workdir.run(run)
-        for iterate in (record.iterate(0), *record.iterates()):
-            write_measurement(iterate, choices, level(run, choices) / (4 - iterate.epoch / 4),
-                              loss=1 / iterate.epoch**2 if iterate.epoch else 2.3,
-                              weights_checksum=iterate.checksum)
-    for run, choices in needs.steepness:
-        write_steepness(workdir.run(run), choices)
+def write_tasks(workdir, tasks):
+    """Writes the records of some tasks, as `merge` gives them, as if they had been carried out."""
+    for task in tasks:
+        if not isinstance(task, Measure):
+            record = write_run(workdir, task.run)
+            for epoch in schedules.epochs(task.keep, EPOCHS):
+                write_iterate(record, epoch)
+            continue
+        for choices in task.choices:
+            _write_measured(workdir, task, choices)
+
+
+def _write_measured(workdir, task, choices):
+    record = workdir.run(task.run)
+    if task.kind == "paths":
+        write_path(workdir, *map(workdir.run, task.runs), path=choices)
+    elif task.kind == "steepness":
+        write_steepness(record, choices)
+    elif task.at is None:
+        write_measurement(record, choices, level(task.run, choices))
+    else:
+        for iterate in (record.iterate(epoch) for epoch in schedules.measured_epochs(task.at, EPOCHS)):
+            write_measurement(iterate, choices, level(task.run, choices) / (4 - iterate.epoch / 4),
+                              loss=1 / iterate.epoch**2 if iterate.epoch else 2.3, weights_checksum=iterate.checksum)
 
 
 def write_search(workdir, *, trials=4, **choices):
@@ -128,7 +140,7 @@ def write_steepness(record, choices=None, **changes):
     numbers = np.random.default_rng(0)
     shares = numbers.dirichlet(np.full(choices.blocks, 0.3))
     ranked = [(share, sharpness * share**0.3) for share in Steepness.SHARES]
-    files.write_json(record.steepness(choices), {
+    files.write_json(record.measurement(choices), {
         "configuration": choices.to_json(), "loss": 1e-3,
         "random": (numbers.normal(1, 0.2, choices.directions) * sharpness / 1000).tolist(),
         "blocks": (shares * sharpness).tolist(), "ranked": ranked, "versions": VERSIONS, "seconds": 9.0,
@@ -165,7 +177,7 @@ def write_path(workdir, small, large, *, path=None, **changes):
     alpha = np.linspace(path.start, path.stop, path.points)
     loss = 1e-3 + 3 * (1 - np.exp(-alpha**2)) * (1 - np.exp(-9 * (alpha - 1)**2))
     accuracy = np.exp(-loss / 4)
-    files.write_json(workdir.path_record(path, small, large), {
+    files.write_json(workdir.measurement(path, run, large.configuration), {
         "configuration": path.to_json(), "network": run.network, "trial": run.trial, "dataset": run.dataset,
         "small_batch": small.name, "large_batch": large.name, "alpha": alpha.tolist(),
         "weights_checksums": [record.minimizer.checksum for record in (small, large)],

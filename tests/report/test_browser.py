@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from replication.report import make_report
-from tests.report.fixtures import other, paper_run, quick_run, write_run
+from tests.report.fixtures import free_run, other, paper_run, quick_run, write_run
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")
@@ -50,7 +50,8 @@ def test_no_horizontal_overflow(whole_workdir, tmp_path, width):
 
 def test_the_overview_needs_no_scrolling_in_a_window_of_1200_pixels(whole_workdir, tmp_path):
     for regime in ("SB", "LB"):
-        write_run(whole_workdir, other(quick_run(regime, 0, network="C1"), learning_rate=0.01, epochs=30))
+        write_run(whole_workdir, free_run(regime, 0))
+        write_run(whole_workdir, free_run(regime, 0, statistics="moving", epochs=30))
     make_report(whole_workdir)
     boxes = "Math.max(...[...d.querySelectorAll('#overview .scroll')].map(box => box.{}))"
     needed, available = measured(tmp_path, whole_workdir.page.read_text(),

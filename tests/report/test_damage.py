@@ -6,7 +6,7 @@ import pytest
 
 from replication import files
 from replication.report import make_report, verify
-from replication.report.store import Store
+from replication.store import Store
 from tests.report.fixtures import paper_run, quick_run
 
 

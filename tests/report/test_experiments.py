@@ -2,41 +2,40 @@
 
 import pytest
 
-from replication import files, remedies
+from replication import experiments, files, remedies
 from replication.configuration import Sharpness, Start
-from replication.experiments import (
-    distances,
-    figure2,
-    figure3,
-    figure4,
-    figure5,
-    figure6,
-    optimizers,
-    performance,
-    steepness,
-    table6,
-    table7,
-)
-from replication.experiments import remedies as remedies_listing
-from replication.report.store import Store
+from replication.store import Store
+from replication.store.grouping import first_paths
 from tests.report import fixtures
 from tests.report.fixtures import other, paper_run, write_run
+
+
+def rows(number, workdir):
+    return experiments.tables()[number].rows(Store(workdir))
+
+
+def axes(name, workdir):
+    return experiments.get(name).axes(Store(workdir))
+
+
+def listing(name, workdir):
+    return experiments.get(name).listing(Store(workdir))
 
 
 def test_remedied_lb_is_compared_with_plain_sb_in_table_7_alone(paper_workdir):
     record = write_run(paper_workdir, other(paper_run("LB", 0), remedy=remedies.Conservative()))
     fixtures.write_measurement(record, Sharpness(), 222.0)
-    (row,) = table7.rows(Store(paper_workdir))
+    (row,) = rows(7, paper_workdir)
     assert (row.label, len(row.values["test_baseline_SB"]), len(row.values["test_conservative_LB"])) == ("", 3, 1)
     assert row.values["conservative_LB_eps1e-3"] == (222.0,) and row.values["conservative_LB_eps5e-4"] == ()
     assert row.runs["LB"] == (record.name,)
-    assert table6.rows(Store(paper_workdir)) == []
+    assert rows(6, paper_workdir) == []
 
 
 def test_options_of_a_remedy_are_rows_of_their_own(paper_workdir):
     for iterations in (3, 5):
         write_run(paper_workdir, other(paper_run("LB", 0), remedy=remedies.Conservative(iterations=iterations)))
-    assert {row.label for row in table7.rows(Store(paper_workdir))} == {
+    assert {row.label for row in rows(7, paper_workdir)} == {
         "LB remedy conservative", "LB remedy conservative, iterations 5"}
 
 
@@ -49,7 +48,7 @@ def grid(workdir, sizes, *, trial=0, **changes):
 def test_figure_4_takes_sb_and_lb_in_where_they_differ_in_the_batch_size_alone(paper_workdir):
     grid(paper_workdir, (1024, 2048))
     grid(paper_workdir, (512,), trial=2)
-    (plot,) = figure4.axes(Store(paper_workdir))
+    (plot,) = axes("figure4", paper_workdir)
     (panel,) = plot.panels
     assert panel.series[0].x == (256, 1024, 2048, 6000) and panel.marks == ((256, "SB"), (6000, "LB"))
     assert panel.series[1].y == pytest.approx((2.55, 1024, 2048, 323.0))
@@ -58,9 +57,9 @@ def test_figure_4_takes_sb_and_lb_in_where_they_differ_in_the_batch_size_alone(p
 
 def test_figure_4_keeps_other_epochs_apart_and_takes_two_batch_sizes(paper_workdir):
     grid(paper_workdir, (1024,), epochs=100)
-    assert figure4.axes(Store(paper_workdir)) == []
+    assert axes("figure4", paper_workdir) == []
     grid(paper_workdir, (2048,), epochs=100)
-    (plot,) = figure4.axes(Store(paper_workdir))
+    (plot,) = axes("figure4", paper_workdir)
     assert plot.panels[0].series[0].x == (1024, 2048) and plot.panels[0].marks == ()
 
 
@@ -68,9 +67,9 @@ def test_what_warm_starts_refer_to_is_no_figure_4_of_its_own(paper_workdir):
     grid(paper_workdir, (256, 6000), epochs=100)
     small, large = (other(paper_run("SB", 0), regime="grid", batch_size=size, epochs=100) for size in (256, 6000))
     write_run(paper_workdir, other(large, start=Start(small.name, 3)))
-    assert figure4.axes(Store(paper_workdir)) == []
+    assert axes("figure4", paper_workdir) == []
     grid(paper_workdir, (1024,), epochs=100)
-    (plot,) = figure4.axes(Store(paper_workdir))
+    (plot,) = axes("figure4", paper_workdir)
     assert plot.panels[0].series[0].x == (256, 1024, 6000)
 
 
@@ -78,13 +77,13 @@ def test_each_epsilon_is_a_line_of_its_own(paper_workdir):
     grid(paper_workdir, (1024,))
     run = other(paper_run("SB", 0), regime="grid", batch_size=1024)
     fixtures.write_measurement(paper_workdir.run(run), Sharpness(epsilon=5e-4), 7.0)
-    (plot,) = figure4.axes(Store(paper_workdir))
+    (plot,) = axes("figure4", paper_workdir)
     assert {series.label: series.y for series in plot.panels[0].series[1:]} == {
         "sharpness, ε = 1e-3": (2.55, 1024, 323.0), "sharpness, ε = 5e-4": (0.77, 7.0, 61.0)}
 
 
 def test_figure_2_is_solid_for_training_and_dashed_for_test(paper_workdir):
-    (plot,) = figure2.axes(Store(paper_workdir))
+    (plot,) = axes("figure2", paper_workdir)
     assert [(series.label, series.dashed, series.role) for series in plot.panels[0].series] == [
         (f"{regime}, {title}", title == "test", regime) for regime in ("SB", "LB") for title in ("training", "test")]
     first = [series.y[0] for series in plot.panels[0].series]
@@ -93,8 +92,7 @@ def test_figure_2_is_solid_for_training_and_dashed_for_test(paper_workdir):
 
 
 def test_paths_are_drawn_as_they_were_evaluated(paper_workdir):
-    store = Store(paper_workdir)
-    (plot,), (line,) = figure3.axes(store), store.first_lines("linear")
+    (plot,), (path,) = axes("figure3", paper_workdir), first_paths(Store(paper_workdir).paths, "linear")
     expected = {
         "cross-entropy, training": ("train_loss", 1, False, "left"),
         "cross-entropy, test": ("test_loss", 1, True, "left"),
@@ -103,8 +101,8 @@ def test_paths_are_drawn_as_they_were_evaluated(paper_workdir):
     assert {series.label for series in plot.panels[0].series} == set(expected)
     for series in plot.panels[0].series:
         name, factor, dashed, side = expected[series.label]
-        assert series.x == tuple(line.content["alpha"])
-        assert series.y == pytest.approx([factor * value for value in line.content[name]])
+        assert series.x == tuple(path.content["alpha"])
+        assert series.y == pytest.approx([factor * value for value in path.content[name]])
         assert (series.dashed, series.side, series.role) == (dashed, side, side)
 
 
@@ -112,7 +110,7 @@ def test_figure_5_orders_the_starts_and_names_its_references(paper_workdir):
     small, large = (other(paper_run(regime, 0), regime="grid", epochs=100) for regime in ("SB", "LB"))
     for run in (small, large, *(other(large, start=Start(small.name, epoch)) for epoch in (9, 3))):
         fixtures.write_measurement(write_run(paper_workdir, run), Sharpness(), 5.0 if run.start else 30.0)
-    (plot,) = figure5.axes(Store(paper_workdir))
+    (plot,) = axes("figure5", paper_workdir)
     warm, own, reference = plot.panels[0].series
     assert warm.x == (3, 9) and reference.y == pytest.approx((97.87, 97.87))
     assert own.x == tuple(range(1, 10)) and own.role == "SB"
@@ -129,7 +127,7 @@ def test_figure_6_goes_along_the_measured_iterates(paper_workdir):
         fixtures.write_measurement(record.iterate(0), Sharpness(seed=1), 5.0, loss=2.5,
                                    weights_checksum=record.iterate(0).checksum)
     fixtures.write_iterate(paper_workdir.run(paper_run("SB", 0)), 1)
-    (plot,) = figure6.axes(Store(paper_workdir))
+    (plot,) = axes("figure6", paper_workdir)
     assert plot.title == "F1 on mnist, trial 1"
     assert [(series.role, series.x, series.y) for series in plot.panels[0].series] == [
         (regime, (2.5, 1.0, 0.25), (5.0, 10.0, 40.0)) for regime in ("SB", "LB")]
@@ -137,7 +135,7 @@ def test_figure_6_goes_along_the_measured_iterates(paper_workdir):
 
 
 def test_the_performance_model_meets_our_iterations(paper_workdir):
-    (plot,) = performance.axes(Store(paper_workdir))
+    (plot,) = axes("performance", paper_workdir)
     bound, ours = plot.panels[0].series
     assert bound.x[-1] == 1.0 and bound.y[-1] == pytest.approx(256 / 6000)
     assert ours.y[0] == pytest.approx(10 / 235)  # 60,000 examples in batches of 6,000 and of 256, equal epochs
@@ -147,10 +145,10 @@ def test_the_performance_model_meets_our_iterations(paper_workdir):
 def test_the_caption_of_the_performance_model_tells_of_lines_that_do_not_meet(paper_workdir, epochs, where):
     record = paper_workdir.run(paper_run("LB", 0))
     files.write_json(record.folder / "result.json", record.result | {"epochs": epochs})
-    (plot,) = performance.axes(Store(paper_workdir))
+    (plot,) = axes("performance", paper_workdir)
     bound, ours = plot.panels[0].series
     assert {ratio > ours.y[0] for ratio in bound.y} == {where == "lies below the whole curve"}
-    assert where in performance.CAPTION
+    assert where in experiments.get("performance").caption
 
 
 def test_steepness_is_two_distributions_and_the_rise_along_the_steepest_coordinates(paper_workdir):
@@ -158,7 +156,7 @@ def test_steepness_is_two_distributions_and_the_rise_along_the_steepest_coordina
         fixtures.write_steepness(
             paper_workdir.run(paper_run(regime, 0)), random=[0.3 * factor, -0.1, 0.2, 0.1], blocks=[4.0 * factor, 2.0],
             ranked=[[0.01, 5.0 * factor], [1.0, 8.0 * factor]])
-    (plot,) = steepness.axes(Store(paper_workdir))
+    (plot,) = axes("steepness", paper_workdir)
     above, below = plot.panels
     assert [(series.role, series.dashed, series.x, series.y) for series in above.series] == [
         ("SB", False, (-0.1, 0.1, 0.2, 0.3), (25, 50, 75, 100)), ("SB", True, (2.0, 4.0), (50, 100)),
@@ -174,29 +172,29 @@ def test_listings_set_variants_beside_plain_runs(paper_workdir):
     sam = write_run(paper_workdir, other(paper_run("LB", 0), remedy=remedies.SharpnessAware()), gradients=2 * size)
     write_run(paper_workdir, other(paper_run("LB", 0), optimizer="sgd", learning_rate=0.01))
     write_run(paper_workdir, other(paper_run("LB", 0), optimizer="sgd", learning_rate=0.01, epochs=3))
-    headings, lines = remedies_listing.listing(Store(paper_workdir))
+    headings, lines = listing("remedies", paper_workdir)
     assert [line.cells[1:4] for line in lines] == [("SB", "none", "3"), ("LB", "none", "3"), ("LB", "sam", "1")]
     assert all(len(line.cells) == len(headings) for line in lines)
     assert lines[2].cells[4] == pytest.approx(97.79) and lines[2].cells[5:] == (None, None, None, None, 2.0)
     assert lines[2].runs == (sam.name,) and len(lines[0].runs) == 3
-    _, lines = optimizers.listing(Store(paper_workdir))
+    _, lines = listing("optimizers", paper_workdir)
     assert [line.cells[2] for line in lines] == ["adam", "adam", "sgd"]
 
 
 def test_an_optimizer_at_another_learning_rate_than_its_own_is_told_so(paper_workdir):
     for rate in (0.01, 0.1):
         write_run(paper_workdir, other(paper_run("LB", 0), optimizer="sgd", learning_rate=rate))
-    _, lines = optimizers.listing(Store(paper_workdir))
+    _, lines = listing("optimizers", paper_workdir)
     assert [line.cells[2] for line in lines] == ["adam", "adam", "sgd", "sgd, learning rate 0.1"]
 
 
 def test_records_without_gradients_have_no_cost(paper_workdir):
     write_run(paper_workdir, other(paper_run("LB", 0), remedy=remedies.SharpnessAware()), gradients=None)
-    _, lines = remedies_listing.listing(Store(paper_workdir))
+    _, lines = listing("remedies", paper_workdir)
     assert [line.cells[-1] for line in lines] == [1.0, 1.0, None]
 
 
 def test_distances(paper_workdir):
-    _, lines = distances.listing(Store(paper_workdir))
+    _, lines = listing("distances", paper_workdir)
     assert lines[0].cells == ("F1 on mnist", "0", 48.0, 11.0, pytest.approx(48 / 11))
     assert len(lines) == 3 and lines[0].runs == (paper_run("SB", 0).name, paper_run("LB", 0).name)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.report.fixtures import other, paper_run, write_run
+from tests.report.fixtures import paper_run, write_run
 from tests.scripts import script
 
 
@@ -43,7 +43,7 @@ def test_verify_names_the_networks_that_have_no_runs_at_all(paper_workdir):
 
 
 def test_verify_not_replicated(paper_workdir):
-    write_run(paper_workdir, other(paper_run("SB", 0), learning_rate=0.01),
+    write_run(paper_workdir, paper_run("SB", 3),
               batch={"train_loss": 1.0, "train_accuracy": 0.5, "test_loss": 1.0, "test_accuracy": 0.5})
     assert script("verify", f"--workdir={paper_workdir.path}").returncode == 2
 

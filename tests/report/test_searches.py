@@ -5,15 +5,15 @@ import shutil
 import pytest
 
 from replication import files, records
-from replication.experiments import searches, tradeoff
+from replication.experiments.tuning import SEARCHES, TRADEOFF
 from replication.report import make_report
-from replication.report.store import Store
+from replication.store import Store
 from tests.report import fixtures
 
 
 def test_the_best_admissible_trial_comes_first_and_failed_ones_last(paper_workdir):
     fixtures.write_search(paper_workdir)
-    headings, lines = searches.listing(Store(paper_workdir))
+    headings, lines = SEARCHES.listing(Store(paper_workdir))
     assert [line.cells[1:3] for line in lines] == [
         ("1", "finished"), ("0", "finished"), ("2", "beyond the bound"), ("3", "failed")]
     assert lines[0].cells[3:7] == (pytest.approx(91), 0.5, 16.0, "20")
@@ -24,17 +24,17 @@ def test_the_best_admissible_trial_comes_first_and_failed_ones_last(paper_workdi
 
 def test_a_search_for_flat_minimizers_has_the_flattest_first(paper_workdir):
     fixtures.write_search(paper_workdir, objective="sharpness", max_sharpness=None)
-    _, lines = searches.listing(Store(paper_workdir))
+    _, lines = SEARCHES.listing(Store(paper_workdir))
     assert [line.cells[5] for line in lines[:3]] == [8, 16, 24]
 
 
 def test_the_line_joins_the_trials_that_none_beats_in_both(paper_workdir):
     search = fixtures.write_search(paper_workdir)
     record = paper_workdir.search(search)
-    content = record.content
+    content = record.config
     content["trials"][1]["val_accuracy"] = 0.85
     record.write(content, None)
-    (plot,) = tradeoff.axes(Store(paper_workdir))
+    (plot,) = TRADEOFF.axes(Store(paper_workdir))
     points, best = plot.panels[0].series
     assert plot.name == f"tradeoff-{search.name}"
     assert points.x == (8, 16, 24) and not points.joined
@@ -43,7 +43,7 @@ def test_the_line_joins_the_trials_that_none_beats_in_both(paper_workdir):
 
 def test_no_finished_trial_no_plot(paper_workdir):
     fixtures.write_search(paper_workdir, trials=1)
-    assert tradeoff.axes(Store(paper_workdir)) == []
+    assert TRADEOFF.axes(Store(paper_workdir)) == []
 
 
 @pytest.mark.parametrize("change", [
@@ -55,7 +55,7 @@ def test_no_finished_trial_no_plot(paper_workdir):
 def test_a_damaged_search_is_a_problem_and_leaves_the_others(change, paper_workdir):
     fixtures.write_search(paper_workdir, seed=1)
     record = paper_workdir.search(fixtures.write_search(paper_workdir))
-    content = record.content
+    content = record.config
     change(content)
     files.write_json(record.folder / "search.json", content)
     (problem,) = make_report(paper_workdir)
@@ -94,7 +94,7 @@ def test_one_search_has_its_main_choices_as_its_label(paper_workdir):
 def test_hostile_text_is_escaped(paper_workdir):
     hostile = '<script>alert("x")</script> & <b>'
     record = paper_workdir.search(fixtures.write_search(paper_workdir, trials=2))
-    content = record.content
+    content = record.config
     content["trials"][0]["hyperparameters"] = {hostile: hostile}
     content["trials"][1] |= {"trial": hostile, "status": hostile, "reason": hostile}
     record.write(content, None)

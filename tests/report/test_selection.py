@@ -3,7 +3,7 @@
 import pytest
 
 from replication import remedies
-from replication.configuration import Start
+from replication.configuration import Distribution, Start
 from replication.report import make_report
 from tests.report import fixtures
 from tests.report.fixtures import other, paper_run, write_run
@@ -17,6 +17,17 @@ OTHERS = {
     "precision": other(LB, precision="mixed_bfloat16"),
     "grid": other(SB, regime="grid", batch_size=1024),
     "grid with SB's batch": other(SB, regime="grid", epochs=100),
+    "batch size of SB": other(SB, batch_size=128),
+    "batch size of LB": other(LB, batch_size=5000),
+    "learning rate": other(LB, learning_rate=0.01),
+    "epochs": other(LB, epochs=20),
+    "max_epochs": other(SB, max_epochs=50),
+    "patience": other(LB, patience=3),
+    "statistics": other(LB, statistics="moving"),
+    "evaluation batch size": other(LB, evaluation_batch_size=1000),
+    "dropout": other(paper_run("LB", 0, network="C1"), dropout=0.0),
+    "distribution": other(LB, distribution=Distribution(2)),
+    "deterministic": other(SB, deterministic=True),
 }
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from replication.report.summary import Summary, summarize, welch
+from replication.report.paper import Summary, summarize, welch
 
 
 def test_deviation_is_that_of_a_sample():

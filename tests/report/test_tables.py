@@ -5,12 +5,15 @@ import re
 
 import pytest
 
-from replication.experiments import Row, table2, table3
+from replication import experiments
+from replication.experiments.base import Row
 from replication.report import paper, tables, verdicts
+
+TABLE_2, TABLE_3 = (experiments.tables()[number] for number in (2, 3))
 
 
 def files_of(table, *rows):
-    return tables.files(table.TITLE, verdicts.judge(table, rows, paper.table(table.NUMBER)))
+    return tables.files(table.title, verdicts.judge(table, rows, paper.table(table.number)))
 
 
 ACCURACIES = {"train_SB": (99.6, 99.8), "train_LB": (99.9, 99.9), "test_SB": (98.0, 98.1), "test_LB": (97.8,)}
@@ -18,7 +21,7 @@ ACCURACIES = {"train_SB": (99.6, 99.8), "train_LB": (99.9, 99.9), "test_SB": (98
 
 @pytest.fixture
 def written():
-    return files_of(table2, Row("F1", "mnist", "", ACCURACIES))
+    return files_of(TABLE_2, Row("F1", "mnist", "", ACCURACIES))
 
 
 def test_csv_and_json_hold_the_same_unrounded_entries(written):
@@ -48,7 +51,7 @@ def test_networks_without_runs_are_missing(written):
 
 
 def test_synthetic_data_are_called_so_and_values_on_them_are_not_judged():
-    written = files_of(table2, Row("F2", "timit_shaped", "", ACCURACIES))
+    written = files_of(TABLE_2, Row("F2", "timit_shaped", "", ACCURACIES))
     assert "| timit_shaped (synthetic) |" in written["md"]
     assert r"timit\_shaped (synthetic)" in written["tex"]
     values = [entry for entry in json.loads(written["json"])["entries"]
@@ -61,7 +64,7 @@ def test_synthetic_data_are_called_so_and_values_on_them_are_not_judged():
 
 def test_latex_is_escaped_and_balanced():
     label = "batch_size 50% & more #1"
-    text = files_of(table2, Row("F1", "mnist", label, ACCURACIES))["tex"]
+    text = files_of(TABLE_2, Row("F1", "mnist", label, ACCURACIES))["tex"]
     assert r"batch\_size 50\% \& more \#1" in text
     assert r"\toprule" in text and r"$\pm$" in text and text.isascii()
     body = re.sub(r"(?m)^%.*$", "", text)
@@ -73,15 +76,15 @@ def test_latex_is_escaped_and_balanced():
 
 def test_an_infinite_ratio_is_no_json_number():
     values = {"eps1e-3_SB": (0.0,), "eps1e-3_LB": (5.0,)}
-    written = files_of(table3, Row("F1", "mnist", "", values))
+    written = files_of(TABLE_3, Row("F1", "mnist", "", values))
     entry = next(e for e in json.loads(written["json"])["entries"] if e["entry"] == "eps1e-3_ratio")
     assert entry["ours"] is None and entry["verdict"] == verdicts.SAME_DIRECTION
     assert "∞" in written["md"] and r"\infty" in written["tex"]
 
 
 def test_a_network_that_the_paper_lacks_has_a_dash_for_the_papers_values():
-    entries = verdicts.judge(table2, [Row("W1", "digits", "", ACCURACIES)], paper.table(2))
-    written = tables.files(table2.TITLE, entries)
+    entries = verdicts.judge(TABLE_2, [Row("W1", "digits", "", ACCURACIES)], paper.table(2))
+    written = tables.files(TABLE_2.title, entries)
     ours, theirs, verdict = written["md"].splitlines()[-3:]
     assert ours.startswith("| W1") and "98.05 ± 0.07 (2)" in ours
     assert theirs.count("–") == 5 and verdict.count("not judged: not in the paper") == 5

@@ -2,9 +2,12 @@ import math
 
 import pytest
 
-from replication.experiments import Row, table2, table3, table6, table7
+from replication import experiments
+from replication.experiments.base import Row
 from replication.report import paper, verdicts
-from replication.report.summary import Summary
+from replication.report.paper import Summary
+
+TABLE_2, TABLE_3, TABLE_6, TABLE_7 = (experiments.tables()[number] for number in (2, 3, 6, 7))
 
 R, D, N = verdicts.REPLICATED, verdicts.SAME_DIRECTION, verdicts.NOT_REPLICATED
 
@@ -63,12 +66,12 @@ def test_contrast_of_means(kind, small, large, expected):
 
 
 def judge(table, dataset, values):
-    entries = verdicts.judge(table, [Row("F1", dataset, "", values)], paper.table(table.NUMBER))
+    entries = verdicts.judge(table, [Row("F1", dataset, "", values)], paper.table(table.number))
     return {entry.name: entry for entry in entries if entry.network == "F1"}
 
 
 def test_on_the_papers_data():
-    entries = judge(table2, "mnist", {
+    entries = judge(TABLE_2, "mnist", {
         "train_SB": (99.6, 99.7), "train_LB": (99.0, 99.1), "test_SB": (98.0, 98.1), "test_LB": (97.0, 97.1)})
     assert {name: entry.verdict for name, entry in entries.items()} == {
         "train_SB": R, "train_LB": N, "test_SB": R, "test_LB": D, "test_gap": D}
@@ -78,7 +81,7 @@ def test_on_the_papers_data():
 
 
 def test_on_other_data_only_contrasts_are_judged():
-    entries = judge(table3, "digits", {
+    entries = judge(TABLE_3, "digits", {
         "eps1e-3_SB": (1.0,), "eps1e-3_LB": (166.0,), "eps5e-4_SB": (2.0,), "eps5e-4_LB": (1.0,)})
     assert {name: entry.verdict for name, entry in entries.items()} == {
         "eps1e-3_SB": verdicts.NOT_JUDGED, "eps1e-3_LB": verdicts.NOT_JUDGED,
@@ -88,21 +91,21 @@ def test_on_other_data_only_contrasts_are_judged():
 
 
 def test_missing_is_listed_and_not_judged():
-    entries = judge(table3, "mnist", {"eps1e-3_SB": (1.3,)})
+    entries = judge(TABLE_3, "mnist", {"eps1e-3_SB": (1.3,)})
     assert entries.pop("eps1e-3_SB").verdict == R
     assert {entry.verdict for entry in entries.values()} == {verdicts.MISSING}
-    networks = {entry.network for entry in verdicts.judge(table3, [], paper.table(3))}
+    networks = {entry.network for entry in verdicts.judge(TABLE_3, [], paper.table(3))}
     assert networks == {"F1", "F2", "C1", "C2", "C3", "C4"}
 
 
 def test_without_the_other_regime_there_is_no_direction():
-    assert judge(table2, "mnist", {"test_LB": (90.0,)})["test_LB"].verdict == N
+    assert judge(TABLE_2, "mnist", {"test_LB": (90.0,)})["test_LB"].verdict == N
 
 
 def test_a_column_that_only_lb_has_is_judged_by_the_margin_alone():
     values = {"test_baseline_SB": (98.0,), "test_conservative_LB": (97.0,)}
     for sharpness, expected in ((232.25 * 2, R), (232.25 * 2.1, N)):  # a factor of 2 reaches beyond two deviations
-        entries = judge(table7, "mnist", {**values, "conservative_LB_eps1e-3": (sharpness,)})
+        entries = judge(TABLE_7, "mnist", {**values, "conservative_LB_eps1e-3": (sharpness,)})
         assert entries["conservative_LB_eps1e-3"].verdict == expected
     assert entries["conservative_LB_eps5e-4"].verdict == verdicts.MISSING
     assert {name: entries[name].verdict for name in ("test_baseline_SB", "test_conservative_LB")} == {
@@ -114,14 +117,14 @@ def test_with_augmentation_lb_must_be_ahead_where_the_papers_is():
     values = {"test_augmented_SB": (89.0,), "test_augmented_LB": (89.3,)}
     for network, expected in (("C2", R), ("C4", D), ("C1", N)):
         dataset = "cifar100" if network == "C4" else "cifar10"
-        entries = verdicts.judge(table6, [Row(network, dataset, "", values)], paper.table(6))
+        entries = verdicts.judge(TABLE_6, [Row(network, dataset, "", values)], paper.table(6))
         (gap,) = (entry for entry in entries if (entry.network, entry.kind) == (network, "gap"))
         assert gap.verdict == expected
 
 
 def test_entries_know_their_runs():
     row = Row("F1", "mnist", "", {"test_SB": (98.0,), "test_LB": (97.0,)}, {"SB": ("one",), "LB": ("two",)})
-    entries = {entry.name: entry.runs for entry in verdicts.judge(table2, [row], paper.table(2))
+    entries = {entry.name: entry.runs for entry in verdicts.judge(TABLE_2, [row], paper.table(2))
                if entry.network == "F1"}
     assert entries == {"train_SB": (), "train_LB": (), "test_SB": ("one",), "test_LB": ("two",),
                        "test_gap": ("one", "two")}
@@ -129,7 +132,7 @@ def test_entries_know_their_runs():
 
 def test_a_network_that_the_paper_lacks_is_shown_last_and_not_judged():
     row = Row("W1", "digits", "", {"test_SB": (98.0,), "test_LB": (97.0, 96.0)}, {"SB": ("one",), "LB": ("two",)})
-    entries = verdicts.judge(table2, [row], paper.table(2))
+    entries = verdicts.judge(TABLE_2, [row], paper.table(2))
     assert list(dict.fromkeys(entry.network for entry in entries)) == ["F1", "F2", "C1", "C2", "C3", "C4", "W1"]
     found = {entry.name: entry for entry in entries if entry.network == "W1"}
     assert {name: (entry.verdict, entry.note) for name, entry in found.items()} == {

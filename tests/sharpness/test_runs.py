@@ -5,8 +5,8 @@ import pytest
 from replication import configuration, data, records, training
 from replication.errors import UserError
 from replication.execution.measurement import measure_run, training_examples
-from replication.report.store import Store
 from replication.sharpness import Objective
+from replication.store import Store
 from replication.weights import load_minimizer
 
 RUN = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=360, epochs=1)
@@ -29,8 +29,8 @@ def test_a_subset_is_measured_on_request_and_enters_no_table(workdir):
     assert len(labels) == 200 and len({image.tobytes() for image in inputs}) > 190
     model_loss = Objective(load_minimizer(record), inputs, labels)
     assert content["loss"] == pytest.approx(model_loss.value(model_loss.x), rel=1e-6)
-    (minimizer,) = Store(workdir).minimizers
-    assert len(minimizer.all_measurements) == 1 and minimizer.measurements == []
+    (finished,) = Store(workdir).runs
+    assert len(finished.measurements["sharpness"]) == 1 and finished.tabulated == []
 
 
 def test_a_subset_is_a_part_of_the_set(workdir):

@@ -14,9 +14,9 @@ import pytest
 from replication import configuration, data, files, records, training
 from replication.configuration import Sharpness, Start
 from replication.errors import TrainingFailedError, UserError
-from replication.report.store import Store
 from replication.sharpness import Objective
 from replication.sharpness.runs import measure_iterates, measure_run
+from replication.store import Store
 from replication.training.iterates import ReplayIterates
 from replication.weights import build_network, flatten_weights, load_minimizer, load_weights
 from tests.report import fixtures
@@ -264,7 +264,7 @@ def test_x_0_is_measured_with_the_iterates(kept):
     objective = Objective(build_network(RUN), dataset.train_inputs, dataset.train_labels)
     assert content["loss"] == pytest.approx(objective.value(objective.x), rel=1e-6)
     assert [iterate.epoch for iterate in kept.iterates()] == [1, 2, 3, 4, 5]
-    (minimizer,) = Store(records.Workdir(kept.folder.parent.parent)).minimizers
+    (minimizer,) = Store(records.Workdir(kept.folder.parent.parent)).runs
     assert [iterate.epoch for iterate in minimizer.iterates] == [0, 5]
 
 

@@ -1,0 +1,258 @@
+"""Experiments, the set-up that they are made for, and the rows, lines and plots that they hand to the report."""
+
+import dataclasses
+import itertools
+from collections.abc import Callable
+
+from replication import catalog
+from replication.configuration import presets
+from replication.store.grouping import REGIMES
+
+# By the names of `grouping.EPSILONS`.
+EPSILON_LABELS = {"eps1e-3": "ε = 1e-3", "eps5e-4": "ε = 5e-4"}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """A table, figure or listing: what it needs on disk, and what it makes of the records.
+
+    Attributes:
+        name: Its name in --experiments.
+        title: One line.
+        caption: The points to look for, and the finding of the paper.
+        needs: Function from a `Setup` to a list of `configuration.Train` and `configuration.Measure`.
+        place: The section or appendix of the paper that it belongs to; None if the paper numbers it.
+        command: The command that makes its records; None if `reproduce` does.
+        networks: Names of the networks that it can be made of; by default all.
+    """
+
+    name: str
+    title: str
+    caption: str
+    needs: Callable
+    place: str | None = None
+    command: str | None = None
+    networks: tuple = tuple(catalog.NETWORKS)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Table(Experiment):
+    """A table of the paper, with its `Column`s and `Contrast`s; `rows` makes a list of `Row` of a `store.Store`."""
+
+    number: int
+    columns: tuple
+    contrasts: tuple
+    rows: Callable
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Figure(Experiment):
+    """A figure; `axes` makes a list of `Plot` of a `store.Store`."""
+
+    axes: Callable
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Listing(Experiment):
+    """A table that the paper lacks; `listing` makes the headings and a list of `ListingLine` of a `store.Store`."""
+
+    listing: Callable
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """The part of the replication that is to be made.
+
+    Attributes:
+        preset: A `presets.Preset`.
+        networks: Names of networks.
+        trials: Number of trials of each network and regime.
+        jit_compile: Function from a network's name to whether XLA compiles its training.
+        architecture: Form of C1 to C4, see `configuration.Run`; None for the default.
+        describe: Function from a data set's name to its resolved `catalog.Dataset`.
+        study_networks: Networks of figures 4 to 6, `steepness`, `optimizers` and `remedies`; None for those of
+            `networks` that the preset has for them.
+        batch_sizes: Figure 4's batch sizes, numbers or fractions of the training set; None for the preset's.
+        warm_start_every: Figure 5: LB starts after every so many epochs of SB; None for the preset's.
+    """
+
+    preset: presets.Preset
+    networks: tuple
+    trials: int
+    jit_compile: Callable
+    architecture: str | None = None
+    describe: Callable = catalog.DATASETS.__getitem__
+    study_networks: tuple | None = None
+    batch_sizes: tuple | None = None
+    warm_start_every: int | None = None
+
+    def __post_init__(self):
+        if self.study_networks is None:
+            chosen = tuple(name for name in self.networks if name in self.preset.study_networks)
+            object.__setattr__(self, "study_networks", chosen)
+        if self.warm_start_every is None:
+            object.__setattr__(self, "warm_start_every", self.preset.warm_start_every)
+
+    def run(self, network, regime, trial):
+        """Returns the `configuration.Run` of one network, regime and trial."""
+        return self.preset.run(network, regime, trial, jit_compile=self.jit_compile(network),
+                               architecture=self.architecture, describe=self.describe)
+
+    def pairs(self, networks=None, *, trials=None):
+        """Returns the SB and the LB run of each trial, as pairs.
+
+        Args:
+            networks: Names of networks; by default those of the set-up.
+            trials: Number of trials; by default that of the set-up.
+        """
+        return [tuple(self.run(network, regime, trial) for regime in REGIMES)
+                for network in (self.networks if networks is None else networks)
+                for trial in range(self.trials if trials is None else trials)]
+
+    def runs(self, networks=None, *, trials=None):
+        """Returns the same runs as `pairs`, one after the other."""
+        return list(itertools.chain.from_iterable(self.pairs(networks, trials=trials)))
+
+    @property
+    def remedy_trials(self):
+        """Number of trials of remedies and other optimizers: the preset's, at most that of the set-up."""
+        return min(self.trials, self.preset.remedy_trials)
+
+    def resolved_dataset(self, network):
+        """Returns the resolved `catalog.Dataset` of a network's data."""
+        return self.describe(self.preset.dataset(network))
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A column of values, one for each trial.
+
+    Attributes:
+        name: Its name in paper_values.json.
+        quantity: The quantity in which SB and LB are compared; the two columns of a comparison share it.
+        regime: "SB" or "LB".
+        kind: "accuracy" (in percent) or "sharpness" (Metric 2.1).
+        training: One word for how its runs were trained; "" if plainly.
+    """
+
+    name: str
+    quantity: str
+    regime: str
+    kind: str
+    training: str = ""
+
+    @property
+    def heading(self):
+        """Its heading, such as "test accuracy, augmented SB"."""
+        return f"{self.quantity}, {' '.join(filter(None, (self.training, self.regime)))}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Contrast:
+    """The difference that a table is about, from the means of two columns.
+
+    Attributes:
+        name: Its name in files.
+        quantity: The quantity of the two columns.
+        kind: "gap" for SB - LB, in points, or "ratio" for LB / SB.
+    """
+
+    name: str
+    quantity: str
+    kind: str
+
+    @property
+    def heading(self):
+        """Its heading, such as "ε = 1e-3, LB / SB"."""
+        return f"{self.quantity}, " + ("SB − LB" if self.kind == "gap" else "LB / SB")
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """The values of one network under one configuration.
+
+    Attributes:
+        network, dataset: Their names.
+        label: Its differences from other rows of the network and data set, as text; "" if there is no other.
+        values: By the column's name, a float for each trial; a column without values may be absent.
+        runs: By regime, the names of the runs behind the values.
+    """
+
+    network: str
+    dataset: str
+    label: str
+    values: dict
+    runs: dict = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class ListingLine:
+    """A line of a listing: a text, a float or None for each heading, and the names of the runs behind it."""
+
+    cells: tuple
+    runs: tuple
+
+
+@dataclasses.dataclass(frozen=True)
+class Series:
+    """A line of a panel.
+
+    Attributes:
+        label: Its entry in the legend.
+        x, y: Floats, equally many.
+        role: The meaning of its colour: "SB", "LB", "left" or "right" (a quantity of that axis) or "ink".
+        dashed: Whether it is dashed (test) or solid (training).
+        side: The axis on which it is read: "left" or "right".
+        marker: matplotlib's name of the marker at each point; None for none.
+        joined: Whether a line joins the points.
+    """
+
+    label: str
+    x: tuple
+    y: tuple
+    role: str
+    dashed: bool = False
+    side: str = "left"
+    marker: str | None = None
+    joined: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Panel:
+    """The axes of a plot: an x axis, a left axis, and perhaps a right one.
+
+    An axis with a value that is not positive is linear even if it is asked to be logarithmic.
+
+    Attributes:
+        x_label, left_label, right_label: Labels of the axes, with units; None for `right_label` leaves out that axis.
+        series: `Series`, at least one on each axis.
+        log_x, log_right: Whether these axes are logarithmic.
+        log_left: Whether the left axis is; None if it depends on whether its values span more than a factor of 50.
+        marks: Pairs of an x and the regime whose minimizer lies there.
+    """
+
+    x_label: str
+    left_label: str
+    series: tuple
+    right_label: str | None = None
+    log_x: bool = False
+    log_left: bool | None = None
+    log_right: bool = False
+    marks: tuple = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Plot:
+    """One figure file: a panel, or several one below the other.
+
+    Attributes:
+        name: Stem of its files.
+        title: One line above it.
+        panels: `Panel`s from top to bottom; neighbours with the same x label share their x axis.
+        runs: Names of the runs behind it.
+    """
+
+    name: str
+    title: str
+    panels: tuple
+    runs: tuple = ()

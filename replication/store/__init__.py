@@ -1,0 +1,91 @@
+"""The records of a workdir as experiments read them: each checked once, and grouped into what may be compared.
+
+`runs` has the finished runs and their measurements, `schema` the checks, `grouping` the rules of comparison.
+"""
+
+import dataclasses
+
+from replication import configuration
+from replication.errors import UserError
+from replication.store import grouping, schema
+from replication.store.runs import FinishedRun, Iterate, Measurement, Path, Search
+
+__all__ = ["FinishedRun", "Iterate", "Measurement", "Path", "Search", "Store"]
+
+
+class Store:
+    """The records of a workdir that can be used, read once.
+
+    Args:
+        workdir: A `records.Workdir`.
+
+    Attributes:
+        runs: The `FinishedRun`s, sorted by name.
+        paths: The `Path`s between two of them.
+        failures: The reasons of the failed runs, by name.
+        searches: The `Search`es, by name.
+        problems: One line for each damaged record, which is left out.
+    """
+
+    def __init__(self, workdir):
+        self.problems = []
+        self.runs = self._sound(self._finished_run, self._readable(workdir.runs()))
+        by_name = {each.name: each for each in self.runs}
+        found = self._sound(lambda content: (schema.path(content, by_name), content),
+                            self._readable(workdir.measurements("paths")))
+        self.paths = [Path(small, large, choices, content) for (choices, small, large), content in found
+                      if small and large]
+        self.failures = self._readable(workdir.failures())
+        self.searches = _labelled(self._sound(lambda record: Search(record.configuration, schema.search(record)),
+                                              self._readable(workdir.searches())))
+
+    def _readable(self, found_and_problems):
+        """Returns the first of a pair and enters the second in the problems."""
+        found, problems = found_and_problems
+        self.problems += problems
+        return found
+
+    def _sound(self, read, sources):
+        """Returns the results of `read` for each source; a UserError becomes a problem, and the source is left out."""
+        results = []
+        for source in sources:
+            try:
+                results.append(read(source))
+            except UserError as error:
+                self.problems.append(str(error))
+        return results
+
+    def _finished_run(self, record):
+        config, result, history = schema.run(record)
+        run = record.configuration
+        iterates = self._sound(lambda point: self._iterate(run, point), (record.iterate(0), *record.iterates()))
+        return FinishedRun(
+            record.name, run, config, result, history, self._measurements(record, record.minimizer.checksum),
+            tuple(iterate for iterate in iterates if any(iterate.measurements.values())))
+
+    def _iterate(self, run, point):
+        # x_0 was checked with the run.
+        if point.epoch:
+            point.check()
+        return Iterate(point.epoch, run, self._measurements(point, point.checksum))
+
+    def _measurements(self, record, weights):
+        """Returns by kind the `Measurement`s in the folder of a run or iterate, made of weights with this checksum."""
+        def read(kind, content):
+            return Measurement(schema.measurement(content, kind, record.folder / kind, weights=weights), content)
+
+        return {kind: tuple(self._sound(lambda content, kind=kind: read(kind, content),
+                                        self._readable(record.measurements(kind))))
+                for kind, choices in configuration.KINDS.items() if choices.RUNS == 1}
+
+
+def _labelled(searches):
+    """Returns the `Search`es with their labels, by name."""
+    result = []
+    for title, members in grouping.buckets(searches, lambda search: search.title):
+        # A larger bound on the trials makes no other search.
+        choices = [{name: value for name, value in search.choices.to_json().items() if name != "max_trials"}
+                   for search in members]
+        result += [dataclasses.replace(search, label=", ".join(filter(None, (title, difference))))
+                   for search, difference in zip(members, grouping.distinguish(choices))]
+    return sorted(result, key=lambda search: search.choices.name)
