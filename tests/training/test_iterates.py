@@ -139,7 +139,7 @@ def test_a_replay_that_fails_leaves_no_failure_record(bare, tmp_path, monkeypatc
     shutil.copytree(bare.folder.parent.parent, tmp_path / "work")
     record = records.Workdir(tmp_path / "work").run(RUN)
     before = _contents(record.folder)
-    monkeypatch.setattr("replication.training.model.TrainingModel.learn", lambda self, inputs, labels: {
+    monkeypatch.setattr("replication.training.model.TrainingModel.plain_step", lambda self, inputs, labels: {
         **keras.Model.train_step(self, (inputs, labels)), "loss": float("nan")})
     with pytest.raises(TrainingFailedError, match="became nan"):
         _train(RUN, tmp_path / "work", keep=[2])
