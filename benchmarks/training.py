@@ -113,9 +113,8 @@ def _examples(network, size):
 def _ours(network, inputs, labels, classes, batch_size, *, jit_compile):
     import models
     from replication import data
-    from replication.training.batches import training_batches
-    from replication.training.model import Examples
-    from replication.training.remedied import compiled
+    from replication.training.batches import Examples, training_batches
+    from replication.training.compilation import build_training_model
 
     dataset = catalog.NETWORKS[network].dataset
     resolved = dataclasses.replace(
@@ -124,7 +123,7 @@ def _ours(network, inputs, labels, classes, batch_size, *, jit_compile):
     examples = Examples(data.Data.from_arrays(dataset, (inputs, labels) * 2, resolved=resolved))
     run = configuration.Run(network=network, regime="SB", trial=0, dataset=dataset, batch_size=batch_size,
                             jit_compile=jit_compile, classes=catalog.open_classes(dataset, resolved))
-    model = compiled(models.build(network), run, examples)
+    model = build_training_model(models.build(network), run, examples)
     batches = training_batches(len(inputs), batch_size=batch_size, seed=0)
     steps = math.ceil(len(inputs) / batch_size)
     return lambda: model.fit(batches, steps_per_epoch=steps, epochs=1, shuffle=False, verbose=0)

@@ -103,14 +103,14 @@ RUN = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", ba
 
 @pytest.mark.parametrize("where, name", [
     ("on_test_batch_begin", "evaluation_batch_size=1437"), ("on_train_batch_begin", "batch_size=359")])
-def test_exhaustion_in_training_names_the_batch_size_responsible(tmp_path, monkeypatch, where, name):
-    monkeypatch.setattr(f"replication.training.watch.Watch.{where}", _exhausted)
+def test_exhaustion_in_training_names_the_batch_to_blame(tmp_path, monkeypatch, where, name):
+    monkeypatch.setattr(f"replication.training.callbacks.History.{where}", _exhausted)
     with pytest.raises(UserError, match=f"^{name}: the activations of F1"):
         training.train(RUN, records.Workdir.create(tmp_path / "work"), verbose=0)
 
 
 def test_exhaustion_in_the_last_evaluation(tmp_path, monkeypatch):
-    monkeypatch.setattr("replication.training.run._Training._evaluate", _exhausted)
+    monkeypatch.setattr("replication.training.run._Evaluation.metrics", _exhausted)
     with pytest.raises(UserError, match="^evaluation_batch_size=1437: the activations of F1"):
         training.train(RUN, records.Workdir.create(tmp_path / "work"), verbose=0)
 

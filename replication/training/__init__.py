@@ -2,6 +2,5 @@
 
 from replication.training.compilation import jit_compile
 from replication.training.run import train
-from replication.training.timing import time_steps
 
-__all__ = ["jit_compile", "time_steps", "train"]
+__all__ = ["jit_compile", "train"]

@@ -1,22 +1,64 @@
-"""The order in which training sees the examples: a seeded shuffle for each trial and epoch."""
+"""The examples on the devices of a run, and the order in which training and evaluation see them."""
 
 import tensorflow as tf
 
+from replication.devices import OneDevice
+
+
+class Examples:
+    """The training and test set on the devices of a run; batches are chosen from them by indices.
+
+    Args:
+        dataset: A `data.Data`.
+        devices: The run's devices, as `devices.devices` returns them; None for one device.
+    """
+
+    def __init__(self, dataset, devices=None):
+        self.devices = devices or OneDevice()
+        splits = {"train": (dataset.train_inputs, dataset.train_labels),
+                  "test": (dataset.test_inputs, dataset.test_labels)}
+        self._sizes = {split: len(labels) for split, (_, labels) in splits.items()}
+        self._splits = {split: [self.devices.to_device(array) for array in arrays] for split, arrays in splits.items()}
+
+    def size(self, split):
+        """Number of examples in the split "train" or "test"."""
+        return self._sizes[split]
+
+    def order(self, *, seed, epoch):
+        """The order of the training examples in an epoch, see `epoch_order`."""
+        return epoch_order(self.size("train"), seed=seed, epoch=epoch)
+
+    def gather(self, batch):
+        """Inputs and labels of a batch {split: int64 [batch]}, an element of the datasets below."""
+        (split, indices), = batch.items()
+        return tuple(tf.gather(self.devices.local_copy(placed), indices) for placed in self._splits[split])
+
+    def gather_part(self, split, indices):
+        """Inputs and labels of this device's part of a batch, int64 [batch]; called within `devices.run`."""
+        start, stop = self.devices.shard(tf.constant(0, tf.int64), tf.size(indices, tf.int64))
+        return self.gather({split: indices[start:stop]})
+
+
+def epoch_order(size, *, seed, epoch):
+    """Indices of the training examples in the order of an epoch, int64 [size]: a shuffle by seed and epoch."""
+    seeds = tf.stack([tf.constant(seed, tf.int64), tf.cast(epoch, tf.int64)])
+    return tf.random.experimental.stateless_shuffle(tf.range(size, dtype=tf.int64), seed=seeds)
+
 
 def training_batches(size, *, batch_size, seed, first_epoch=0):
-    """An endless stream of the rows of training batches, epoch after epoch.
+    """An endless stream of training batches, epoch after epoch.
 
-    The order within an epoch depends on the seed and the number of the epoch alone, so that a run
-    that starts at epoch k sees exactly what an uninterrupted one sees from there.
+    The order within an epoch depends on the seed and the number of the epoch alone, so that a run that starts at epoch
+    k sees exactly what an uninterrupted run sees from there.
 
     Args:
         size: M, the number of examples.
-        batch_size: Examples in a batch; the last one of an epoch holds what is left.
+        batch_size: Examples in a batch; the last batch of an epoch holds the remaining ones.
         seed: Whole number below 2^31.
-        first_epoch: Number of the epoch to begin with, default 0.
+        first_epoch: Number of the first epoch, from 0. Default: 0.
 
     Returns:
-        A `tf.data.Dataset` of {"train": int64 [batch]}, ceil(M / batch_size) batches an epoch.
+        A `tf.data.Dataset` of indices {"train": int64 [batch]}, with ceil(M / batch_size) batches in each epoch.
     """
     def batches(epoch):
         order = epoch_order(size, seed=seed, epoch=epoch)
@@ -25,18 +67,12 @@ def training_batches(size, *, batch_size, seed, first_epoch=0):
     return tf.data.Dataset.counter(start=first_epoch).flat_map(batches).prefetch(4)
 
 
-def epoch_order(size, *, seed, epoch):
-    """The rows of the training set in the order of an epoch, int64 [size]."""
-    seeds = tf.stack([tf.constant(seed, tf.int64), tf.cast(epoch, tf.int64)])
-    return tf.random.experimental.stateless_shuffle(tf.range(size, dtype=tf.int64), seed=seeds)
-
-
 def evaluation_batches(split, order, bounds):
-    """The rows of the batches of a fixed partition, as a `tf.data.Dataset` of {split: int64 [batch]}.
+    """The batches of a fixed partition, as a `tf.data.Dataset` of indices {split: int64 [batch]}.
 
     Args:
         split: "train" or "test".
-        order, bounds: As `replication.data.partition` returns them.
+        order, bounds: The partition, as `replication.data.partition` returns it.
     """
     order = tf.constant(order)
     return tf.data.Dataset.from_tensor_slices((bounds[:-1], bounds[1:])).map(

@@ -1,20 +1,62 @@
-"""Whether XLA compiles the training step: a choice by measurement, not by stopwatch."""
+"""How a run's model is compiled: its optimizer, XLA, and bit-identical repeats."""
 
 import importlib.resources
 
+import keras
 import tensorflow as tf
 
 from replication import files
+from replication.devices import OneDevice
+from replication.errors import UserError
+from replication.remedies import Remedy
+from replication.training.mirrored import MirroredModel
+from replication.training.model import TrainingModel
 
-MODES = ("auto", "on", "off")
+_OPTIMIZERS = {
+    "adam": keras.optimizers.Adam,
+    "sgd": keras.optimizers.SGD,
+    "momentum": lambda learning_rate: keras.optimizers.SGD(learning_rate, momentum=0.9),
+    "adagrad": keras.optimizers.Adagrad,
+}
+
+
+def build_training_model(network, run, examples):
+    """The compiled model that trains and evaluates the network of a run.
+
+    Args:
+        network: A `keras.Model`, as `weights.build_network` returns it.
+        run: A `configuration.Run`.
+        examples: `Examples`.
+
+    Raises:
+        UserError: the network has losses of its own, and the run a remedy with a training step of its own or several
+            devices.
+    """
+    kind = TrainingModel if run.distribution is None else MirroredModel
+    model = kind(network, examples, run.remedy, seed=run.trial)
+    own_step = kind is MirroredModel or type(model.remedy).learn is not Remedy.learn
+    if own_step and _has_losses(network):
+        raise UserError(f"network={run.network!r}: has losses of its own (a regularizer), which a remedy or "
+                        "strategy=mirrored leaves out of some of its passes; train it without, or without them")
+    with OneDevice().scope() if run.distribution is None else examples.devices.scope():
+        optimizer = _OPTIMIZERS[run.optimizer](learning_rate=run.learning_rate)
+    if run.precision == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"],
+                  jit_compile=run.jit_compile)
+    return model
+
+
+def _has_losses(network):
+    return bool(network.losses) or any(getattr(layer, "activity_regularizer", None) for layer in network.layers)
 
 
 def jit_compile(mode, network):
-    """Resolves a choice of XLA to a truth value.
+    """Whether XLA compiles the training step.
 
     Args:
-        mode: "on", "off", or "auto" for what `benchmarks/training.py` measured for this network on
-            this kind of device (the table jit_compile.json; off where it has no entry).
+        mode: "on", "off", or "auto" for the result of `benchmarks/training.py` for this network on this kind of device.
+            The results are in the table jit_compile.json; without an entry XLA is off.
         network: A name of table 1.
     """
     if mode != "auto":
@@ -22,3 +64,20 @@ def jit_compile(mode, network):
     table = files.read_json(importlib.resources.files("replication.training") / "jit_compile.json")
     device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
     return table.get(device, {}).get(network, False)
+
+
+def make_deterministic():
+    """Makes the runs of this process repeat to the bit, by TensorFlow's op determinism and a single intra-op thread.
+
+    Op determinism alone is not enough for a convolutional network: on two threads its `fit` does not repeat.
+
+    Raises:
+        UserError: TensorFlow has already computed something with more threads in this process.
+    """
+    if tf.config.threading.get_intra_op_parallelism_threads() != 1:
+        try:
+            tf.config.threading.set_intra_op_parallelism_threads(1)
+        except RuntimeError:
+            raise UserError("deterministic: TensorFlow has started with more than one thread already; "
+                            "make such a run the first of its process") from None
+    tf.config.experimental.enable_op_determinism()

@@ -1,4 +1,4 @@
-"""Keeps the iterates of a run: while it trains, or afterwards by training it once more."""
+"""The iterates of a run: kept during training or by training once more, and used as starting points."""
 
 import math
 import shutil
@@ -8,18 +8,19 @@ from absl import logging
 
 from replication import files
 from replication.configuration import schedules
+from replication.errors import require
 from replication.weights import save_weights
 
 
 class KeepIterates(keras.callbacks.Callback):
-    """Keeps the iterates of some epochs; to come before the callback that saves the run's state.
+    """Saves the weights after the epochs of some schedules, unless the loss is not finite.
 
-    Then no epoch that a resumed run begins after lacks its iterate. Where the loss is not finite there is none.
+    It must precede `SaveState`, so that no iterate is missing before the epoch from which a run is resumed.
 
     Args:
         record: The run's `records.RunRecord`.
         network: The network that is trained, without an optimizer.
-        keep: Schedules, as in `configuration.schedules`.
+        keep: Schedules, see `configuration.schedules`.
     """
 
     def __init__(self, record, network, keep):
@@ -34,10 +35,12 @@ class KeepIterates(keras.callbacks.Callback):
 
 
 class ReplayIterates(keras.callbacks.Callback):
-    """Keeps iterates of a finished run that is trained once more, and says whether it is the same run.
+    """Saves missing iterates of a finished run that is trained once more.
+
+    Each iterate states whether the losses up to it were identical to those of the finished run.
 
     Args:
-        record, network: As in `KeepIterates`.
+        record, network: The same as for `KeepIterates`.
         epochs: The epochs whose iterates are missing.
     """
 
@@ -53,13 +56,13 @@ class ReplayIterates(keras.callbacks.Callback):
         if self._replayed == "identical" and float(logs["loss"]) != self._losses[epoch]:
             self._replayed = f"differs from epoch {epoch + 1}"
             logging.warning("%s: trained once more for its iterates, the run is not the same from epoch %d; "
-                            "iterate.json says so of each", self._record.folder, epoch + 1)
+                            "the iterate.json of each iterate says so", self._record.folder, epoch + 1)
         if math.isfinite(logs["loss"]) and epoch + 1 in self._epochs:
             _write(self._record.iterate(epoch + 1), self._network, replayed=self._replayed)
 
 
 def keep_minimizer(record, keep):
-    """Keeps the last iterate of a finished run, which is its minimizer, where `keep` has it and it is missing."""
+    """Saves the minimizer of a finished run as its last iterate if the schedules `keep` ask for it."""
     iterate = record.iterate(record.epochs)
     if iterate.epoch in missing_epochs(record, keep) and record.final_weights.exists():
         with files.replacing(iterate.weights) as temporary:
@@ -68,8 +71,24 @@ def keep_minimizer(record, keep):
 
 
 def missing_epochs(record, keep):
-    """The epochs of a finished run that `keep` has and whose iterates are missing."""
+    """The epochs of a finished run that the schedules `keep` ask for and that have no iterate."""
     return [epoch for epoch in schedules.epochs(keep, record.epochs) if not record.iterate(epoch).exists]
+
+
+def starting_point(run, workdir, dataset):
+    """The iterate of another run at which a run starts, a `records.WeightsRecord`; None for x_0.
+
+    Raises:
+        UserError: the iterate was not kept, or the other run has another architecture or other data.
+    """
+    if run.start is None:
+        return None
+    other = workdir.run_named(run.start.run)
+    start = other.kept_iterate(run.start.epoch)
+    require(other.configuration.architecture == run.architecture, "start.run", run.start.run,
+            f"a run of the architecture {run.architecture}")
+    other.check_data(dataset.to_json())
+    return start
 
 
 def _write(iterate, network, **remarks):

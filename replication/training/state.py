@@ -1,4 +1,4 @@
-"""The state that an interrupted run resumes from, one atomic file an epoch."""
+"""The state from which an interrupted run is resumed, in one file that is replaced atomically after each epoch."""
 
 import json
 import math
@@ -13,14 +13,16 @@ from replication.errors import UserError
 
 
 class SaveState(keras.callbacks.Callback):
-    """Writes the state of a run at the end of each epoch: weights, seeds, optimizer and history.
+    """Writes weights, seeds, optimizer and history at the end of each epoch.
 
-    Not of one whose loss is not finite: the run fails there, and one that is killed before it says so does it again.
+    If the loss is not finite the state is not written. The run fails then, and a run that is killed before it has
+    recorded the failure fails again when it is resumed.
 
     Args:
-        path: The file; it is replaced each time.
-        history: The list of the epochs' rows so far, kept by another callback that comes first.
-        sessions: Those later sessions of the run that differ from the one before, as in result.json.
+        path: The file.
+        history: The rows of the epochs so far, extended by a callback that comes before this one.
+        sessions: The sessions of the run that result.json lists: those whose machine, threads or versions differ from
+            the session before.
     """
 
     def __init__(self, path, history, sessions=()):
@@ -32,25 +34,24 @@ class SaveState(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if not math.isfinite(logs["loss"]):
             return
-        variables = _variables(self.model)
-        arrays = {f"variable{i}": v.numpy() for i, v in enumerate(variables)}
+        arrays = {f"variable{i}": v.numpy() for i, v in enumerate(_variables(self.model))}
         with files.replacing(self._path) as temporary, open(temporary, "wb") as file:
             np.savez(file, history=np.array(json.dumps(self._history)),
                      sessions=np.array(json.dumps(self._sessions)), **arrays)
 
 
 def restore(path, model):
-    """Puts the saved state back into a compiled and built model.
+    """Restores the saved state of a model.
 
     Args:
-        path: As in `SaveState`.
-        model: As it was when the state was written, its optimizer built.
+        path: The file that `SaveState` has written.
+        model: A compiled model with a built optimizer, built in the same way as the saved one.
 
     Returns:
-        The history, a list of rows, one an epoch, and the sessions; both empty where there is no state.
+        The history, a list with a row for each epoch, and the sessions; both empty if there is no file.
 
     Raises:
-        UserError: the file is damaged, or belongs to another model.
+        UserError: the file is damaged or belongs to another model.
     """
     if not path.exists():
         return [], []

@@ -1,4 +1,4 @@
-"""Searches for hyperparameters with keras-tuner, over runs as `training` trains them."""
+"""Searches for hyperparameters with keras-tuner, over runs that `training` trains."""
 
 from replication.tuning.search import tune
 from replication.tuning.space import SearchSpace

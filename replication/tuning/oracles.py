@@ -11,10 +11,10 @@ from replication.errors import UserError
 
 
 class _Durable:
-    """An oracle whose files are whole at any moment, and agree with each other when they are read.
+    """An oracle whose files are complete at any moment, and consistent with each other when they are read.
 
     Args:
-        on_trial_end: Function without arguments, called when the state of an ended trial is on disk.
+        on_trial_end: Function without arguments that is called when the state of an ended trial is on disk.
     """
 
     def __init__(self, *args, on_trial_end, **kwargs):
@@ -25,7 +25,7 @@ class _Durable:
         files.write_json(self._get_oracle_fname(), self.get_state())
 
     def reload(self):
-        """Reads the state and its trials; those that had begun and not ended run once more.
+        """Reads the state and its trials; trials that had begun and not ended will run again.
 
         Raises:
             UserError: a file is damaged.
@@ -34,26 +34,22 @@ class _Durable:
         remedy = f"remove {path} to search anew: a run that is asked for again is not trained again"
         state = files.read_json(path, remedy=remedy)
         try:
-            # A trial is written before the state that knows it. One that was lost in between had not begun: it comes
-            # again under the same number.
+            # keras-tuner writes a trial before the state that lists it. A trial that is in no state had not begun: it
+            # comes again under the same number.
             self.trials = {name: Trial.from_state(files.read_json(self._trial_file(name), remedy=remedy))
                            for name in state["start_order"]}
             self.set_state(state)
         except KeyError as error:
-            # As of another version of keras-tuner.
+            # Another version of keras-tuner may write other fields.
             raise UserError(f"{path}: {error} is missing in it or in a trial beside it; {remedy}") from None
-        # keras-tuner writes the state of a trial's end before it takes the trial from those that are going on.
+        # keras-tuner writes the state at a trial's end before it removes the trial from the ongoing ones.
         begun = {*self._retry_queue, *(trial.trial_id for trial in self.ongoing_trials.values())} - {*self.end_order}
         self._retry_queue, self.ongoing_trials = [], {}
         for name in sorted(begun, key=int, reverse=True):
             self.repeat(name)
 
-    def ended(self):
-        """The trials that have finished or failed."""
-        return [self.trials[name] for name in self.end_order]
-
     def repeat(self, name):
-        """Has a trial, by its name, run once more, before any trial that has not begun."""
+        """Puts the trial of this name back at the head of the queue."""
         self.trials[name] = Trial(self.trials[name].hyperparameters, name)
         self.end_order = [each for each in self.end_order if each != name]
         self._retry_queue.append(name)
@@ -80,7 +76,7 @@ class _Bayesian(_Durable, oracles.BayesianOptimizationOracle):
 
 class _Hyperband(_Durable, oracles.HyperbandOracle):
     def set_state(self, state):
-        # As many sweeps as are asked for now, be they more than when the state was written.
+        # The number of sweeps is the one asked for now, which may be larger than when the state was written.
         super().set_state({**state, "hyperband_iterations": self.hyperband_iterations})
 
 
@@ -89,13 +85,13 @@ def make_oracle(search, on_trial_end):
 
     Args:
         search: A `configuration.Search`.
-        on_trial_end: As in `_Durable`.
+        on_trial_end: The same as for `_Durable`.
     """
     options = {
         "objective": keras_tuner.Objective("score", search.direction),
         # keras-tuner takes 0 for no seed.
         "seed": search.seed + 1,
-        # A run that diverges is a result; no number of them in a row ends the search.
+        # A run that diverges is a result: no number of failed trials in a row ends the search.
         "max_consecutive_failed_trials": search.max_trials + 1,
         "on_trial_end": on_trial_end,
     }
@@ -103,7 +99,7 @@ def make_oracle(search, on_trial_end):
         return _Random(max_trials=search.max_trials, **options)
     if search.tuner == "bayesian":
         return _Bayesian(max_trials=search.max_trials, **options)
-    # Hyperband counts sweeps, each of one trial at least.
+    # Hyperband counts sweeps, and each sweep has at least one trial.
     oracle = _Hyperband(max_epochs=search.epochs, hyperband_iterations=search.max_trials, **options)
     oracle.max_trials = search.max_trials
     return oracle

@@ -1,36 +1,38 @@
-"""One search from its choices to a record on disk, alone or with keras-tuner's chief and workers."""
+"""One search from its choices to a record on disk, alone or as keras-tuner's chief or worker."""
 
 import contextlib
+import gc
 import importlib.metadata
 import os
 import re
 
+import keras
 import keras_tuner
+from keras_tuner.engine.base_tuner import BaseTuner
 
 from replication import data, files, machine, records
-from replication.errors import UserError, require
+from replication.errors import MeasurementFailedError, TrainingFailedError, UserError, require
 from replication.tuning.oracles import make_oracle
-from replication.tuning.space import SearchSpace, figures
+from replication.tuning.space import SearchSpace, metrics
 from replication.tuning.split import hold_out
-from replication.tuning.tuner import Tuner
 
 _DISTRIBUTION = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
 _STATUS = {"COMPLETED": "finished", "FAILED": "failed"}
 
 
 def tune(search, workdir, *, data_dir=None, space=SearchSpace, verbose=0):
-    """Searches for hyperparameters and leaves a record; a search that was interrupted goes on.
+    """Searches for hyperparameters and leaves a record; an interrupted search continues.
 
-    With keras-tuner's environment variables KERASTUNER_TUNER_ID, KERASTUNER_ORACLE_IP and
-    KERASTUNER_ORACLE_PORT this process is the chief of a distributed search (an ID with "chief" in it), which hands
-    out the trials and writes search.json, or one of its workers, which share the chief's workdir.
+    With keras-tuner's environment variables KERASTUNER_TUNER_ID, KERASTUNER_ORACLE_IP and KERASTUNER_ORACLE_PORT this
+    process takes part in a distributed search. If the ID contains "chief", it hands out the trials and writes
+    search.json; otherwise it is a worker. All workers share the chief's workdir.
 
     Args:
         search: A `configuration.Search`.
         workdir: A `records.Workdir`.
         data_dir: TFDS's folder; None for its default.
         space: `SearchSpace` or a subclass; its NAME is the search's `space`.
-        verbose: keras-tuner's display: 0 none, 1 a table for each trial.
+        verbose: keras-tuner's display: 0 for none, 1 for a table for each trial.
 
     Returns:
         The `records.SearchRecord`.
@@ -38,7 +40,7 @@ def tune(search, workdir, *, data_dir=None, space=SearchSpace, verbose=0):
     Raises:
         MissingDataError: the data set is not prepared.
         BusyError: another process works on this search.
-        UserError: the search was begun on other data, a file of it is damaged, or the environment of a distributed
+        UserError: the search was begun on other data, one of its files is damaged, or the environment of a distributed
             search is wrong.
     """
     require(search.space == space.NAME, "space", search.space, f"{space.NAME}, the NAME of {space.__name__}")
@@ -49,51 +51,85 @@ def tune(search, workdir, *, data_dir=None, space=SearchSpace, verbose=0):
         if record.was_begun:
             record.check_configuration()
             record.check_data(dataset.to_json())
-        _Search(search, record, dataset, space).go_on(writes=role != "worker", verbose=verbose)
+        Tuner(search, record, dataset, space=space).run(writes=role != "worker", verbose=verbose)
     return record
 
 
-class _Search:
-    """A search in progress.
+class Tuner(BaseTuner):
+    """A tuner of keras-tuner that trains, measures and records by the means of this package; its state is the oracle's.
+
+    A trial fails if its training or its measurement fails, for instance because the loss becomes NaN; the search
+    continues. Any other error, such as a damaged file or a bug, ends the search as the cause of a FatalError. Its trial
+    has not ended, and is the first one when the search continues.
 
     Args:
         search: A `configuration.Search`.
-        record: Its `records.SearchRecord`.
+        record: Its `records.SearchRecord`, whose folder takes keras-tuner's files and the trials' runs.
         dataset: The `data.Data` of `hold_out`.
-        space: As in `tune`.
+        space: The same as for `tune`.
     """
 
-    def __init__(self, search, record, dataset, space):
+    def __init__(self, search, record, dataset, *, space):
         self._search = search
         self._record = record
         self._dataset = dataset
-        self._space = space(search, len(dataset.train_labels))
-        self._runs = records.Workdir(record.folder)
+        self._trials = records.Workdir(record.folder)
         self._oracle = make_oracle(search, self._write)
+        super().__init__(oracle=self._oracle, hypermodel=space(search, len(dataset.train_labels)),
+                         directory=str(record.folder.parent), project_name=record.name)
 
-    def go_on(self, *, writes, verbose):
-        tuner = Tuner(self._oracle, self._space, record=self._record, workdir=self._runs, dataset=self._dataset)
+    def run(self, *, writes, verbose):
+        """Runs the trials whose results are not on disk.
+
+        Args:
+            writes: Whether this process writes search.json; a worker does not.
+            verbose: The same as for `tune`.
+        """
         if writes:
-            # In the order of their names, of which keras-tuner takes the last first.
-            for trial in sorted(self._oracle.ended(), key=lambda trial: int(trial.trial_id), reverse=True):
-                if not self._is_recorded(trial):
-                    self._oracle.repeat(trial.trial_id)
+            # keras-tuner takes the last trial of the queue first: in reverse, they run in the order of their names.
+            for name in sorted(self._oracle.end_order, key=int, reverse=True):
+                if not self._is_recorded(self._oracle.trials[name]):
+                    self._oracle.repeat(name)
             self._write()
         self._oracle.verbose = verbose
         try:
-            tuner.search()
+            self.search()
         except keras_tuner.errors.FatalError as error:
             raise error.__cause__ or error from None
 
+    def run_trial(self, trial):
+        # Keras and TensorFlow still hold the networks of the trials before.
+        keras.utils.clear_session()
+        gc.collect()
+        hp = trial.hyperparameters
+        try:
+            return self.hypermodel.fit(hp, self.hypermodel.build(hp), trials=self._trials, dataset=self._dataset)
+        except (TrainingFailedError, MeasurementFailedError) as error:
+            files.write_json(self._record.failure(trial.trial_id), {"reason": str(error)})
+            raise keras_tuner.errors.FailedTrialError(str(error)) from None
+        except Exception as error:
+            raise keras_tuner.errors.FatalError(str(error)) from error
+
+    def save(self):
+        if not self._is_worker():
+            self.oracle.save()
+
+    def reload(self):
+        if not self._is_worker():
+            self.oracle.reload()
+
+    def _get_tuner_fname(self):
+        return self.oracle._get_oracle_fname()
+
     def _is_recorded(self, trial):
-        """Whether all that an ended trial has left is on disk.
+        """Whether all results of an ended trial are on disk.
 
         Raises:
             UserError: a file of its run is damaged.
         """
         if trial.status == "FAILED":
             return self._record.failure(trial.trial_id).exists()
-        run = self._runs.run(self._space.trial_run(trial.hyperparameters))
+        run = self._trials.run(self.hypermodel.trial_run(trial.hyperparameters))
         if not run.is_finished:
             return False
         run.check_configuration()
@@ -101,10 +137,9 @@ class _Search:
         return run.measurement(self._search.measurement).exists()
 
     def _write(self):
-        """Replaces search.json by what the oracle and the runs on disk tell."""
-        search = self._search
-        trials = sorted(self._oracle.trials.values(), key=lambda trial: int(trial.trial_id))
-        trials = [self._describe(trial) for trial in trials]
+        """Replaces search.json by the current state of the oracle and the runs on disk."""
+        search, known = self._search, self._oracle.trials
+        trials = [self._describe(known[name]) for name in sorted(known, key=int)]
         finished = [trial for trial in trials if trial["status"] == "finished"]
         extreme = max if search.direction == "max" else min
         best = extreme(finished, key=lambda trial: trial["score"]) if finished else None
@@ -117,7 +152,7 @@ class _Search:
             "space": [{"kind": type(hp).__name__, **hp.get_config()} for hp in self._oracle.get_space().space],
             "trials": trials,
             "best": best and best["trial"],
-        }, best and self._space.trial_run(self._oracle.trials[best["trial"]].hyperparameters))
+        }, best and self.hypermodel.trial_run(known[best["trial"]].hyperparameters))
 
     def _describe(self, trial):
         hp = trial.hyperparameters
@@ -127,8 +162,8 @@ class _Search:
             "hyperparameters": {name: value for name, value in hp.values.items() if not name.startswith("tuner/")},
         }
         if described["status"] == "finished":
-            run = self._runs.run(self._space.trial_run(hp))
-            described |= {"run": run.name, **figures(self._search, run)}
+            run = self._trials.run(self.hypermodel.trial_run(hp))
+            described |= {"run": run.name, **metrics(self._search, run)}
             described["admissible"] = self._search.is_admissible(described["sharpness"])
         elif described["status"] == "failed":
             described["reason"] = files.read_json(self._record.failure(trial.trial_id)).get("reason")
@@ -136,14 +171,14 @@ class _Search:
 
 
 def _role():
-    """This process' part in a search: "alone", "chief" or "worker".
+    """The part of this process in a search: "alone", "chief" or "worker".
 
     Raises:
-        UserError: some of keras-tuner's environment variables are missing, or the ID is no name of a file.
+        UserError: some of keras-tuner's environment variables are missing, or the ID is no file name.
     """
     given = [name for name in _DISTRIBUTION if name in os.environ]
     if "KERASTUNER_ORACLE_IP" not in given and "KERASTUNER_ORACLE_PORT" not in given:
-        # keras-tuner names a file by the ID even then.
+        # keras-tuner would name a file by the ID even then.
         os.environ.pop("KERASTUNER_TUNER_ID", None)
         return "alone"
     if missing := [name for name in _DISTRIBUTION if name not in given]:

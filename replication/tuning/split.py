@@ -1,4 +1,4 @@
-"""The validation set of a search: a part of the training set."""
+"""The validation set of a search, a part of the training set."""
 
 import dataclasses
 
@@ -10,17 +10,16 @@ from replication.files import array_checksum
 
 
 def hold_out(dataset, share, *, seed=0):
-    """Divides a training set; the test set is left out altogether.
+    """Holds out a part of the training set for validation; the test set is left out altogether.
 
     Args:
-        dataset: A `data.Data`. Its test arrays are not looked at.
-        share: Of its training set that is held out, in (0, 1), rounded to whole examples.
-        seed: Whole number that decides which; the same seed holds out the same examples.
+        dataset: A `data.Data`. Its test arrays are not read.
+        share: Share of the training set that is held out, in (0, 1); the number of examples is rounded.
+        seed: Whole number that decides which examples are held out. Default: 0.
 
     Returns:
-        A `data.Data` of the same name: the training set is what is left of `dataset`'s, in its order, and in
-        the place of the test set there are the held-out examples. Its fingerprint is its own; `details` tells
-        where it comes from.
+        A `data.Data` of the same name. Its training set is the remaining part of the training set in the same order,
+        and its test set the held-out part. It has a fingerprint of its own, and `details` states where it comes from.
 
     Raises:
         UserError: one of the two parts is empty.

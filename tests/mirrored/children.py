@@ -22,8 +22,9 @@ from replication.catalog import DATASETS
 from replication.devices import devices
 from replication.sharpness import Objective
 from replication.training import state, train
+from replication.training.batches import Examples
 from replication.training.mirrored import MirroredModel, synchronize
-from replication.training.model import Examples, TrainingModel
+from replication.training.model import TrainingModel
 from replication.weights import flatten_weights, load_minimizer
 
 

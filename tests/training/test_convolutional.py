@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from replication import catalog, configuration, data, records, training
-from replication.sharpness.runs import measure_run
+from replication.execution.measurement import measure_run
 
 COUNTS = {"C1": 1_757_834, "C2": 14_991_946, "C3": 1_757_834, "C4": 14_991_946}
 RUN = configuration.Run(network="C1", regime="SB", trial=0, dataset="digits32", batch_size=16, epochs=1)

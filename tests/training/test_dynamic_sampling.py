@@ -6,24 +6,25 @@ import pytest
 import tensorflow as tf
 
 from replication import remedies
-from replication.training import dynamic_sampling
+from replication.remedies import dynamic_sampling
 from replication.training.model import TrainingModel
 
 SCHEDULE = remedies.DynamicSampling(first_batch_size=256, growth=1.5)
 
 
 def test_scheduled_sizes_grow_by_the_factor_up_to_the_limit():
-    sizes = [dynamic_sampling.scheduled_size(SCHEDULE, epoch, limit=1000) for epoch in range(6)]
+    sizes = [SCHEDULE.scheduled_size(epoch, limit=1000) for epoch in range(6)]
     assert sizes == [256, 384, 576, 864, 1000, 1000]
-    assert dynamic_sampling.scheduled_size(SCHEDULE, 10**6, limit=1000) == 1000, "no overflow"
+    assert SCHEDULE.scheduled_size(10**6, limit=1000) == 1000, "no overflow"
     constant = remedies.DynamicSampling(first_batch_size=256, growth=1.0)
-    assert dynamic_sampling.scheduled_size(constant, 10**6, limit=1000) == 256
+    assert constant.scheduled_size(10**6, limit=1000) == 256
 
 
 @pytest.mark.parametrize("variance, expected", [(0.0, 10), (5.0, 10), (5.1, 11), (30.0, 60), (60.0, 100)])
 def test_sufficient_size_is_the_smallest_that_passes(variance, expected):
     """theta^2 ||g||^2 = 0.25 * 2: |B| must be at least 2 ||V||_1."""
-    assert dynamic_sampling.sufficient_size(10, 2.0, variance, theta=0.5, limit=100) == expected
+    remedy = remedies.DynamicSampling(test="variance", theta=0.5)
+    assert remedy.sufficient_size(10, 2.0, variance, limit=100) == expected
 
 
 class _Arrays:

@@ -14,8 +14,8 @@ import pytest
 from replication import configuration, data, files, records, training
 from replication.configuration import Sharpness, Start
 from replication.errors import TrainingFailedError, UserError
+from replication.execution.measurement import measure_iterates, measure_run
 from replication.sharpness import Objective
-from replication.sharpness.runs import measure_iterates, measure_run
 from replication.store import Store
 from replication.training.iterates import ReplayIterates
 from replication.weights import build_network, flatten_weights, load_minimizer, load_weights
@@ -139,7 +139,7 @@ def test_a_replay_that_fails_leaves_no_failure_record(bare, tmp_path, monkeypatc
     shutil.copytree(bare.folder.parent.parent, tmp_path / "work")
     record = records.Workdir(tmp_path / "work").run(RUN)
     before = _contents(record.folder)
-    monkeypatch.setattr("replication.training.model.TrainingModel.learn", lambda self, inputs, labels: {
+    monkeypatch.setattr("replication.training.model.TrainingModel.plain_step", lambda self, inputs, labels: {
         **keras.Model.train_step(self, (inputs, labels)), "loss": float("nan")})
     with pytest.raises(TrainingFailedError, match="became nan"):
         _train(RUN, tmp_path / "work", keep=[2])
@@ -230,7 +230,7 @@ def test_a_damaged_iterate_is_named_where_it_is_used(kept):
     with pytest.raises(UserError, match=f"{weights}: damaged"):
         training.train(dataclasses.replace(LARGE, start=Start(RUN.name, 3)), workdir, verbose=0)
     with pytest.raises(UserError, match=f"{weights}: damaged"):
-        measure_iterates(kept, 3, [Sharpness(subspace_dim=1, starts=1, iterations=1)], data.load("digits"))
+        measure_iterates(kept, 3, [Sharpness(subspace_dim=1, starts=1, iterations=1)], dataset=data.load("digits"))
     shutil.rmtree(kept.iterate(3).folder)
     training.train(RUN, workdir, verbose=0, keep=[3])
     kept.iterate(3).check()
@@ -239,12 +239,12 @@ def test_a_damaged_iterate_is_named_where_it_is_used(kept):
 def test_iterates_are_measured_once_and_the_last_as_the_minimizer(kept):
     dataset = data.load("digits")
     choice = Sharpness(subspace_dim=1, starts=1, iterations=1, examples=200)
-    measure_iterates(kept, 3, [choice], dataset)
+    measure_iterates(kept, 3, [choice], dataset=dataset)
     assert [len(iterate.measurements()[0]) for iterate in kept.iterates()] == [0, 0, 1, 0, 0]
     assert kept.measurements() == ([], [])
     before = _contents(kept.iterate(3).folder)
-    measure_iterates(kept, 5, [choice], dataset)
-    measure_iterates(kept, 3, [choice], None)
+    measure_iterates(kept, 5, [choice], dataset=dataset)
+    measure_iterates(kept, 3, [choice], dataset=None)
     measure_run(kept, [choice], None)
     assert [len(iterate.measurements()[0]) for iterate in kept.iterates()] == [0, 0, 1, 0, 1]
     assert _contents(kept.iterate(3).folder) == before
@@ -256,7 +256,7 @@ def test_iterates_are_measured_once_and_the_last_as_the_minimizer(kept):
 def test_x_0_is_measured_with_the_iterates(kept):
     dataset = data.load("digits")
     choice = Sharpness(subspace_dim=1, starts=1, iterations=1)
-    measure_iterates(kept, 5, [choice], dataset)
+    measure_iterates(kept, 5, [choice], dataset=dataset)
     start = kept.iterate(0)
     assert start.measurement(choice).parent == kept.folder / "iterates" / "0000" / "sharpness"
     content = files.read_json(start.measurement(choice))
@@ -271,7 +271,7 @@ def test_x_0_is_measured_with_the_iterates(kept):
 def test_a_damaged_x_0_is_not_measured(kept):
     kept.initial_weights.write_bytes(kept.final_weights.read_bytes())
     with pytest.raises(UserError, match=f"{kept.initial_weights}: damaged"):
-        measure_iterates(kept, 5, [Sharpness()], data.load("digits"))
+        measure_iterates(kept, 5, [Sharpness()], dataset=data.load("digits"))
     assert not kept.iterate(0).folder.exists()
 
 
@@ -279,7 +279,7 @@ def test_iterates_share_an_objective_and_not_their_weights(kept):
     """f is the training loss of each iterate, whichever was measured before."""
     dataset = data.load("digits")
     choice = Sharpness(subspace_dim=1, starts=1, iterations=1)
-    measure_iterates(kept, 2, [choice], dataset)
+    measure_iterates(kept, 2, [choice], dataset=dataset)
     network = build_network(RUN)
     for epoch in (2, 4):
         load_weights(network, kept.iterate(epoch))
@@ -291,7 +291,7 @@ def test_iterates_share_an_objective_and_not_their_weights(kept):
 
 def test_iterates_that_were_not_kept_cannot_be_measured(bare):
     with pytest.raises(UserError, match="--keep_iterates=2"):
-        measure_iterates(bare, 2, [Sharpness()], data.load("digits"))
+        measure_iterates(bare, 2, [Sharpness()], dataset=data.load("digits"))
 
 
 def test_flags_keep_iterates_and_start_at_one(kept):

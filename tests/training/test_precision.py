@@ -7,10 +7,10 @@ import pytest
 import models
 from replication import configuration, data, records, training
 from replication.errors import UserError
+from replication.execution.measurement import measure_run
 from replication.sharpness import measure_sharpness
-from replication.sharpness.runs import measure_run
-from replication.training import remedied
-from replication.training.model import Examples
+from replication.training.batches import Examples
+from replication.training.compilation import build_training_model
 from replication.weights import build_network
 
 
@@ -38,7 +38,7 @@ def test_float16_has_its_loss_scaled():
     # A processor computes in float16 so slowly that no run is made here.
     run = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=8,
                             precision="mixed_float16")
-    model = remedied.compiled(build_network(run), run, Examples(data.load("digits")))
+    model = build_training_model(build_network(run), run, Examples(data.load("digits")))
     assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
 
 

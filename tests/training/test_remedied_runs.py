@@ -11,7 +11,8 @@ import pytest
 
 from replication import configuration, files, records, remedies, training
 from replication.records.run import HISTORY_COLUMNS
-from replication.training import remedied, state
+from replication.training import state
+from replication.training.compilation import build_training_model
 from replication.weights import build_network, load_minimizer
 
 RUN = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=359, epochs=2)
@@ -123,16 +124,17 @@ def test_stopping_rule_ends_a_growing_run(tmp_path):
 def test_augmentation_goes_on_in_its_sequence(tmp_path):
     images = np.random.default_rng(0).random((20, 8, 8, 1)).astype("float32")
     run = dataclasses.replace(CONVOLUTIONAL, remedy=remedies.Augmentation())
-    model, resumed = (remedied.compiled(build_network(run), run, None) for _ in range(2))
+    model, resumed = (build_training_model(build_network(run), run, None) for _ in range(2))
     for each in (model, resumed):
         each.optimizer.build(each.trainable_variables)
-    model.transform(images)
+    run.remedy.transform(model, images)
     saving = state.SaveState(tmp_path / "state.npz", [])
     saving.set_model(model)
     saving.on_epoch_end(0, {"loss": 1.0})
-    assert not np.array_equal(resumed.transform(images), expected := model.transform(images))
+    expected = run.remedy.transform(model, images)
+    assert not np.array_equal(run.remedy.transform(resumed, images), expected)
     state.restore(tmp_path / "state.npz", resumed)
-    assert np.array_equal(resumed.transform(images), expected)
+    assert np.array_equal(run.remedy.transform(resumed, images), expected)
 
 
 @pytest.mark.parametrize("remedy, choices", [
@@ -146,7 +148,7 @@ def test_remedies_work_with_xla_and_in_mixed_precision(remedy, choices, tmp_path
 
 def _half_precision(remedy):
     run = dataclasses.replace(RUN, precision="mixed_float16", remedy=remedy)
-    model = remedied.compiled(build_network(run), run, None)
+    model = build_training_model(build_network(run), run, None)
     assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
     model.optimizer.build(model.trainable_variables)
     return model
@@ -160,10 +162,10 @@ _BATCH = keras.random.uniform((50, 8, 8, 1), seed=0), keras.ops.arange(50) % 10
                                     remedies.SharpnessAware()], ids=lambda remedy: remedy.label)
 def test_half_precision_trains(remedy):
     model = _half_precision(remedy)
-    first = float(model.learn(*_BATCH)["loss"])
+    first = float(model.remedy.learn(model, *_BATCH)["loss"])
     for _ in range(3):
         model.reset_metrics()
-        last = float(model.learn(*_BATCH)["loss"])
+        last = float(model.remedy.learn(model, *_BATCH)["loss"])
     assert last < first
     assert float(model.optimizer.dynamic_scale) == 2.0**15, "no step was skipped"
 
@@ -172,7 +174,7 @@ def test_overflow_of_half_precision_skips_the_step():
     model = _half_precision(remedies.SharpnessAware())
     model.optimizer.dynamic_scale.assign(1e38)
     before = [v.numpy() for v in model.trainable_variables]
-    model.learn(*_BATCH)
+    model.remedy.learn(model, *_BATCH)
     assert all(np.array_equal(v, w) for v, w in zip(model.trainable_variables, before))
     assert float(model.optimizer.dynamic_scale) == pytest.approx(0.5e38)
 
@@ -181,22 +183,22 @@ def test_overflow_of_half_precision_skips_the_step():
 def test_a_network_with_losses_of_its_own_has_no_remedy(options):
     network = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10, **options)])
     with pytest.raises(ValueError, match="network='F1': has losses of its own"):
-        remedied.compiled(network, dataclasses.replace(RUN, remedy=remedies.SharpnessAware()), None)
+        build_training_model(network, dataclasses.replace(RUN, remedy=remedies.SharpnessAware()), None)
 
 
 def test_scale_of_the_loss_goes_on_where_it_was(tmp_path):
     """With the count of steps since it last changed; after an overflow and a step that did not overflow."""
     model, resumed = (_half_precision(remedies.SharpnessAware()) for _ in range(2))
     model.optimizer.dynamic_scale.assign(1e38)
-    model.learn(*_BATCH)
+    model.remedy.learn(model, *_BATCH)
     model.optimizer.dynamic_scale.assign(2.0**10)
-    model.learn(*_BATCH)
+    model.remedy.learn(model, *_BATCH)
     saving = state.SaveState(tmp_path / "state.npz", [])
     saving.set_model(model)
     saving.on_epoch_end(0, {"loss": 1.0})
     state.restore(tmp_path / "state.npz", resumed)
     assert float(resumed.optimizer.dynamic_scale) == 2.0**10 and int(resumed.optimizer.step_counter) == 1
     for each in (model, resumed):
-        each.learn(*_BATCH)
+        each.remedy.learn(each, *_BATCH)
     for expected, found in zip(model.variables, resumed.variables, strict=True):
         np.testing.assert_array_equal(found.numpy(), expected.numpy())

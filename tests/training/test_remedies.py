@@ -8,12 +8,8 @@ import tensorflow as tf
 
 import models
 from replication import remedies
-from replication.training.adversarial import AdversarialModel
-from replication.training.augmentation import AugmentedModel
-from replication.training.conservative import ConservativeModel
+from replication.remedies.stability import divergence
 from replication.training.model import TrainingModel
-from replication.training.sharpness_aware import SharpnessAwareModel, perturbation
-from replication.training.stability import StabilityModel, divergence
 from tests.sharpness import cases
 
 RATE = 0.1
@@ -22,21 +18,31 @@ EXAMPLES, FEATURES = 12, 3
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-6}
 
 
+def _learn(model, inputs, labels):
+    """Takes one step on a batch and returns the loss that it reports."""
+    return float(model.remedy.learn(model, inputs, labels)["loss"])
+
+
+def _transform(model, images):
+    """The images after the random transformations of a model's augmentation."""
+    return model.remedy.transform(model, images)
+
+
 class Problem:
     """f(w) = mean (u w - t)^2 = w A w / 2 - b w + constant, and a linear model at a known w."""
 
-    def __init__(self, kind, remedy, *, rate=RATE):
+    def __init__(self, remedy, *, rate=RATE):
         generator = np.random.default_rng(0)
         self.inputs = generator.normal(size=(EXAMPLES, FEATURES))
         self.targets = generator.normal(size=(EXAMPLES, 1))
         self.start = generator.normal(size=(FEATURES, 1))
         inputs = keras.Input((FEATURES,))
         network = keras.Model(inputs, keras.layers.Dense(1, use_bias=False)(inputs))
-        self.model = kind(network, None, remedy, seed=0)
+        self.model = TrainingModel(network, None, remedy, seed=0)
         self.model.compile(keras.optimizers.SGD(rate), loss="mse")
         self.model.set_weights([self.start])
 
-    def slope(self, w, inputs=None):
+    def gradient(self, w, inputs=None):
         inputs = self.inputs if inputs is None else inputs
         return 2 / EXAMPLES * inputs.T @ (inputs @ w - self.targets)
 
@@ -55,82 +61,79 @@ class Problem:
 
     def report(self):
         """Takes one step and returns the loss that it reports."""
-        return float(self.model.learn(tf.constant(self.inputs, tf.float32),
-                                      tf.constant(self.targets, tf.float32))["loss"])
+        return _learn(self.model, tf.constant(self.inputs, tf.float32), tf.constant(self.targets, tf.float32))
 
 
 def test_conservative_reaches_the_minimizer_of_the_proximal_problem():
     """On a quadratic it is (A + lambda I)^-1 (b + lambda x_k); 200 steps shrink the error below rounding."""
-    problem = Problem(ConservativeModel, remedies.Conservative(iterations=200, penalty=0.7))
+    problem = Problem(remedies.Conservative(iterations=200, penalty=0.7))
     hessian = 2 / EXAMPLES * problem.inputs.T @ problem.inputs
-    slope = 2 / EXAMPLES * problem.inputs.T @ problem.targets
-    expected = np.linalg.solve(hessian + 0.7 * np.eye(FEATURES), slope + 0.7 * problem.start)
+    b = 2 / EXAMPLES * problem.inputs.T @ problem.targets
+    expected = np.linalg.solve(hessian + 0.7 * np.eye(FEATURES), b + 0.7 * problem.start)
     np.testing.assert_allclose(problem.learn(), expected, **TOLERANCE)
 
 
 def test_conservative_takes_one_step_for_each_iteration():
-    """At x_k the proximal term has no slope; after one step it pulls back."""
-    problem = Problem(ConservativeModel, remedies.Conservative(iterations=2, penalty=0.7))
-    first = problem.start - RATE * problem.slope(problem.start)
-    second = first - RATE * (problem.slope(first) + 0.7 * (first - problem.start))
+    """At x_k the proximal term has no gradient; after one step it pulls back."""
+    problem = Problem(remedies.Conservative(iterations=2, penalty=0.7))
+    first = problem.start - RATE * problem.gradient(problem.start)
+    second = first - RATE * (problem.gradient(first) + 0.7 * (first - problem.start))
     np.testing.assert_allclose(problem.learn(), second, **TOLERANCE)
 
 
 @pytest.mark.parametrize("adaptive", [False, True])
 def test_sam_steps_along_the_gradient_at_the_perturbed_weights(adaptive):
     remedy = remedies.SharpnessAware(rho=0.3, adaptive=adaptive)
-    problem = Problem(SharpnessAwareModel, remedy)
+    problem = Problem(remedy)
     w = problem.start
     scale = np.abs(w) if adaptive else np.ones_like(w)
-    slope = problem.slope(w)
-    step = 0.3 * scale**2 * slope / np.linalg.norm(scale * slope)
-    np.testing.assert_allclose(problem.learn(), w - RATE * problem.slope(w + step), **TOLERANCE)
+    gradient = problem.gradient(w)
+    step = 0.3 * scale**2 * gradient / np.linalg.norm(scale * gradient)
+    np.testing.assert_allclose(problem.learn(), w - RATE * problem.gradient(w + step), **TOLERANCE)
 
 
 def test_sam_leaves_the_weights_to_the_optimizer_alone():
-    problem = Problem(SharpnessAwareModel, remedies.SharpnessAware(rho=10.0), rate=0.0)
+    problem = Problem(remedies.SharpnessAware(rho=10.0), rate=0.0)
     assert np.array_equal(problem.learn(), problem.start.astype(np.float32))
 
 
 def test_sam_perturbs_all_variables_by_one_norm_and_nothing_without_a_gradient():
     gradients = [tf.constant([3.0, 0.0]), tf.constant([[4.0]])]
     weights = [tf.constant([2.0, -1.0]), tf.constant([[0.5]])]
-    steps = perturbation(gradients, weights, rho=0.5, adaptive=False)
+    steps = remedies.SharpnessAware(rho=0.5).perturbation(gradients, weights)
     np.testing.assert_allclose(steps[0], [0.3, 0.0], **TOLERANCE)
     np.testing.assert_allclose(steps[1], [[0.4]], **TOLERANCE)
-    still = perturbation([tf.zeros_like(g) for g in gradients], weights, rho=0.5, adaptive=True)
+    adaptive = remedies.SharpnessAware(rho=0.5, adaptive=True)
+    still = adaptive.perturbation([tf.zeros_like(g) for g in gradients], weights)
     assert all(not np.any(step) for step in still)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_adversarial_mixes_the_gradients_of_clean_and_perturbed_inputs(share):
-    problem = Problem(AdversarialModel, remedies.Adversarial(epsilon=0.2, clean_share=share))
+    problem = Problem(remedies.Adversarial(epsilon=0.2, clean_share=share))
     w = problem.start
     perturbed = problem.perturbed(w, 0.2)
-    expected = w - RATE * (share * problem.slope(w) + (1 - share) * problem.slope(w, perturbed))
+    expected = w - RATE * (share * problem.gradient(w) + (1 - share) * problem.gradient(w, perturbed))
     np.testing.assert_allclose(problem.learn(), expected, **TOLERANCE)
 
 
 def test_adversarial_images_stay_in_their_range_and_vectors_have_none():
-    model = Problem(AdversarialModel, remedies.Adversarial(epsilon=0.2)).model
-    slope = tf.constant([1.0, -1.0, 0.0])
+    remedy = remedies.Adversarial(epsilon=0.2)
+    gradient = tf.constant([1.0, -1.0, 0.0])
     values = tf.constant([0.9, 0.1, 0.5])
-    np.testing.assert_allclose(model.perturb(values[None], slope[None])[0], [1.1, -0.1, 0.5], **TOLERANCE)
-    images = model.perturb(tf.reshape(values, (1, 3, 1, 1)), tf.reshape(slope, (1, 3, 1, 1)))
+    np.testing.assert_allclose(remedy.perturb(values[None], gradient[None])[0], [1.1, -0.1, 0.5], **TOLERANCE)
+    images = remedy.perturb(tf.reshape(values, (1, 3, 1, 1)), tf.reshape(gradient, (1, 3, 1, 1)))
     np.testing.assert_allclose(tf.reshape(images, [-1]), [1.0, 0.0, 0.5], **TOLERANCE)
 
 
-@pytest.mark.parametrize("kind, remedy", [
-    (ConservativeModel, remedies.Conservative(iterations=3)),
-    (SharpnessAwareModel, remedies.SharpnessAware(rho=0.3)),
-])
-def test_reported_loss_is_that_of_the_batch_before_the_step(kind, remedy):
-    problem = Problem(kind, remedy)
+@pytest.mark.parametrize("remedy", [remedies.Conservative(iterations=3), remedies.SharpnessAware(rho=0.3)], ids=str)
+def test_reported_loss_is_that_of_the_batch_before_the_step(remedy):
+    problem = Problem(remedy)
     assert problem.report() == pytest.approx(problem.loss(problem.start), rel=1e-5)
 
 
 def test_adversarial_reports_the_mixed_loss():
-    problem = Problem(AdversarialModel, remedies.Adversarial(epsilon=0.2, clean_share=0.3))
+    problem = Problem(remedies.Adversarial(epsilon=0.2, clean_share=0.3))
     w = problem.start
     expected = 0.3 * problem.loss(w) + 0.7 * problem.loss(w, problem.perturbed(w, 0.2))
     assert problem.report() == pytest.approx(expected, rel=1e-5)
@@ -141,18 +144,18 @@ def test_stability_steps_through_both_outputs():
     generator = np.random.default_rng(0)
     inputs, labels = generator.normal(size=(EXAMPLES, FEATURES)).astype("float32"), np.arange(EXAMPLES) % 4
     noisy = inputs + keras.random.normal(inputs.shape, stddev=0.8, seed=keras.random.SeedGenerator(5)).numpy()
-    model = StabilityModel(cases.regression_model(generator.normal(size=16), FEATURES, dtype="float32"), None,
-                           remedies.Stability(deviation=0.8, weight=0.7), seed=5)
+    model = TrainingModel(cases.regression_model(generator.normal(size=16), FEATURES, dtype="float32"), None,
+                          remedies.Stability(deviation=0.8, weight=0.7), seed=5)
     model.compile(keras.optimizers.SGD(RATE), loss="sparse_categorical_crossentropy")
     kernel, bias = model.get_weights()[:2]
     log_p, log_q = (scipy.special.log_softmax(each @ kernel + bias, axis=1) for each in (inputs, noisy))
     p, q = np.exp(log_p), np.exp(log_q)
     divergences = np.sum(p * (log_p - log_q), axis=1, keepdims=True)
-    clean_slope = p - np.eye(4)[labels] + 0.7 * p * (log_p - log_q - divergences)
-    slope = (inputs.T @ clean_slope + noisy.T @ (0.7 * (q - p))) / EXAMPLES
-    loss = model.learn(tf.constant(inputs), tf.constant(labels))["loss"]
-    np.testing.assert_allclose(model.get_weights()[0], kernel - RATE * slope, **TOLERANCE)
-    assert float(loss) == pytest.approx(0.7 * divergences.mean() - log_p[range(EXAMPLES), labels].mean(), rel=1e-5)
+    clean_gradient = p - np.eye(4)[labels] + 0.7 * p * (log_p - log_q - divergences)
+    gradient = (inputs.T @ clean_gradient + noisy.T @ (0.7 * (q - p))) / EXAMPLES
+    loss = _learn(model, tf.constant(inputs), tf.constant(labels))
+    np.testing.assert_allclose(model.get_weights()[0], kernel - RATE * gradient, **TOLERANCE)
+    assert loss == pytest.approx(0.7 * divergences.mean() - log_p[range(EXAMPLES), labels].mean(), rel=1e-5)
 
 
 def test_divergence_is_kullback_leibler():
@@ -168,10 +171,10 @@ def _images(number=20):
             tf.constant(generator.integers(10, size=number), tf.int32))
 
 
-def _convolutional(kind, remedy=None):
+def _convolutional(remedy=None):
     """C1 with normalization and dropout, compiled; the same starting point each time."""
     network = models.build("C1", architecture="text", input_shape=(8, 8, 1), seed=0)
-    model = kind(network, None, remedy, seed=0)
+    model = TrainingModel(network, None, remedy, seed=0)
     model.compile(keras.optimizers.SGD(RATE), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 
@@ -180,36 +183,33 @@ def _state(model):
     return [v.numpy() for layer in model.layers for v in layer.non_trainable_variables]
 
 
-@pytest.mark.parametrize("kind, remedy", [
-    (AdversarialModel, remedies.Adversarial()),
-    (StabilityModel, remedies.Stability(deviation=0.5)),
-    (SharpnessAwareModel, remedies.SharpnessAware(rho=1.0)),
-])
-def test_further_passes_leave_averages_and_seeds_alone(kind, remedy):
+@pytest.mark.parametrize("remedy", [
+    remedies.Adversarial(), remedies.Stability(deviation=0.5), remedies.SharpnessAware(rho=1.0)], ids=str)
+def test_further_passes_leave_averages_and_seeds_alone(remedy):
     """After a step they are what plain training leaves."""
-    plain, remedied = _convolutional(TrainingModel), _convolutional(kind, remedy)
+    plain, remedied = _convolutional(), _convolutional(remedy)
     for model in (plain, remedied):
-        model.learn(*_images())
+        _learn(model, *_images())
     assert len(_state(plain)) == 2 * 4 + 2
     for expected, found in zip(_state(plain), _state(remedied), strict=True):
         np.testing.assert_array_equal(found, expected)
 
 
 def test_stability_without_noise_is_plain_training():
-    """Dropout is the same in both passes, so the divergence is exactly 0 and its slope is rounding."""
-    plain, stable = _convolutional(TrainingModel), _convolutional(StabilityModel, remedies.Stability(deviation=0.0))
-    losses = [float(model.learn(*_images())["loss"]) for model in (plain, stable)]
+    """Dropout is the same in both passes, so the divergence is exactly 0 and its gradient is rounding."""
+    plain, stable = _convolutional(), _convolutional(remedies.Stability(deviation=0.0))
+    losses = [_learn(model, *_images()) for model in (plain, stable)]
     assert losses[0] == losses[1]
     for expected, found in zip(plain.trainable_variables, stable.trainable_variables):
         np.testing.assert_allclose(found, expected, atol=1e-6)
-    noisy = _convolutional(StabilityModel, remedies.Stability(deviation=0.5, weight=1.0))
-    assert float(noisy.learn(*_images())["loss"]) > losses[0]
+    noisy = _convolutional(remedies.Stability(deviation=0.5, weight=1.0))
+    assert _learn(noisy, *_images()) > losses[0]
 
 
 def test_augmentation_transforms_each_image_by_itself():
-    model = _convolutional(AugmentedModel, remedies.Augmentation())
+    model = _convolutional(remedies.Augmentation())
     images = tf.repeat(_images(1)[0], 30, axis=0)
-    transform = tf.function(model.transform)
+    transform = tf.function(lambda batch: _transform(model, batch))
     first, second = transform(images).numpy(), transform(images).numpy()
     assert first.shape == images.shape
     assert len({image.tobytes() for image in [*first, *second]}) == 60
@@ -222,9 +222,9 @@ def test_augmentation_transforms_each_image_by_itself():
     ({"rotation": 0.0, "translation": 0.0}, lambda image: [image, image[:, ::-1]]),
 ])
 def test_augmentation_does_what_its_options_say(options, allowed):
-    model = _convolutional(AugmentedModel, remedies.Augmentation(**options))
+    model = _convolutional(remedies.Augmentation(**options))
     images, _ = _images()
-    for before, after in zip(images.numpy(), model.transform(images).numpy()):
+    for before, after in zip(images.numpy(), _transform(model, images).numpy()):
         assert min(np.abs(after - image).max() for image in allowed(before)) < 1e-6
 
 
@@ -234,9 +234,9 @@ def _motions(remedy, number=300):
     The images' channels are the coordinates of their pixels, so that a transformed image tells where each of
     its pixels came from: near its centre, S R (position - shift), with the reflection S and the rotation R.
     """
-    model = _convolutional(AugmentedModel, remedy)
+    model = _convolutional(remedy)
     image = np.stack(np.meshgrid(np.arange(16) - 7.5, np.arange(16) - 7.5), axis=-1).astype("float32")
-    center = model.transform(tf.repeat(tf.constant(image)[None], number, axis=0)).numpy()[:, 7:9, 7:9]
+    center = _transform(model, tf.repeat(tf.constant(image)[None], number, axis=0)).numpy()[:, 7:9, 7:9]
     # [number, source, target], with x first.
     matrices = np.stack([center[:, 0, 1] - center[:, 0, 0], center[:, 1, 0] - center[:, 0, 0]], axis=-1)
     shifts = -np.linalg.solve(matrices, center.mean(axis=(1, 2))[..., None])[..., 0]
@@ -260,28 +260,28 @@ def test_augmentation_draws_its_motions_independently():
 @pytest.mark.parametrize("options", [{"rotation": 45.0, "translation": 0.0}, {"rotation": 0.0, "translation": 0.4}])
 def test_augmentation_fills_with_the_nearest_pixel_of_the_edge(options):
     """Of an image that rises to the right each row still does, and the corners keep to the range of the edges."""
-    model = _convolutional(AugmentedModel, remedies.Augmentation(**options, flip=False))
+    model = _convolutional(remedies.Augmentation(**options, flip=False))
     image = np.broadcast_to(np.linspace(0.5, 1, 8, dtype="float32")[:, None], (200, 8, 8, 1))
-    transformed = model.transform(tf.constant(image)).numpy()
+    transformed = _transform(model, tf.constant(image)).numpy()
     assert np.diff(transformed, axis=2).min() > -1e-6
     assert transformed.min() > 0.5 - 1e-6 and transformed.max() > 0.99
 
 
 def test_augmentation_moves_an_image_at_most_as_far_as_it_says():
-    model = _convolutional(AugmentedModel, remedies.Augmentation(rotation=0.0, translation=0.25, flip=False))
+    model = _convolutional(remedies.Augmentation(rotation=0.0, translation=0.25, flip=False))
     image = np.zeros((1, 8, 8, 1), "float32")
     image[0, 4, 4] = 1
-    places = np.argwhere(model.transform(tf.repeat(tf.constant(image), 200, axis=0)).numpy() > 0)[:, 1:3]
+    places = np.argwhere(_transform(model, tf.repeat(tf.constant(image), 200, axis=0)).numpy() > 0)[:, 1:3]
     # A quarter of 8 pixels is 2; interpolation reaches no further than that.
     assert places.min() == 2 and places.max() == 6
 
 
 def test_augmentation_keeps_labels_and_evaluates_on_clean_images(monkeypatch):
     seen = []
-    monkeypatch.setattr(TrainingModel, "learn", lambda self, inputs, labels: seen.append((inputs, labels)))
-    model = _convolutional(AugmentedModel, remedies.Augmentation())
+    monkeypatch.setattr(TrainingModel, "plain_step", lambda self, inputs, labels: seen.append((inputs, labels)))
+    model = _convolutional(remedies.Augmentation())
     images, labels = _images()
-    model.learn(images, labels)
+    model.remedy.learn(model, images, labels)
     (inputs, given), = seen
     assert np.array_equal(given, labels) and not np.array_equal(inputs, images)
-    assert np.array_equal(model(images, training=False), _convolutional(TrainingModel)(images, training=False))
+    assert np.array_equal(model(images, training=False), _convolutional()(images, training=False))

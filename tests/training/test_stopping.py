@@ -2,7 +2,7 @@
 
 import pytest
 
-from replication.training.stopping import ceased_to_improve
+from replication.training.callbacks import ceased_to_improve
 
 
 @pytest.mark.parametrize("losses, ceased", [

@@ -38,9 +38,9 @@ class _Telling(LearningRates):
     """The same, with a line on standard output for each trial that this process carries out."""
 
     def fit(self, *arguments, **options):
-        figures = super().fit(*arguments, **options)
+        metrics = super().fit(*arguments, **options)
         print("trained and measured", flush=True)
-        return figures
+        return metrics
 
 
 if __name__ == "__main__":

@@ -17,8 +17,7 @@ import pytest
 from replication import configuration, data, files, records, training, tuning
 from replication.errors import BusyError, UserError
 from replication.report import make_report
-from replication.tuning.oracles import make_oracle
-from replication.tuning.tuner import Tuner
+from replication.tuning.search import Tuner
 from tests.tuning import small
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
@@ -296,10 +295,8 @@ def test_hyperband_goes_on_with_more_trials(tmp_path):
 
 def _state(record, search):
     """The oracle of a search, in the state that a process finds at its start."""
-    oracle = make_oracle(search, lambda: None)
     parts = tuning.hold_out(data.load("digits"), search.validation_share)
-    Tuner(oracle, small.LearningRates(search, len(parts.train_labels)), record=record, workdir=None, dataset=parts)
-    return oracle
+    return Tuner(search, record, parts, space=small.LearningRates).oracle
 
 
 @pytest.fixture

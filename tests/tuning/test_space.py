@@ -5,8 +5,7 @@ import dataclasses
 import pytest
 
 from replication import configuration, data, records, remedies, tuning
-from replication.tuning.oracles import make_oracle
-from replication.tuning.tuner import Tuner
+from replication.tuning.search import Tuner
 from replication.weights import build_network, flatten_weights
 
 POINTS = 300
@@ -23,10 +22,8 @@ def _sample(folder, network, dataset, **choices):
     """The names of all hyperparameters, and the runs of random points of the space."""
     search = configuration.Search(network=network, dataset=dataset, max_trials=POINTS, **choices)
     parts = tuning.hold_out(data.load(dataset), 0.1)
-    oracle = make_oracle(search, lambda: None)
-    record = records.Workdir.create(folder).search(search)
-    tuner = Tuner(oracle, _Runs(search, len(parts.train_labels)), record=record, workdir=None, dataset=parts)
-    runs = []
+    tuner = Tuner(search, records.Workdir.create(folder).search(search), parts, space=_Runs)
+    oracle, runs = tuner.oracle, []
     for number in range(POINTS):
         hp = oracle.get_space()
         hp.values = oracle.populate_space(f"{number:03d}")["values"]

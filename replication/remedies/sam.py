@@ -1,0 +1,72 @@
+"""Sharpness-aware minimization (Foret et al., 2021), in a ball of fixed radius or in ASAM's.
+
+    min_x max_{||d|| <= rho} f_B(x + d),    d = rho g / ||g||,    g = grad f_B(x)
+    ASAM (Kwon et al., 2021):               d = rho T^2 g / ||T g||,    T = diag |x|
+"""
+
+import dataclasses
+
+from replication.fields import boolean, number
+from replication.remedies.base import Remedy
+
+
+@dataclasses.dataclass(frozen=True)
+class SharpnessAware(Remedy):
+    """Steps from x along the gradient at x + d; the loss reported is f_B(x).
+
+    The second pass takes tensors x + d instead of the weights, which do not move and need not be restored. In
+    mixed_float16 both gradients have the same scale: d does not depend on it, and if the first gradient overflows, the
+    second is NaN and Keras's LossScaleOptimizer skips the step.
+    """
+
+    NAME = "sam"
+    # At x and at x + d.
+    GRADIENTS = 2
+
+    rho: float | None = number(None, "Radius of the ball around the weights; by default 0.05, adaptive 0.5.",
+                               at_least=0)
+    adaptive: bool = boolean(False, "Scale the ball by the weights (ASAM).", search=True)
+
+    def __post_init__(self):
+        if self.rho is None:
+            object.__setattr__(self, "rho", 0.5 if self.adaptive else 0.05)
+        super().__post_init__()
+
+    @classmethod
+    def listed(cls, small_batch):
+        return cls(), cls(adaptive=True)
+
+    @classmethod
+    def sample(cls, hp, batch_size):
+        adaptive = cls.hyperparameter(hp, "adaptive")
+        name, scale = ("sam_adaptive_rho", 10) if adaptive else ("sam_rho", 1)
+        with hp.conditional_scope("sam_adaptive", [adaptive]):
+            rho = hp.Float(name, 0.01 * scale, 0.2 * scale, sampling="log", default=0.05 * scale)
+        return cls(rho=rho, adaptive=adaptive)
+
+    def learn(self, model, inputs, labels):
+        import tensorflow as tf
+
+        weights = model.trainable_variables
+        state = model.state()
+        with tf.GradientTape() as tape:
+            outputs, loss = model.forward(inputs, labels)
+            objective = model.optimizer.scale_loss(loss)
+        values = [tf.identity(variable.value) for variable in weights]
+        steps = self.perturbation(tape.gradient(objective, weights), values)
+        moved = [value + step for value, step in zip(values, steps)]
+        with tf.GradientTape() as tape:
+            tape.watch(moved)
+            _, moved_loss = model.forward_again(inputs, labels, state=state, weights=moved)
+            objective = model.optimizer.scale_loss(moved_loss)
+        model.optimizer.apply(tape.gradient(objective, moved), weights)
+        return model.log(loss, labels, outputs)
+
+    def perturbation(self, gradients, weights):
+        """d for lists of tensors g and x, as a list of tensors of their shapes; 0 if all gradients are 0."""
+        import tensorflow as tf
+
+        scales = [tf.abs(x) if self.adaptive else tf.ones_like(x) for x in weights]
+        scaled = [t * g for t, g in zip(scales, gradients)]
+        factor = tf.math.divide_no_nan(self.rho, tf.linalg.global_norm(scaled))
+        return [factor * t * s for t, s in zip(scales, scaled)]
