@@ -44,6 +44,14 @@ def given(holders):
     return {name: holder.value for name, holder in holders.items() if holder.value is not None}
 
 
+def jit_compile():
+    """Defines the flag of the compilation by XLA."""
+    return flags.DEFINE_enum(
+        "jit_compile", "auto", ["auto", "on", "off"],
+        "Whether XLA compiles the training step; auto: as measured for the network and the device, and off with "
+        "--deterministic and with a remedy or a strategy that XLA cannot compile.")
+
+
 def _define(field, prefix, default, *, optional):
     name, help = prefix + (field.metadata["name"] or field.name), field.metadata["help"]
     if optional and field.default is not None:

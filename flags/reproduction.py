@@ -3,13 +3,13 @@
 from absl import flags
 
 from flags import data
-from flags.define import define, given
-from flags.jit_compile import JIT_COMPILE
+from flags.define import define, given, jit_compile
 from replication import catalog, configuration, experiments
 from replication.configuration import executors, presets
 from replication.configuration.tasks import merge
 from replication.errors import UserError, is_finite, require, require_name
 
+_JIT_COMPILE = jit_compile()
 _PRESET = flags.DEFINE_enum(
     "preset", "quick", sorted(presets.PRESETS),
     "quick: small runs on embedded data, in minutes; paper: the paper's own set-up.")
@@ -110,7 +110,7 @@ def setup(resolve_jit_compile):
         architecture=_ARCHITECTURE.value, describe=data.resolve,
         study_networks=networks if _NETWORKS.value and _EXPERIMENTS.value else None,
         batch_sizes=_batch_sizes(), warm_start_every=every,
-        jit_compile=lambda network: resolve_jit_compile(JIT_COMPILE.value, network))
+        jit_compile=lambda network: resolve_jit_compile(_JIT_COMPILE.value, network))
     for flag, figure in ((_BATCH_SIZES, "figure4"), (_WARM_START_EVERY, "figure5")):
         if flag.value is not None and not (figure in names and result.study_networks):
             raise UserError(f"--{flag.name}: only valid with {figure}, which is not asked for with "

@@ -3,12 +3,12 @@
 from absl import flags
 
 from flags import data, dataset, distribution
-from flags.define import define, given, values
-from flags.jit_compile import JIT_COMPILE
+from flags.define import define, given, jit_compile, values
 from replication import catalog, configuration, records, remedies
 from replication.configuration.presets import PAPER_BATCH_SIZES
 from replication.errors import UserError, require
 
+_JIT_COMPILE = jit_compile()
 _RUN = define(
     configuration.Run, "network", "architecture", "regime", "trial", "batch_size", "epochs", "max_epochs", "patience",
     "min_improvement", "optimizer", "learning_rate", "statistics", "deterministic", "dropout", "precision",
@@ -28,7 +28,7 @@ _KEEP_ITERATES = flags.DEFINE_integer(
     "last.", lower_bound=0)
 TENSORBOARD = flags.DEFINE_bool("tensorboard", False, "Write TensorBoard's files to the run's folder logs.")
 
-_FLAGS_OF_THE_RUN = (*_RUN.values(), _SYNCHRONIZED, _REMEDY, _WARM_START, JIT_COMPILE, dataset.DATASET,
+_FLAGS_OF_THE_RUN = (*_RUN.values(), _SYNCHRONIZED, _REMEDY, _WARM_START, _JIT_COMPILE, dataset.DATASET,
                      distribution.STRATEGY, distribution.DEVICES,
                      *(holder for options in _OPTIONS.values() for holder in options.values()))
 
@@ -61,9 +61,9 @@ def run(resolve_jit_compile, available_devices):
         choices["learning_rate"] = configuration.OPTIMIZERS[choices["optimizer"]]
     described = configuration.Run(**choices)
     compiles = not (described.deterministic or described.distribution or remedy and not remedy.COMPILES)
-    if JIT_COMPILE.value == "auto" and not compiles:
+    if _JIT_COMPILE.value == "auto" and not compiles:
         return described
-    return described.with_jit_compile(resolve_jit_compile(JIT_COMPILE.value, described.network))
+    return described.with_jit_compile(resolve_jit_compile(_JIT_COMPILE.value, described.network))
 
 
 def kept_schedules():

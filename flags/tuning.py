@@ -1,10 +1,10 @@
 """Flags of a search for hyperparameters."""
 
 from flags import data, dataset
-from flags.define import define, values
-from flags.jit_compile import JIT_COMPILE
+from flags.define import define, jit_compile, values
 from replication import catalog, configuration
 
+_JIT_COMPILE = jit_compile()
 _SEARCH = define(
     configuration.Search, "network", "architecture", "tuner", "objective", "max_sharpness", "max_trials", "epochs",
     "validation_share", "sharpness_epsilon", "sharpness_iterations", "statistics", "seed", defaults={"network": "F1"})
@@ -23,4 +23,4 @@ def search(resolve_jit_compile):
     name = dataset.dataset(default=catalog.NETWORKS[_SEARCH["network"].value].dataset)
     choices = {**values(_SEARCH), "dataset": name, "classes": catalog.open_classes(name, data.resolve(name))}
     configuration.Search(**choices)
-    return configuration.Search(**choices, jit_compile=resolve_jit_compile(JIT_COMPILE.value, choices["network"]))
+    return configuration.Search(**choices, jit_compile=resolve_jit_compile(_JIT_COMPILE.value, choices["network"]))

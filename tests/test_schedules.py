@@ -2,7 +2,7 @@
 
 import pytest
 
-from replication.configuration import schedules
+from replication.configuration import tasks
 from replication.errors import UserError
 
 
@@ -17,15 +17,15 @@ from replication.errors import UserError
     ([0, 5], 10, [1, 2, 4, 5, 8, 10]),
 ])
 def test_epochs_of_schedules(keep, last, expected):
-    assert schedules.epochs(keep, last) == expected
+    assert tasks.scheduled_epochs(keep, last) == expected
 
 
 @pytest.mark.parametrize("schedule, last, expected", [(0, 5, [0, 1, 2, 4, 5]), (3, 7, [0, 3, 6]), (0, 0, [0])])
 def test_x_0_is_measured_by_every_schedule(schedule, last, expected):
-    assert schedules.measured_epochs(schedule, last) == expected
+    assert tasks.measured_epochs(schedule, last) == expected
 
 
 @pytest.mark.parametrize("schedule", [-1, 1.5, True, "2"])
 def test_a_schedule_is_a_whole_number(schedule):
     with pytest.raises(UserError, match="keep=.*whole number"):
-        schedules.require_schedule("keep", schedule)
+        tasks.require_schedule("keep", schedule)

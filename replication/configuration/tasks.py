@@ -1,8 +1,13 @@
-"""The two kinds of task of a replication, as configurations: any process with the workdir can carry them out."""
+"""The two kinds of task of a replication, as configurations: any process with the workdir can carry them out.
+
+A schedule tells after which epochs of a run its iterates are kept and measured. It is a whole number: k >= 1 stands for
+every k-th epoch, k, 2k, ...; 0 for the powers of two, 1, 2, 4, ..., and the last epoch.
+"""
 
 import dataclasses
 
 from replication.configuration.run import Run
+from replication.errors import is_whole, require
 
 
 @dataclasses.dataclass(frozen=True)
@@ -11,7 +16,7 @@ class Train:
 
     Attributes:
         run: The `Run`.
-        keep: Schedules of the iterates that are kept, see `configuration.schedules`.
+        keep: Schedules of the iterates that are kept, see `configuration.tasks`.
     """
 
     run: Run
@@ -96,6 +101,36 @@ def merge(tasks):
 def runs(tasks):
     """The `Run`s of some tasks, each once, in the order of `merge`."""
     return tuple(task.run for task in merge(tasks) if isinstance(task, Train))
+
+
+def require_schedule(name, schedule):
+    """Raises a UserError unless `schedule` is a schedule."""
+    require(is_whole(schedule, 0), name, schedule,
+            "a whole number of at least 0 (k: every k-th epoch; 0: powers of two and the last)")
+
+
+def contains(schedule, epoch):
+    """Whether a schedule has an epoch of at least 1 if it is not known whether that is the last."""
+    return epoch % schedule == 0 if schedule else epoch.bit_count() == 1
+
+
+def scheduled_epochs(schedules, last):
+    """Returns the epochs that any of `schedules` has in a run of `last` epochs, in increasing order.
+
+    >>> scheduled_epochs([0], 6), scheduled_epochs([2, 3], 7)
+    ([1, 2, 4, 6], [2, 3, 4, 6])
+    """
+    return [epoch for epoch in range(1, last + 1)
+            if any(contains(schedule, epoch) or (schedule == 0 and epoch == last) for schedule in schedules)]
+
+
+def measured_epochs(schedule, last):
+    """Returns the epochs whose iterates a schedule measures: 0, because x_0 is always kept, and its own epochs.
+
+    >>> measured_epochs(0, 6)
+    [0, 1, 2, 4, 6]
+    """
+    return [0, *scheduled_epochs([schedule], last)]
 
 
 def _by_start(runs):

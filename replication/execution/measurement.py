@@ -7,7 +7,7 @@ import tabulate
 from absl import logging
 
 from replication import data, files
-from replication.configuration.schedules import measured_epochs, require_schedule
+from replication.configuration.tasks import measured_epochs, require_schedule
 from replication.errors import UserError
 from replication.records import FILE_REMEDY
 from replication.sharpness import Objective
@@ -40,7 +40,7 @@ def measure_iterates(record, schedule, choices, *, dataset, wait=False):
 
     Args:
         record: A finished `records.RunRecord`.
-        schedule: The schedule of the iterates, see `configuration.schedules`.
+        schedule: The schedule of the iterates, see `configuration.tasks`.
         choices, dataset, wait: See `measure_run`.
 
     Raises:

@@ -4,8 +4,7 @@ A task is a `configuration.Train` or a `configuration.Measure`.
 """
 
 from replication.configuration import Train
-from replication.configuration.schedules import epochs as scheduled_epochs
-from replication.configuration.schedules import measured_epochs
+from replication.configuration.tasks import measured_epochs, scheduled_epochs
 from replication.errors import UserError
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from replication import catalog
 from replication.configuration import presets
-from replication.store.grouping import REGIMES
+from replication.store.grouping import REGIMES, comparisons
 
 # By the names of `grouping.EPSILONS`.
 EPSILON_LABELS = {"eps1e-3": "ε = 1e-3", "eps5e-4": "ε = 5e-4"}
@@ -256,3 +256,38 @@ class Plot:
     title: str
     panels: tuple
     runs: tuple = ()
+
+
+def plots(stem, found):
+    """Returns a `Plot` for each of several triples, named STEM-NETWORK, numbered if a network has several.
+
+    Args:
+        stem: Name of the experiment.
+        found: Triples of a label, which may be "", the `store.FinishedRun`s behind the plot, which share network, data
+            set and trial, and its panels.
+    """
+    networks = [finished_runs[0].run.network for _, finished_runs, _ in found]
+    result = []
+    for index, (label, finished_runs, panels) in enumerate(found):
+        run = finished_runs[0].run
+        number = f"-{networks[:index + 1].count(run.network)}" if networks.count(run.network) > 1 else ""
+        where = f"{run.network} on {catalog.dataset_label(run.dataset)}, trial {run.trial}"
+        result.append(Plot(f"{stem}-{run.network}{number}", f"{where} ({label})" if label else where, panels,
+                           tuple(dict.fromkeys(each.name for each in finished_runs))))
+    return result
+
+
+def lowest_trials(store, has):
+    """Returns the label and the runs by regime of each comparison of plain SB and LB, of its lowest trial.
+
+    Args:
+        store: A `store.Store`.
+        has: Function from a `store.FinishedRun` to whether it has the records that are drawn; others are left out.
+    """
+    found = [(comparison.label, comparison.lowest_trial(has)) for comparison in comparisons(store.runs)]
+    return [(label, sides) for label, sides in found if sides]
+
+
+def test_accuracy(finished_run):
+    """Returns the test accuracy of a `store.FinishedRun` in percent."""
+    return 100 * finished_run.metrics["test_accuracy"]

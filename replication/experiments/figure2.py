@@ -7,8 +7,7 @@ It takes 10 minutes on two cores. F1, one trial (results/figures/figure2-F1.pdf)
 """
 
 from replication.configuration import Train
-from replication.experiments.base import Figure, Panel, Series
-from replication.experiments.plots import lowest_trials, plots
+from replication.experiments.base import Figure, Panel, Series, lowest_trials, plots
 
 
 def axes(store):

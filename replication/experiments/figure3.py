@@ -9,8 +9,7 @@ It takes 10 minutes of training and half a minute for the path on two cores. F1,
 import functools
 
 from replication.configuration import Measure, Path
-from replication.experiments.base import Figure, Panel, Series
-from replication.experiments.plots import plots
+from replication.experiments.base import Figure, Panel, Series, plots
 from replication.store.grouping import first_paths
 
 _SPLITS = (("train", "training"), ("test", "test"))

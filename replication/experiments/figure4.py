@@ -8,9 +8,8 @@ It has not been run yet on the paper's data.
 import dataclasses
 
 from replication.catalog import regime_batch_size
-from replication.experiments.base import Figure, Panel, Series
-from replication.experiments.plots import by_sharpness, plots, test_accuracy
-from replication.experiments.table3 import common_protocol, measure
+from replication.experiments.base import Figure, Panel, Series, plots, test_accuracy
+from replication.experiments.table3 import by_sharpness, common_protocol, measure
 from replication.store.grouping import REGIMES, grids
 
 

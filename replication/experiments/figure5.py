@@ -9,10 +9,9 @@ import dataclasses
 
 from replication.catalog import regime_batch_size
 from replication.configuration import Start, Train
-from replication.experiments.base import Figure, Panel, Series
+from replication.experiments.base import Figure, Panel, Series, plots, test_accuracy
 from replication.experiments.figure4 import grid_run
-from replication.experiments.plots import by_sharpness, plots, test_accuracy
-from replication.experiments.table3 import common_protocol, measure
+from replication.experiments.table3 import by_sharpness, common_protocol, measure
 from replication.store.grouping import REGIMES, warm_starts
 
 _X_LABEL = "epochs of SB before LB goes on"

@@ -5,8 +5,7 @@
 It has not been run yet on the paper's data.
 """
 
-from replication.experiments.base import Figure, Panel, Series
-from replication.experiments.plots import lowest_trials, plots
+from replication.experiments.base import Figure, Panel, Series, lowest_trials, plots
 from replication.experiments.table3 import common_protocol, measure
 
 _EPSILON = 1e-3

@@ -13,8 +13,7 @@ as 1. So large batches are faster if
 
 from replication.configuration import Train
 from replication.errors import is_finite, is_whole, require
-from replication.experiments.base import Figure, Panel, Series
-from replication.experiments.plots import lowest_trials, plots
+from replication.experiments.base import Figure, Panel, Series, lowest_trials, plots
 
 _EFFICIENCIES = tuple(number / 100 for number in range(2, 101))
 

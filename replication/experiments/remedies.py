@@ -9,8 +9,7 @@ import functools
 from statistics import fmean
 
 from replication.catalog import NETWORKS
-from replication.experiments.base import EPSILON_LABELS, Listing, ListingLine
-from replication.experiments.plots import test_accuracy
+from replication.experiments.base import EPSILON_LABELS, Listing, ListingLine, test_accuracy
 from replication.experiments.table3 import common_protocol, measure, values
 from replication.experiments.table6 import remedied
 from replication.remedies import REMEDIES

@@ -6,8 +6,7 @@ It has not been run yet on the paper's data.
 """
 
 from replication.configuration import Measure, Steepness
-from replication.experiments.base import Figure, Panel, Series
-from replication.experiments.plots import lowest_trials, plots
+from replication.experiments.base import Figure, Panel, Series, lowest_trials, plots
 
 
 def needs(setup):

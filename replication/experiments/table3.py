@@ -10,7 +10,7 @@ import collections
 import functools
 
 from replication.configuration import Measure, Sharpness
-from replication.experiments.base import EPSILON_LABELS, Column, Contrast, Row, Table
+from replication.experiments.base import EPSILON_LABELS, Column, Contrast, Row, Series, Table
 from replication.store.grouping import EPSILONS, REGIMES, comparisons, measured
 
 
@@ -66,6 +66,25 @@ def rows(store, subspace_dim):
         }, comparison.runs())
         for comparison, protocol, label in measured(comparisons(store.runs), subspace_dim)
     ]
+
+
+def by_sharpness(members, positions, protocol, *, role, side="left"):
+    """Returns a `Series` of the sharpness of several runs for each epsilon that was measured.
+
+    Args:
+        members: The `store.FinishedRun`s.
+        positions: The x of each.
+        protocol: The protocol of the measurements, as `common_protocol` gives it.
+        role, side: See `Series`.
+    """
+    result = []
+    for (name, epsilon), marker in zip(EPSILONS.items(), "s^"):
+        points = [(x, value) for x, member in zip(positions, members) for value in values([member], protocol, epsilon)]
+        if points:
+            x, y = zip(*points)
+            result.append(Series(f"sharpness, {EPSILON_LABELS[name]}", x, y, role, dashed=marker == "^",
+                                 side=side, marker=marker))
+    return tuple(result)
 
 
 TABLE = Table(

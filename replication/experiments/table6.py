@@ -9,8 +9,7 @@ import dataclasses
 
 from replication.catalog import NETWORKS
 from replication.configuration import Train
-from replication.experiments.base import EPSILON_LABELS, Column, Contrast, Row, Table
-from replication.experiments.plots import test_accuracy
+from replication.experiments.base import EPSILON_LABELS, Column, Contrast, Row, Table, test_accuracy
 from replication.experiments.table3 import measure, values
 from replication.remedies import Augmentation
 from replication.store.grouping import EPSILONS, Selection, comparisons, measured

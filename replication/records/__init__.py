@@ -10,10 +10,8 @@
     WORKDIR/tables/  WORKDIR/figures/  WORKDIR/report/index.html
 """
 
-from replication.records.folder import FILE_REMEDY, configuration_of
-from replication.records.run import RunRecord, read_configuration
-from replication.records.search import SearchRecord
-from replication.records.weights import IterateRecord, WeightsRecord
+from replication.records.folder import FILE_REMEDY, IterateRecord, WeightsRecord, configuration_of
+from replication.records.run import RunRecord, SearchRecord, read_configuration
 from replication.records.workdir import Workdir
 
 __all__ = ["FILE_REMEDY", "IterateRecord", "RunRecord", "SearchRecord", "WeightsRecord", "Workdir", "configuration_of",

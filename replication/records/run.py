@@ -1,4 +1,4 @@
-"""The folder of one training run."""
+"""The folders of one training run and of one search for hyperparameters."""
 
 import csv
 import io
@@ -9,12 +9,14 @@ from replication.errors import UserError, is_whole
 from replication.records.folder import (
     CHECKED_FILES,
     ConfiguredFolder,
+    EndRecord,
+    IterateRecord,
     check_file,
     checksums,
     configuration_of,
+    existing_iterates,
     run_remedy,
 )
-from replication.records.weights import EndRecord, IterateRecord, existing_iterates
 
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 # A column of runs whose batches grow.
@@ -182,6 +184,45 @@ class RunRecord(ConfiguredFolder):
             BusyError: another process has locked the run.
         """
         return files.lock(self.folder, "run", wait=wait)
+
+
+class SearchRecord(ConfiguredFolder):
+    """The folder of one search: search.json, its trials' runs, and the state that keras-tuner resumes from."""
+
+    CONFIGURATION = configuration.Search
+    FILE = "search.json"
+    remedy = "remove it and give the search's command again, which writes it anew"
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.best = self.folder / "best.json"
+
+    @property
+    def was_begun(self):
+        """Whether there is a search.json."""
+        return (self.folder / "search.json").exists()
+
+    def write(self, content, best):
+        """Replaces search.json, and best.json by the configuration of the best run.
+
+        Args:
+            content: The content of search.json.
+            best: The best `configuration.Run`, or None if there is none yet.
+        """
+        files.write_json(self.folder / "search.json", content)
+        if best is not None:
+            files.write_json(self.best, {"configuration": best.to_json()})
+
+    def failure(self, trial):
+        """Returns the file with the reason why a trial failed; `trial` is the trial's name."""
+        return self.folder / f"trial_{trial}" / "failure.json"
+
+    def lock(self):
+        """Locks this search against other processes; raises a BusyError if another one has locked it.
+
+        Its runs have locks of their own: workers of a search may be training.
+        """
+        return files.lock(self.folder, "search", wait=False, below=False)
 
 
 def read_configuration(path, remedy="give a whole one"):

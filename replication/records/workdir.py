@@ -6,8 +6,7 @@ import os
 from replication import files
 from replication.errors import UserError, collect
 from replication.records.folder import Folder
-from replication.records.run import RunRecord
-from replication.records.search import SearchRecord
+from replication.records.run import RunRecord, SearchRecord
 
 
 class Workdir(Folder):

@@ -9,8 +9,7 @@ from replication import files
 from replication.devices import OneDevice
 from replication.errors import UserError
 from replication.remedies import Remedy
-from replication.training.mirrored import MirroredModel
-from replication.training.model import TrainingModel
+from replication.training.model import MirroredModel, TrainingModel
 
 _OPTIMIZERS = {
     "adam": keras.optimizers.Adam,

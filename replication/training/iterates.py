@@ -7,7 +7,7 @@ import keras
 from absl import logging
 
 from replication import files
-from replication.configuration import schedules
+from replication.configuration import tasks
 from replication.errors import require
 from replication.weights import save_weights
 
@@ -20,7 +20,7 @@ class KeepIterates(keras.callbacks.Callback):
     Args:
         record: The run's `records.RunRecord`.
         network: The network that is trained, without an optimizer.
-        keep: Schedules, see `configuration.schedules`.
+        keep: Schedules, see `configuration.tasks`.
     """
 
     def __init__(self, record, network, keep):
@@ -30,7 +30,7 @@ class KeepIterates(keras.callbacks.Callback):
         self._keep = keep
 
     def on_epoch_end(self, epoch, logs=None):
-        if math.isfinite(logs["loss"]) and any(schedules.contains(schedule, epoch + 1) for schedule in self._keep):
+        if math.isfinite(logs["loss"]) and any(tasks.contains(schedule, epoch + 1) for schedule in self._keep):
             _write(self._record.iterate(epoch + 1), self._network)
 
 
@@ -72,7 +72,7 @@ def keep_minimizer(record, keep):
 
 def missing_epochs(record, keep):
     """The epochs of a finished run that the schedules `keep` ask for and that have no iterate."""
-    return [epoch for epoch in schedules.epochs(keep, record.epochs) if not record.iterate(epoch).exists]
+    return [epoch for epoch in tasks.scheduled_epochs(keep, record.epochs) if not record.iterate(epoch).exists]
 
 
 def starting_point(run, workdir, dataset):

@@ -8,14 +8,14 @@ import tensorflow as tf
 from absl import logging
 
 from replication import configuration, data, machine, memory
-from replication.configuration import schedules
+from replication.configuration.tasks import require_schedule
 from replication.devices import devices
 from replication.errors import TrainingFailedError
 from replication.training import iterates, state
 from replication.training.batches import Examples, evaluation_batches, training_batches
 from replication.training.callbacks import EvaluationWatch, History, StopWhenLossCeases, StopWhenNotFinite
 from replication.training.compilation import build_training_model, make_deterministic
-from replication.training.mirrored import synchronize
+from replication.training.model import synchronize
 from replication.weights import build_network, flatten_weights, load_weights, save_weights
 
 
@@ -53,7 +53,7 @@ def train(run, workdir, *, data_dir=None, dataset=None, network=None, wait=False
     """
     record, keep = workdir.run(run), tuple(keep)
     for schedule in keep:
-        schedules.require_schedule("keep", schedule)
+        require_schedule("keep", schedule)
     with record.lock(wait=wait):
         if record.is_finished:
             record.check_configuration()

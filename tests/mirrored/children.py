@@ -23,8 +23,7 @@ from replication.devices import devices
 from replication.sharpness import Objective
 from replication.training import state, train
 from replication.training.batches import Examples
-from replication.training.mirrored import MirroredModel, synchronize
-from replication.training.model import TrainingModel
+from replication.training.model import MirroredModel, TrainingModel, synchronize
 from replication.weights import flatten_weights, load_minimizer
 
 
