@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from replication import catalog, experiments, remedies
-from replication.configuration import Measure, presets, schedules
-from replication.configuration.tasks import merge, runs
+from replication.configuration import Measure, presets
+from replication.configuration.tasks import merge, runs, scheduled_epochs
 from replication.errors import UserError
 from replication.report import paper
 
@@ -102,7 +102,7 @@ def test_whatever_is_measured_is_trained_and_a_start_comes_first(name, preset):
     for task in trained:
         if task.run.start:
             assert task.run.start.epoch in kept[task.run.start.run]
-        kept[task.run.name] = schedules.epochs(task.keep, 100)
+        kept[task.run.name] = scheduled_epochs(task.keep, 100)
 
 
 def test_runs_are_resolved(setup):

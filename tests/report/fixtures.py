@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 
 from replication import catalog, experiments, files, records
-from replication.configuration import Measure, Path, Run, Search, Sharpness, Steepness, presets, schedules
-from replication.configuration.tasks import merge
+from replication.configuration import Measure, Path, Run, Search, Sharpness, Steepness, presets
+from replication.configuration.tasks import measured_epochs, merge, scheduled_epochs
 
 # Per regime: training accuracy, test accuracy (shares), f, distance from x_0, and sharpness by (p, epsilon).
 LEVELS = {
@@ -51,7 +51,7 @@ def write_tasks(workdir, tasks):
     for task in tasks:
         if not isinstance(task, Measure):
             record = write_run(workdir, task.run)
-            for epoch in schedules.epochs(task.keep, EPOCHS):
+            for epoch in scheduled_epochs(task.keep, EPOCHS):
                 write_iterate(record, epoch)
             continue
         for choices in task.choices:
@@ -67,7 +67,7 @@ def _write_measured(workdir, task, choices):
     elif task.at is None:
         write_measurement(record, choices, level(task.run, choices))
     else:
-        for iterate in (record.iterate(epoch) for epoch in schedules.measured_epochs(task.at, EPOCHS)):
+        for iterate in (record.iterate(epoch) for epoch in measured_epochs(task.at, EPOCHS)):
             write_measurement(iterate, choices, level(task.run, choices) / (4 - iterate.epoch / 4),
                               loss=1 / iterate.epoch**2 if iterate.epoch else 2.3, weights_checksum=iterate.checksum)
 
