@@ -239,7 +239,7 @@ def test_from_kaldi_to_a_trained_and_measured_f2(tmp_path):
     assert record.result["parameters"] == 2_780_085 - 513 * (1973 - kaldi_fixture.CLASSES)
     completed = script("measure_sharpness", workdir, *flags, "--epsilon=1e-3", "--subspace_dim=0", "--iterations=1")
     assert completed.returncode == 0, completed.stderr
-    ((measurement,), _) = record.measurements()
+    ((measurement,), _) = record.measurements("sharpness")
     assert measurement["sharpness"] > 0
 
     data.prepare("timit", tmp_path / "data", kaldi_dir=tmp_path / "kaldi")

@@ -92,7 +92,7 @@ def test_scripts_train_and_measure_on_two_devices(tmp_path):
     assert losses(two) == pytest.approx(losses(one), rel=1e-5)
     measured = ["--epsilon=1e-3", "--subspace_dim=0", "--iterations=1", f"--workdir={tmp_path}"]
     succeed("measure_sharpness", *measured, "--strategy=mirrored", "--devices=2")
-    (ours,), _ = two.measurements()
+    (ours,), _ = two.measurements("sharpness")
     assert ours["loss"] == pytest.approx(two.result["batch"]["train_loss"], rel=1e-6)
     assert ours["max_loss"] > ours["loss"]
 

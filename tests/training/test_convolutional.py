@@ -35,5 +35,5 @@ def test_one_epoch_leaves_a_finished_record(tmp_path, images, network):
         # In the full space SciPy's set-up alone, of 15 million bounds, would take longer than all else here.
         choice = configuration.Sharpness(subspace_dim=2, starts=1, iterations=1, examples=20, batch_size=20)
         measure_run(record, [choice], images)
-        (measurement,), _ = record.measurements()
+        (measurement,), _ = record.measurements("sharpness")
         assert measurement["sharpness"] > 0 and measurement["max_loss"] > measurement["loss"]

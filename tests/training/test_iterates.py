@@ -240,13 +240,13 @@ def test_iterates_are_measured_once_and_the_last_as_the_minimizer(kept):
     dataset = data.load("digits")
     choice = Sharpness(subspace_dim=1, starts=1, iterations=1, examples=200)
     measure_iterates(kept, 3, [choice], dataset=dataset)
-    assert [len(iterate.measurements()[0]) for iterate in kept.iterates()] == [0, 0, 1, 0, 0]
-    assert kept.measurements() == ([], [])
+    assert [len(iterate.measurements("sharpness")[0]) for iterate in kept.iterates()] == [0, 0, 1, 0, 0]
+    assert kept.measurements("sharpness") == ([], [])
     before = _contents(kept.iterate(3).folder)
     measure_iterates(kept, 5, [choice], dataset=dataset)
     measure_iterates(kept, 3, [choice], dataset=None)
     measure_run(kept, [choice], None)
-    assert [len(iterate.measurements()[0]) for iterate in kept.iterates()] == [0, 0, 1, 0, 1]
+    assert [len(iterate.measurements("sharpness")[0]) for iterate in kept.iterates()] == [0, 0, 1, 0, 1]
     assert _contents(kept.iterate(3).folder) == before
     last, minimizer = (files.read_json(point.measurement(choice)) for point in (kept.iterate(5), kept.minimizer))
     assert last["weights_checksum"] == minimizer["weights_checksum"] == kept.minimizer.checksum

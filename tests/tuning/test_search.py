@@ -41,7 +41,7 @@ def _copy(record, folder):
     """A copy of a search in a workdir of its own, and the contents of search.json's trials."""
     copied = records.SearchRecord(folder / "tuning" / record.name)
     shutil.copytree(record.folder, copied.folder)
-    return copied, copied.content["trials"]
+    return copied, copied.config["trials"]
 
 
 @contextlib.contextmanager
@@ -76,7 +76,7 @@ def searched(tmp_path_factory):
 
 
 def test_the_record_is_complete(searched):
-    content = searched.content
+    content = searched.config
     assert configuration.Search.from_json(content["configuration"]) == small.search()
     assert content["data"]["details"]["part_of"] == data.load("digits").fingerprint
     assert [hp["name"] for hp in content["space"]] == ["learning_rate"]
@@ -93,12 +93,12 @@ def test_the_record_is_complete(searched):
 
 
 def test_figures_are_those_of_the_parts(searched):
-    from replication.sharpness import Objective, measure
+    from replication.sharpness import Objective, compute
     from replication.weights import load_minimizer
 
     search = small.search()
     parts = tuning.hold_out(data.load("digits"), search.validation_share)
-    trial = searched.content["trials"][0]
+    trial = searched.config["trials"][0]
     run = records.Workdir(searched.folder).run_named(trial["run"])
     assert run.configuration.learning_rate == trial["hyperparameters"]["learning_rate"]
     network = load_minimizer(run)
@@ -106,7 +106,7 @@ def test_figures_are_those_of_the_parts(searched):
     assert validation.value_and_accuracy(validation.x) == pytest.approx(
         (trial["val_loss"], trial["val_accuracy"]), rel=1e-5)
     trained_on = Objective(network, parts.train_inputs, parts.train_labels)
-    assert measure(trained_on, search.measurement).sharpness == pytest.approx(trial["sharpness"], rel=1e-9)
+    assert compute(trained_on, search.measurement).sharpness == pytest.approx(trial["sharpness"], rel=1e-9)
 
 
 def test_the_best_run_can_be_trained_on_the_whole_training_set(searched):
@@ -121,7 +121,7 @@ def test_the_test_set_is_not_touched(searched, tmp_path, monkeypatch):
     load = data.load
     monkeypatch.setattr(data, "load", lambda *arguments: dataclasses.replace(
         load(*arguments), test_inputs=None, test_labels=None))
-    assert _without_times(_tune(tmp_path).content["trials"]) == _without_times(searched.content["trials"])
+    assert _without_times(_tune(tmp_path).config["trials"]) == _without_times(searched.config["trials"])
 
 
 def test_a_finished_search_does_nothing_and_goes_on_with_more_trials(searched):
@@ -129,7 +129,7 @@ def test_a_finished_search_does_nothing_and_goes_on_with_more_trials(searched):
     folder = searched.folder.parent.parent
     _tune(folder)
     assert _stamps(searched) == before
-    trials = _tune(folder, small.search(max_trials=4)).content["trials"]
+    trials = _tune(folder, small.search(max_trials=4)).config["trials"]
     after = _stamps(searched)
     assert len(trials) == 4 and len(after) == len(before) + 2
     assert before.items() <= after.items()
@@ -153,11 +153,11 @@ def test_a_search_that_is_killed_again_and_again_is_the_undisturbed_one(tmp_path
             after = _stamps(record)
             assert before.items() <= after.items()
             before = after
-    trials = _tune(tmp_path, search).content["trials"]
+    trials = _tune(tmp_path, search).config["trials"]
     assert before.items() <= _stamps(record).items()
     assert [trial["status"] for trial in trials] == ["finished"] * 8
     assert len({trial["run"] for trial in trials}) == 8 == len(list(record.folder.glob("runs/*")))
-    undisturbed = _tune(tmp_path / "undisturbed", search).content["trials"]
+    undisturbed = _tune(tmp_path / "undisturbed", search).config["trials"]
     assert _without_times(trials) == _without_times(undisturbed)
     assert make_report(workdir) == []
     table = workdir.page.read_text(encoding="utf-8").split('id="searches"')[1].split("</table>")[0]
@@ -168,7 +168,7 @@ def test_a_search_that_is_killed_again_and_again_is_the_undisturbed_one(tmp_path
 
 def test_a_trial_that_had_not_begun_for_the_state_comes_again(tmp_path):
     record = _tune(tmp_path)
-    trials, before = record.content["trials"], _stamps(record)
+    trials, before = record.config["trials"], _stamps(record)
     # As if the process had been lost between the file of a trial and the state that knows it.
     state = files.read_json(record.folder / "oracle.json")
     orphan = record.folder / "trial_3"
@@ -176,17 +176,17 @@ def test_a_trial_that_had_not_begun_for_the_state_comes_again(tmp_path):
     lost = files.read_json(record.folder / "trial_2" / "trial.json")
     files.write_json(orphan / "trial.json", {**lost, "trial_id": "3", "status": "RUNNING", "score": None})
     assert "3" not in state["start_order"]
-    again = _tune(tmp_path, small.search(max_trials=4)).content["trials"]
+    again = _tune(tmp_path, small.search(max_trials=4)).config["trials"]
     assert _without_times(again[:3]) == _without_times(trials)
     assert again[3]["status"] == "finished" and again[3]["run"] not in {trial["run"] for trial in trials}
     assert before.items() <= _stamps(record).items()
 
 
 def test_a_bound_on_sharpness_chooses_the_best_within_it(searched, tmp_path):
-    free = searched.content["trials"][:3]
+    free = searched.config["trials"][:3]
     flattest = min(trial["sharpness"] for trial in free)
     search = small.search(max_sharpness=flattest * 1.001)
-    content = _tune(tmp_path, search).content
+    content = _tune(tmp_path, search).config
     assert [trial["sharpness"] for trial in content["trials"]] == [trial["sharpness"] for trial in free]
     assert [trial["admissible"] for trial in content["trials"]] == [t["sharpness"] == flattest for t in free]
     best = content["trials"][int(content["best"])]
@@ -201,7 +201,7 @@ class _Diverging(small.LearningRates):
 
 
 def test_a_diverging_trial_is_failed_and_the_search_goes_on(tmp_path):
-    trials = _tune(tmp_path, small.search(max_trials=2), space=_Diverging).content["trials"]
+    trials = _tune(tmp_path, small.search(max_trials=2), space=_Diverging).config["trials"]
     by_step = {trial["hyperparameters"]["step"]: trial for trial in trials}
     assert by_step[1e-2]["status"] == "finished"
     assert by_step[1e30]["status"] == "failed"
@@ -209,14 +209,14 @@ def test_a_diverging_trial_is_failed_and_the_search_goes_on(tmp_path):
 
 
 def test_a_trial_that_cannot_be_measured_is_failed(tmp_path):
-    (trial,) = _tune(tmp_path, small.search(max_trials=1, sharpness_epsilon=1e38)).content["trials"]
+    (trial,) = _tune(tmp_path, small.search(max_trials=1, sharpness_epsilon=1e38)).config["trials"]
     assert trial["status"] == "failed" and "not finite at a point of the box" in trial["reason"]
 
 
 def test_a_damaged_file_ends_the_search_and_no_trial(tmp_path):
     search = small.search(max_trials=1)
     record = _tune(tmp_path, search)
-    trials = record.content["trials"]
+    trials = record.config["trials"]
     run = records.Workdir(record.folder).run_named(trials[0]["run"])
     # As if the process had been lost in the middle of the run.
     (run.folder / "result.json").unlink()
@@ -225,9 +225,9 @@ def test_a_damaged_file_ends_the_search_and_no_trial(tmp_path):
     for _ in range(2):
         with pytest.raises(UserError, match="state.npz: damaged, the run cannot be resumed from it; remove the file"):
             _tune(tmp_path, search)
-        assert [trial["status"] for trial in record.content["trials"]] == ["running"]
+        assert [trial["status"] for trial in record.config["trials"]] == ["running"]
     run.state.unlink()
-    assert _without_times(_tune(tmp_path, search).content["trials"]) == _without_times(trials)
+    assert _without_times(_tune(tmp_path, search).config["trials"]) == _without_times(trials)
 
 
 @pytest.mark.parametrize("lost", ["", "result.json", "sharpness"])
@@ -237,7 +237,7 @@ def test_what_a_finished_trial_lacks_is_made_again(lost, searched, tmp_path):
     path = record.folder / "runs" / trials[1]["run"] / lost
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     before = _stamps(record)
-    assert _without_times(_tune(tmp_path, search).content["trials"]) == _without_times(trials)
+    assert _without_times(_tune(tmp_path, search).config["trials"]) == _without_times(trials)
     assert len(before) < len(_stamps(record)) == 2 * len(trials) and before.items() <= _stamps(record).items()
     score = files.read_json(record.folder / "trial_1" / "trial.json")["score"]
     assert score == trials[1]["score"]
@@ -246,10 +246,10 @@ def test_what_a_finished_trial_lacks_is_made_again(lost, searched, tmp_path):
 def test_why_a_trial_failed_is_found_out_again(tmp_path):
     search = small.search(max_trials=2)
     record = _tune(tmp_path, search, space=_Diverging)
-    trials = record.content["trials"]
+    trials = record.config["trials"]
     for path in record.folder.glob("trial_*/failure.json"):
         path.unlink()
-    assert _without_times(_tune(tmp_path, search, space=_Diverging).content["trials"]) == _without_times(trials)
+    assert _without_times(_tune(tmp_path, search, space=_Diverging).config["trials"]) == _without_times(trials)
 
 
 def test_damaged_records_of_finished_trials_are_named(searched, tmp_path):
@@ -279,7 +279,7 @@ def test_a_bug_ends_the_search_as_itself(tmp_path):
 @pytest.mark.parametrize("tuner", ["bayesian", "hyperband"])
 def test_other_tuners(tuner, tmp_path):
     search = small.search(tuner=tuner, objective="sharpness", epochs=3, max_trials=4)
-    content = _tune(tmp_path, search).content
+    content = _tune(tmp_path, search).config
     assert [trial["status"] for trial in content["trials"]] == ["finished"] * 4
     assert content["trials"][int(content["best"])]["sharpness"] == min(t["sharpness"] for t in content["trials"])
     epochs = {trial["epochs"] for trial in content["trials"]}
@@ -290,7 +290,7 @@ def test_hyperband_goes_on_with_more_trials(tmp_path):
     for number in (1, 3):
         # With trials of one epoch a sweep is one trial.
         search = small.search(tuner="hyperband", epochs=1, max_trials=number)
-        assert len(_tune(tmp_path, search).content["trials"]) == number
+        assert len(_tune(tmp_path, search).config["trials"]) == number
 
 
 def _state(record, search):
@@ -326,7 +326,7 @@ def test_one_process_alone_goes_on_where_there_was_a_chief(tmp_path, chief, monk
     files.write_json(record.failure(trial.trial_id), {"reason": "by the chief's account"})
     oracle.end_trial(trial)
     monkeypatch.undo()
-    begun, failed = _tune(tmp_path, search).content["trials"]
+    begun, failed = _tune(tmp_path, search).config["trials"]
     assert (begun["status"], failed["status"]) == ("finished", "failed")
     assert failed["reason"] == "by the chief's account"
 
@@ -380,7 +380,7 @@ def test_a_chief_and_two_workers_share_the_trials(tmp_path, chief_address):
     shares = [output.count("trained and measured") for output, _ in outputs]
     assert shares[0] == 0 and min(shares[1:]) > 0 and sum(shares) == 8
     record = records.Workdir(tmp_path).search(small.search())
-    trials = record.content["trials"]
+    trials = record.config["trials"]
     assert [trial["status"] for trial in trials] == ["finished"] * 8
     assert len(list(record.folder.glob("runs/*/result.json"))) == len({trial["run"] for trial in trials}) == 8
 
@@ -396,7 +396,7 @@ def test_a_killed_worker_comes_back_under_its_name(tmp_path, chief_address):
         for process in (chief, worker):
             _, errors = process.communicate(timeout=120)
             assert process.returncode == 0, errors
-    assert [trial["status"] for trial in record.content["trials"]] == ["finished"] * 3
+    assert [trial["status"] for trial in record.config["trials"]] == ["finished"] * 3
     assert len(list(record.folder.glob("runs/*"))) == 3
 
 
@@ -445,5 +445,5 @@ def test_without_its_state_a_search_finds_its_runs(searched, tmp_path):
     (record.folder / "oracle.json").unlink()
     (record.folder / "trial_0" / "trial.json").write_bytes(b"damaged")
     before, search = _stamps(record), small.search(max_trials=len(trials))
-    assert _without_times(_tune(tmp_path, search).content["trials"]) == _without_times(trials)
+    assert _without_times(_tune(tmp_path, search).config["trials"]) == _without_times(trials)
     assert _stamps(record) == before
