@@ -4,7 +4,8 @@ import dataclasses
 import time
 
 import numpy as np
-import scipy.optimize
+
+from replication.sharpness import lbfgsb
 
 NOT_FINITE = "f or its gradient is not finite at a point of the box; a smaller epsilon keeps the network in its range"
 
@@ -64,8 +65,7 @@ class Maximum:
         start_values: The largest value of each start.
         scales: The factor on f in each start's best ascent; 0 if the gradient was 0.
         share_at_bound: Share of y's coordinates on the boundary of the box.
-        seconds: {"total", "objective" (in f and its gradient), "setup" (SciPy's preparation of the bounds, including
-            its first search along the projected gradient), "solver" (the rest)}.
+        seconds: {"total", "objective" (in f and its gradient), "solver" (the rest)}.
     """
 
     y: np.ndarray
@@ -173,7 +173,6 @@ class _Search:
         self._box = box
         self._began = time.perf_counter()
         self._in_objective = 0.0
-        self._in_setup = 0.0
         self._last = None
         self.evaluations = 0
         self.best_y = None
@@ -221,14 +220,9 @@ class _Search:
         scale = reaching_scale(gradient, self._box)
         if scale == 0:
             return _Ascent(start, value, 0.0, 0, "the gradient is 0 everywhere")
-        began, calls = time.perf_counter(), 0
 
         def negative(point):
-            nonlocal calls, y, value
-            calls += 1
-            # The first call repeats the start; SciPy walks through the bounds after it.
-            if calls == 2:
-                self._in_setup += time.perf_counter() - began
+            nonlocal y, value
             if self.evaluations >= last_evaluation:
                 raise _BudgetSpentError
             here, slope = self.evaluate(point)
@@ -236,19 +230,13 @@ class _Search:
                 y, value = self._last[0], here
             return -scale * here, -scale * slope
 
-        # An array: a list of pairs would stay in memory as two objects for each variable.
-        bounds = np.stack([-self._box.half_widths, self._box.half_widths], axis=1)
         try:
-            # `minimize` converts the bounds to another form and back, which takes seconds for a million variables.
-            *_, solution = scipy.optimize.fmin_l_bfgs_b(
-                negative, start, bounds=bounds, maxiter=iterations, maxfun=10**6, factr=0, pgtol=0)
+            reason, done = lbfgsb.minimize(negative, start, self._box.half_widths, iterations=iterations)
         except _BudgetSpentError:
             return _Ascent(y, value, scale, iterations, "STOP: TOTAL NO. OF EVALUATIONS REACHED LIMIT")
-        status = f"{solution['task']} after {solution['nit']} iterations"
-        return _Ascent(y, value, scale, solution["nit"], status)
+        return _Ascent(y, value, scale, done, f"{reason} after {done} iterations")
 
     def seconds(self):
         """Returns the seconds since the search began, by what they were spent on."""
         total = time.perf_counter() - self._began
-        solver = total - self._in_objective - self._in_setup
-        return {"total": total, "objective": self._in_objective, "setup": self._in_setup, "solver": solver}
+        return {"total": total, "objective": self._in_objective, "solver": total - self._in_objective}
