@@ -1,7 +1,13 @@
-PYTHON ?= python3.11
+# The first Python 3.11 to 3.13 that has the modules venv and ensurepip; `make PYTHON=...` takes another one.
+SUITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+ifndef PYTHON
+PYTHON := $(shell for each in python3.11 python3.12 python3.13 python3; do \
+	if $$each -c "$(SUITS)" 2>/dev/null; then echo $$each; break; fi; done)
+endif
 BIN := .venv/bin
 # The lock file pins versions for Python 3.11 on Linux (x86-64); elsewhere requirements-dev.txt gives their bounds.
-LOCKED := $(filter python3.11-Linux-x86_64,$(notdir $(PYTHON))-$(shell uname -s)-$(shell uname -m))
+VERSION := $(if $(PYTHON),$(shell $(PYTHON) -c "import sys; print('%d.%d' % sys.version_info[:2])"))
+LOCKED := $(filter 3.11-Linux-x86_64,$(VERSION)-$(shell uname -s)-$(shell uname -m))
 REQUIREMENTS := $(or $(and $(LOCKED),$(wildcard requirements.lock)),requirements-dev.txt)
 RAY_REQUIREMENTS := $(or $(and $(LOCKED),$(wildcard requirements-ray.lock)),requirements-ray.txt)
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --python-version 3.11 \
@@ -19,6 +25,13 @@ test: .venv/installed ## Install into .venv and run the tests
 ray: .venv/installed ## Add Ray to .venv, for `reproduce --executor=ray` and its tests
 	$(BIN)/python -m pip install --quiet --requirement $(RAY_REQUIREMENTS)
 
+oldest: requirements.txt requirements-dev.txt ## Test the solver with the oldest packages that requirements.txt allows
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet uv
+	.venv-oldest/bin/uv pip install --quiet --python .venv-oldest/bin/python --resolution lowest-direct \
+		--requirement requirements-dev.txt
+	.venv-oldest/bin/python -m pytest tests/sharpness
+
 lint: .venv/installed ## Check the style
 	$(BIN)/python -m ruff check .
 
@@ -28,8 +41,9 @@ lock: .venv/installed ## Renew the lock files with the newest versions within th
 	$(COMPILE) --constraint requirements.lock --output-file requirements-ray.lock requirements-dev.txt requirements-ray.txt
 
 .venv/installed: requirements.txt requirements-dev.txt $(REQUIREMENTS)
+	$(if $(PYTHON),,$(error no Python 3.11, 3.12 or 3.13 with the module venv; install python3.11 and python3.11-venv))
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --requirement $(REQUIREMENTS)
 	touch $@
 
-.PHONY: help quick test ray lint lock
+.PHONY: help quick test ray oldest lint lock
