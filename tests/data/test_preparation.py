@@ -64,7 +64,8 @@ def test_wrong_flags_end_with_one_line():
     assert "--dataset: required" in completed.stderr
     completed = run_script("--dataset=mnits")
     assert completed.returncode == 1
-    assert completed.stderr.startswith("FATAL Flags parsing error: flag --dataset=mnits: value should be one of <digits|")
+    assert completed.stderr.startswith(
+        "FATAL Flags parsing error: flag --dataset=mnits: value should be one of <digits|")
 
 
 def test_digits_need_no_preparation():
