@@ -15,11 +15,14 @@ import sys
 
 from absl import app, flags, logging
 
+from replication import machine
 from replication.errors import UserError
-from replication.machine import quiet_tensorflow
 
 EXIT_ERROR = 1
 _SECONDS_TO_RAISE_AGAIN = 1
+
+# At the import of this module, because a process that a script spawns imports the script's module and then TensorFlow.
+machine.quiet_tensorflow()
 
 
 def run(main):
@@ -35,8 +38,7 @@ def run(main):
 def _guarded(main, argv):
     # TensorFlow takes a GPU's memory as it needs it, so that others can use the rest.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    logging.use_absl_handler()
-    quiet_tensorflow()
+    machine.log_plainly()
     received = []
     try:
         with _raising_at_signals(received, signal.SIGINT, signal.SIGTERM):

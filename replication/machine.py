@@ -1,13 +1,25 @@
-"""The process and its machine: versions, hardware, threads, and TensorFlow's log messages."""
+"""The process and its machine: versions, hardware, threads, and log messages."""
 
+import contextlib
+import glob
+import importlib.abc
 import importlib.metadata
-import logging
+import importlib.util
 import os
 import platform
+import sys
+import tempfile
 
 import threadpoolctl
+from absl import logging
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "tensorflow-datasets", "scikit-learn", "matplotlib")
+
+# Parts of the lines that TensorFlow 2.21 writes to stderr at its import and when it looks for GPUs.
+_GREETING = (b"All log messages before absl::InitializeLog()", b"oneDNN custom operations are on.",
+             b"This TensorFlow binary is optimized to use available CPU instructions",
+             b"To enable the following instructions:")
+_ABSENT_GPU = (b"Could not find cuda drivers on your machine", b"failed call to cuInit")
 
 
 def versions():
@@ -57,17 +69,81 @@ def processors():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
-def quiet_tensorflow():
-    """Silences TensorFlow's routine messages and keeps its other warnings.
+def log_plainly():
+    """Makes absl's log plain lines: the message, behind "warning: " or "error: " if it is one."""
+    logging.use_absl_handler()
+    logging.get_absl_handler().setFormatter(_PlainFormatter())
 
-    It must be called before TensorFlow is imported. It silences the page about the machine at the start, the line that
+
+def quiet_tensorflow():
+    """Silences TensorFlow's routine messages and keeps its warnings.
+
+    It must be called before TensorFlow is imported. It silences the greeting at the import, the line that
     MirroredStrategy logs for each collective operation, and the warning that functions are traced repeatedly: every
     run and every measurement has a model with functions of its own, each of which TensorFlow traces once.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    logger = logging.getLogger("tensorflow")
+    logger = logging.logging.getLogger("tensorflow")
     logger.setLevel("WARNING")
     logger.addFilter(_is_not_routine)
+    if "tensorflow" not in sys.modules:
+        sys.meta_path.insert(0, _QuietImport())
+
+
+def find_devices():
+    """Has TensorFlow look for GPUs, without its messages about GPUs that the machine does not have."""
+    import tensorflow as tf
+
+    with _without_greeting():
+        tf.config.list_physical_devices()
+
+
+class _PlainFormatter(logging.logging.Formatter):
+    def format(self, record):
+        level = "" if record.levelno < logging.logging.WARNING else f"{record.levelname.lower()}: "
+        return level + super().format(record)
+
+
+class _QuietImport(importlib.abc.MetaPathFinder):
+    """Has the first import of TensorFlow leave out its greeting, which no setting of TensorFlow turns off."""
+
+    def find_spec(self, name, path, target=None):
+        if name != "tensorflow":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None:
+            execute = spec.loader.exec_module
+
+            def exec_module(module):
+                with _without_greeting():
+                    execute(module)
+
+            spec.loader.exec_module = exec_module
+        return spec
+
+
+@contextlib.contextmanager
+def _without_greeting():
+    """Opens a block whose output on the file descriptor of stderr follows at its end, without TensorFlow's greeting."""
+    sys.stderr.flush()
+    try:
+        stderr = os.dup(2)
+    except OSError:
+        # The process has no stderr.
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(stderr, 2)
+            held.seek(0)
+            routine = _GREETING if glob.glob("/dev/nvidia*") else _GREETING + _ABSENT_GPU
+            os.write(stderr, b"".join(line for line in held if not any(text in line for text in routine)))
+            os.close(stderr)
 
 
 def _is_not_routine(record):

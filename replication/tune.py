@@ -20,7 +20,7 @@ def main(argv):
     from replication.tuning import tune
 
     record = tune(search, workdir, data_dir=flags.data.DATA_DIR.value, verbose=1)
-    trials = record.content["trials"]
+    trials = record.config["trials"]
     finished = [trial for trial in trials if trial["status"] == "finished"]
     finished.sort(key=lambda trial: trial["score"], reverse=search.direction == "max")
     others = [trial for trial in trials if trial["status"] != "finished"]

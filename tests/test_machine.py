@@ -1,10 +1,14 @@
-"""TensorFlow's routine messages are silenced."""
+"""Messages: TensorFlow's routine ones are silenced, all others are plain lines."""
 
 import logging
+import subprocess
+import sys
 
+import pytest
 import tensorflow as tf
 
 from replication.machine import quiet_tensorflow
+from tests.scripts import ROOT, script
 
 
 def test_traces_of_many_models_are_silenced_and_other_warnings_stay(monkeypatch):
@@ -34,3 +38,44 @@ def trace_repeatedly():
 
     for _ in range(10):
         tf.function(double)(tf.constant(1.0))
+
+
+@pytest.mark.parametrize("arguments", [
+    ("prepare_data", "--dataset=mnist5k"),
+    ("train", "--network=F1", "--dataset=digits", "--batch_size=500", "--epochs=1", "--jit_compile=off"),
+    ("train", "--network=F1", "--dataset=digits", "--batch_size=499", "--epochs=1", "--jit_compile=on"),
+])
+def test_scripts_say_nothing_but_their_own_words(arguments, tmp_path):
+    name, *options = arguments
+    finished = script(name, *options, *([f"--workdir={tmp_path}"] if name == "train" else []))
+    assert finished.returncode == 0 and finished.stderr == "" and finished.stdout
+
+
+_GREETED = """
+import os, sys
+from replication import machine
+machine.quiet_tensorflow()
+sys.path.insert(0, sys.argv[1])
+import tensorflow
+"""
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_other_messages_at_the_import_come_through(fails, tmp_path):
+    greeting = ["WARNING: All log messages before absl::InitializeLog() is called are written to STDERR",
+                "I0000 00:00:1 2 port.cc:153] oneDNN custom operations are on. You may see"]
+    package = "import os\n" + "".join(f"os.write(2, {line + chr(10)!r}.encode())\n" for line in
+                                      [*greeting, "E0000 00:00:1 2 out of memory", greeting[0]])
+    (tmp_path / "tensorflow.py").write_text(package + ("raise ImportError('no library')\n" if fails else ""))
+    finished = subprocess.run([sys.executable, "-c", _GREETED, tmp_path], cwd=ROOT, capture_output=True, text=True)
+    first, *others = finished.stderr.splitlines()
+    assert first == "E0000 00:00:1 2 out of memory"
+    assert finished.returncode == (1 if fails else 0) and ("ImportError: no library" in others) == fails
+
+
+def test_the_log_has_plain_lines():
+    code = ("from absl import flags, logging; from replication import machine; flags.FLAGS(['script']); "
+            "machine.log_plainly(); logging.set_verbosity('info'); logging.info('trained'); logging.warning('slow: %d', 3); "
+            "logging.error('failed')")
+    finished = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert finished.stderr.splitlines() == ["trained", "warning: slow: 3", "error: failed"]

@@ -15,7 +15,7 @@ from absl import logging
 from replication.errors import MissingDataError, UserError
 from replication.execution.estimate import fitting_processes
 from replication.execution.local import Schedule, load_all, run_task
-from replication.machine import processors, quiet_tensorflow, use_threads
+from replication.machine import find_devices, log_plainly, processors, use_threads
 
 # The number of times that a task is tried again after its process has died, for instance for lack of memory.
 RETRIES = 2
@@ -185,11 +185,11 @@ def _work(connection, folder, data_dir, threads, gpu, verbosity):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    logging.use_absl_handler()
+    log_plainly()
     logging.set_verbosity(verbosity)
-    quiet_tensorflow()
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    find_devices()
     use_threads(threads)
     while True:
         try:
