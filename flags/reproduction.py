@@ -6,7 +6,7 @@ from flags import data
 from flags.define import define, given, jit_compile
 from replication import catalog, configuration, experiments
 from replication.configuration import executors, presets
-from replication.configuration.tasks import merge
+from replication.configuration.tasks import arrange
 from replication.errors import UserError, is_finite, require, require_name
 
 _JIT_COMPILE = jit_compile()
@@ -40,7 +40,9 @@ _RAY = define(executors.Ray, optional=True)
 
 
 def tasks(setup):
-    """Returns the tasks of the experiments asked for, see `configuration.tasks.merge`.
+    """Returns the tasks of the experiments asked for, and the number of each one's part, see `tasks.arrange`.
+
+    The first parts are the headline of each network; each other experiment is a part.
 
     Args:
         setup: An `experiments.Setup`.
@@ -55,7 +57,9 @@ def tasks(setup):
             raise UserError(f"--experiments={name}: made by `{experiment.command}`" if experiment.command else
                             f"--experiments={name}: nothing to run of {', '.join(setup.networks)}; expected "
                             f"--networks among {', '.join(experiment.networks)}")
-    return merge(task for needs in needed.values() for task in needs)
+    first = [task for name in experiments.HEADLINE for task in needed.pop(name, ())]
+    return arrange([*([task for task in first if task.run.network == network] for network in setup.networks),
+                    *needed.values()])
 
 
 def remake_damaged():

@@ -5,18 +5,21 @@
     python -m replication.reproduce --preset=paper --jobs=4 --data_dir=DIR
 """
 
+from absl import logging
+
 import flags.data
 import flags.reproduction
 import flags.workdir
 from replication import entry, records
+from replication.errors import UserError
 from replication.records import damage
-from replication.report import make_report
+from replication.report import Report, headline
 
 
 def main(argv):
     """Prints what will run and for how long, runs what is missing on disk, and draws everything."""
     executor = flags.reproduction.executor()
-    tasks = flags.reproduction.tasks(flags.reproduction.setup(entry.resolve_jit_compile))
+    tasks, parts = flags.reproduction.tasks(flags.reproduction.setup(entry.resolve_jit_compile))
     dry_run, path = flags.reproduction.DRY_RUN.value, flags.workdir.path()
     remake_damaged = flags.reproduction.remake_damaged()
     from replication import execution
@@ -31,11 +34,27 @@ def main(argv):
     if dry_run:
         return
     progress = execution.Progress(tasks, [
-        execution.seconds(task, workdir, resolve, throughput=throughput) for task in tasks])
+        execution.seconds(task, workdir, resolve, throughput=throughput) for task in tasks], parts)
+    report = Report(workdir)
+    announced = []
+
+    def end(number):
+        if not progress.end(number):
+            return
+        try:
+            lines = headline(report.draw())
+        except (OSError, UserError) as error:
+            # The work goes on; what is wrong is told when everything is drawn at the end.
+            logging.warning("%s", error)
+            return
+        if lines and not announced:
+            announced.append(number)
+            progress.write(f"page: {workdir.page}, which grows with each experiment\n{lines}")
+
     problems = execution.execute(tasks, workdir, executor=executor, data_dir=flags.data.DATA_DIR.value,
-                                 begin=progress.begin)
-    progress.end()
-    problems += make_report(workdir)
+                                 begin=progress.begin, end=end)
+    progress.close()
+    problems += report.draw().problems
     print(f"report: {workdir.page}")
     entry.report_problems(problems)
 

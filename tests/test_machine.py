@@ -75,7 +75,7 @@ def test_other_messages_at_the_import_come_through(fails, tmp_path):
 
 def test_the_log_has_plain_lines():
     code = ("from absl import flags, logging; from replication import machine; flags.FLAGS(['script']); "
-            "machine.log_plainly(); logging.set_verbosity('info'); logging.info('trained'); logging.warning('slow: %d', 3); "
-            "logging.error('failed')")
+            "machine.log_plainly(); logging.set_verbosity('info'); logging.info('trained'); "
+            "logging.warning('slow: %d', 3); logging.error('failed')")
     finished = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert finished.stderr.splitlines() == ["trained", "warning: slow: 3", "error: failed"]

@@ -16,6 +16,7 @@ class Preset:
     Attributes:
         datasets: By network, the name of its data set; None for each network's own.
         batch_sizes: By regime, a number of examples or a fraction of the training set.
+        network_batch_sizes: By network, the batch sizes of one that has its own, by regime.
         trials: Number of trials of each network and regime.
         max_epochs, patience, min_improvement: The stopping rule, see `Run`.
         networks: The networks that `reproduce` trains by default.
@@ -32,7 +33,8 @@ class Preset:
         steepness_directions, steepness_blocks: Numbers of directions and blocks, see `Steepness`.
         remedy_trials: Trials of tables 6 and 7 and of `optimizers` and `remedies`, at most `trials`.
         table7_networks: Networks of table 7, a subset of `networks`.
-        remedy_epsilons: The epsilons at which `optimizers` and `remedies` measure, a subset of `epsilons`.
+        study_epsilons: The epsilons of figures 4 and 5, `optimizers` and `remedies`, a subset of `epsilons`.
+        remedy_subspace_dims: The subspaces in which `remedies` measures, a subset of `subspace_dims`.
         note: A sentence for the readers of its report; "" for none.
     """
 
@@ -58,12 +60,19 @@ class Preset:
     steepness_blocks: int = 100
     remedy_trials: int = 5
     table7_networks: tuple = tuple(NETWORKS)
-    remedy_epsilons: tuple = (1e-3, 5e-4)
+    study_epsilons: tuple = (1e-3, 5e-4)
+    remedy_subspace_dims: tuple = (0, 100)
+    network_batch_sizes: dict = dataclasses.field(default_factory=dict)
     note: str = ""
 
     def dataset(self, network):
         """The name of a network's data set in this preset; the network's own if the preset does not know it."""
         return (self.datasets or {}).get(network, NETWORKS[network].dataset)
+
+    def batch_size(self, network, regime, dataset):
+        """Returns the batch size of a network and regime as a number of examples of a resolved `catalog.Dataset`."""
+        sizes = self.network_batch_sizes.get(network, self.batch_sizes)
+        return regime_batch_size(sizes[regime], dataset)
 
     def run(self, network, regime, trial, *, jit_compile, architecture=None, describe=DATASETS.__getitem__):
         """The resolved configuration of one run of this preset.
@@ -77,7 +86,7 @@ class Preset:
         description = describe(dataset)
         return Run(
             network=network, regime=regime, trial=trial, dataset=dataset,
-            batch_size=regime_batch_size(self.batch_sizes[regime], description),
+            batch_size=self.batch_size(network, regime, description),
             classes=open_classes(dataset, description),
             max_epochs=self.max_epochs, patience=self.patience, min_improvement=self.min_improvement,
             jit_compile=jit_compile, architecture=architecture,
@@ -90,12 +99,12 @@ PRESETS = {
         max_epochs=200, patience=10, min_improvement=0.3, networks=tuple(NETWORKS),
     ),
     "quick": Preset(
-        datasets={name: "digits32" if name in ("C2", "C4") else "digits" for name in NETWORKS},
-        batch_sizes={"SB": 8, "LB": 0.1}, trials=1,
-        max_epochs=40, patience=5, min_improvement=0.3, networks=("F1", "C1"), subspace_starts=1,
+        datasets={name: "digits32" if name in ("C2", "C4") else "digits" for name in NETWORKS} | {"F1": "mnist5k"},
+        batch_sizes={"SB": 8, "LB": 0.1}, network_batch_sizes={"F1": {"SB": 32, "LB": 0.1}}, trials=1,
+        max_epochs=60, patience=5, min_improvement=0.3, networks=("F1", "C1"), subspace_starts=1,
         study_networks=("C1",), grid_batch_sizes=(8, 24, 0.1), grid_epochs=None,
         warm_start_epochs=8, warm_start_every=4, steepness_directions=25, steepness_blocks=25,
-        remedy_trials=1, table7_networks=("C1",), remedy_epsilons=(1e-3,),
+        remedy_trials=1, table7_networks=("C1",), study_epsilons=(1e-3,), remedy_subspace_dims=(0,),
         note="C2 and C4 stay out of it: they pool five times, which takes images of 32 × 32 pixels and minutes.",
     ),
 }

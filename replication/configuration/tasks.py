@@ -5,6 +5,7 @@ every k-th epoch, k, 2k, ...; 0 for the powers of two, 1, 2, 4, ..., and the las
 """
 
 import dataclasses
+import itertools
 
 from replication.configuration.run import Run
 from replication.errors import is_whole, require
@@ -98,6 +99,23 @@ def merge(tasks):
             *(Measure(runs, tuple(found), at) for (runs, at, _), found in choices.items())]
 
 
+def arrange(parts):
+    """The merged tasks of several parts of a replication, those of the first part first.
+
+    Args:
+        parts: Lists of `Train` and `Measure`. A task that several parts need belongs to the first of them.
+
+    Returns:
+        The tasks, and the number of each one's part, from 0, as two lists.
+    """
+    numbers = {}
+    for number, part in enumerate(parts):
+        for task in merge(part):
+            numbers.setdefault(_identity(task), number)
+    tasks = sorted(merge(itertools.chain.from_iterable(parts)), key=lambda task: numbers[_identity(task)])
+    return tasks, [numbers[_identity(task)] for task in tasks]
+
+
 def runs(tasks):
     """The `Run`s of some tasks, each once, in the order of `merge`."""
     return tuple(task.run for task in merge(tasks) if isinstance(task, Train))
@@ -131,6 +149,11 @@ def measured_epochs(schedule, last):
     [0, 1, 2, 4, 6]
     """
     return [0, *scheduled_epochs([schedule], last)]
+
+
+def _identity(task):
+    """What remains of a task when others are merged into it."""
+    return task.run if isinstance(task, Train) else (task.runs, task.at, task.kind)
 
 
 def _by_start(runs):

@@ -28,7 +28,7 @@ def load(dataset, data_dir=None):
     Args:
         dataset: A key of `catalog.DATASETS`.
         data_dir: Folder of the data sets; by default TFDS's own, `TFDS_DATA_DIR` or ~/tensorflow_datasets. The
-            embedded digits do not need it.
+            embedded data sets do not need it.
 
     Returns:
         A `Data`.

@@ -15,7 +15,7 @@ def execute(found, workdir, *, executor=None, **options):
         found: The tasks, see `configuration.tasks.merge`.
         workdir: A `records.Workdir`.
         executor: A `configuration.executors.Local` or `Ray`; None for this process.
-        **options: `data_dir` and `begin`, see `local.execute`.
+        **options: `data_dir`, `begin` and `end`, see `local.execute`.
 
     Returns:
         One line for each task that failed, in order.

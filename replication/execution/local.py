@@ -12,7 +12,7 @@ from replication.errors import BusyError, MissingDataError, UserError
 from replication.execution import tasks
 
 
-def execute(found, workdir, *, data_dir=None, verbose=0, begin=None):
+def execute(found, workdir, *, data_dir=None, verbose=0, begin=None, end=None):
     """Carries out the tasks that are not on disk yet.
 
     A task that fails does not stop the others, unless its data are missing. A task whose run another process works on
@@ -23,7 +23,8 @@ def execute(found, workdir, *, data_dir=None, verbose=0, begin=None):
         workdir: A `records.Workdir`.
         data_dir: TFDS's folder; None for its default.
         verbose: Keras's progress display in training, default 0: none.
-        begin: Function that is called with the number of each task, from 0, before it begins; None for none.
+        begin, end: Functions that are called with the number of each task, from 0, before it begins and after it has
+            ended, well or not; None for none.
 
     Returns:
         One line for each task that failed, in order.
@@ -39,6 +40,8 @@ def execute(found, workdir, *, data_dir=None, verbose=0, begin=None):
         error = run_task(found[number], workdir.path, data_dir=data_dir, verbose=verbose, wait=schedule.waits(number),
                          load=lambda name, _: datasets[name])
         schedule.end(number, error)
+        if end is not None:
+            end(number)
     return schedule.failures()
 
 
@@ -146,16 +149,20 @@ class Progress:
     Args:
         found: The tasks.
         seconds: The estimated duration of each.
+        parts: The number of each task's part, see `configuration.tasks.arrange`; None (default) for a single part.
     """
 
-    def __init__(self, found, seconds):
+    def __init__(self, found, seconds, parts=None):
         self._tasks = found
         self._seconds = seconds
+        self._parts = parts or [0] * len(found)
+        self._unfinished = set(range(len(found)))
         self._open = dict(enumerate(seconds))
         self._bar = tqdm.tqdm(total=len(found), unit="task", disable=not sys.stderr.isatty(), leave=False)
 
     def begin(self, number):
         """Displays that a task begins, by its number from 0; tasks may begin in any order, and more than once."""
+        self._unfinished.add(number)
         left = _duration(sum((self._open | {number: self._seconds[number]}).values()))
         self._open.pop(number, None)
         self._bar.set_postfix_str(f"about {left} left; {self._tasks[number].title}")
@@ -164,7 +171,18 @@ class Progress:
             self._bar.write(f"[{number + 1}/{len(self._tasks)}] {self._tasks[number].title} (about {left} left)",
                             file=sys.stderr)
 
-    def end(self):
+    def end(self, number):
+        """Takes note that a task has ended; returns whether that completes a part of which something was left to do."""
+        self._unfinished.discard(number)
+        part = {other for other in range(len(self._tasks)) if self._parts[other] == self._parts[number]}
+        return part.isdisjoint(self._unfinished) and any(self._seconds[other] for other in part)
+
+    def write(self, text):
+        """Prints lines to stdout, above the bar."""
+        self._bar.write(text, file=sys.stdout)
+        sys.stdout.flush()
+
+    def close(self):
         """Removes the bar."""
         self._bar.close()
 

@@ -25,13 +25,13 @@ _SECONDS_TO_END = 5
 _TIMES_ASKED = 6
 
 
-def execute(found, workdir, *, jobs, data_dir=None, begin=None):
+def execute(found, workdir, *, jobs, data_dir=None, begin=None, end=None):
     """Carries out the tasks that are not on disk yet, several at a time.
 
     A task that fails does not stop the others, unless its data are missing. A task whose process dies is tried again.
 
     Args:
-        found, workdir, data_dir, begin: See `local.execute`.
+        found, workdir, data_dir, begin, end: See `local.execute`.
         jobs: Number of processes at the same time; fewer if the memory does not hold so many. Each computes with an
             equal share of the processors, and with one of the GPUs in turn.
 
@@ -50,7 +50,7 @@ def execute(found, workdir, *, jobs, data_dir=None, begin=None):
     workers = [Worker(workdir.path, data_dir, threads=threads, gpu=gpus[i % len(gpus)] if gpus else None)
                for i in range(number)]
     try:
-        return _distribute(found, workers, begin)
+        return _distribute(found, workers, begin, end)
     finally:
         for worker in workers:
             worker.terminate()
@@ -58,7 +58,7 @@ def execute(found, workdir, *, jobs, data_dir=None, begin=None):
             worker.join()
 
 
-def _distribute(found, workers, begin):
+def _distribute(found, workers, begin, end):
     schedule, deaths = Schedule(found), collections.Counter()
     idle, busy = list(workers), {}
     while True:
@@ -87,6 +87,8 @@ def _distribute(found, workers, begin):
             if isinstance(error, MissingDataError):
                 raise error
             schedule.end(number, error)
+            if end is not None:
+                end(number)
 
 
 def _gpus():

@@ -11,7 +11,11 @@ import pkgutil
 from replication.errors import require_name
 from replication.experiments.base import Experiment, Figure, Listing, Setup, Table
 
-__all__ = ["Experiment", "Figure", "Listing", "Setup", "Table", "figures", "get", "listings", "names", "tables"]
+__all__ = ["HEADLINE", "Experiment", "Figure", "Listing", "Setup", "Table", "figures", "get", "listings", "names",
+           "tables"]
+
+# The experiments that `reproduce` makes first: the paper's question and its answer.
+HEADLINE = ("table2", "table3", "figure3")
 
 
 @functools.cache

@@ -39,7 +39,8 @@ def _batch_sizes(setup, network):
 def needs(setup):
     """Returns the sharpness in the full space of a run for each batch size, trial 0."""
     return measure(setup, [grid_run(setup, network, size, epochs=setup.preset.grid_epochs)
-                           for network in setup.study_networks for size in _batch_sizes(setup, network)])
+                           for network in setup.study_networks for size in _batch_sizes(setup, network)],
+                   epsilons=setup.preset.study_epsilons)
 
 
 def axes(store):

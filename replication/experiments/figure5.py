@@ -7,7 +7,6 @@ It has not been run yet on the paper's data.
 
 import dataclasses
 
-from replication.catalog import regime_batch_size
 from replication.configuration import Start, Train
 from replication.experiments.base import Figure, Panel, Series, plots, test_accuracy
 from replication.experiments.figure4 import grid_run
@@ -22,12 +21,11 @@ def needs(setup):
     tasks = []
     epochs, every = setup.preset.warm_start_epochs, setup.warm_start_every
     for network in setup.study_networks:
-        sizes = [regime_batch_size(setup.preset.batch_sizes[regime], setup.resolved_dataset(network))
-                 for regime in REGIMES]
+        sizes = [setup.run(network, regime, 0).batch_size for regime in REGIMES]
         small, large = (grid_run(setup, network, size, epochs=epochs) for size in sizes)
         started = [dataclasses.replace(large, regime="grid", start=Start(small.name, epoch))
                    for epoch in range(every, epochs + 1, every)]
-        tasks += [Train(small, (every,)), *measure(setup, [large, *started])]
+        tasks += [Train(small, (every,)), *measure(setup, [large, *started], epsilons=setup.preset.study_epsilons)]
     return tasks
 
 

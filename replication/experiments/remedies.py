@@ -29,8 +29,8 @@ def needs(setup, variants, spaces):
     runs = []
     for small, large in setup.pairs(setup.study_networks, trials=setup.remedy_trials):
         runs += [small, large, *variants(small, large)]
-    return [task for dimension in spaces
-            for task in measure(setup, runs, subspace_dim=dimension, epsilons=setup.preset.remedy_epsilons)]
+    return [task for dimension in spaces if dimension in (0, *setup.preset.remedy_subspace_dims)
+            for task in measure(setup, runs, subspace_dim=dimension, epsilons=setup.preset.study_epsilons)]
 
 
 def listing(store, title, name, *, without, spaces):
@@ -63,7 +63,13 @@ def listing(store, title, name, *, without, spaces):
                      *(_mean(values(group, protocol, epsilon)) for protocol, epsilon in measured),
                      _cost(group, comparison.large))
             lines.append(ListingLine(cells, tuple(each.name for each in group)))
-    return headings, lines
+    return _without_empty_columns(headings, lines)
+
+
+def _without_empty_columns(headings, lines):
+    kept = [index for index in range(len(headings)) if any(line.cells[index] is not None for line in lines)]
+    return tuple(headings[index] for index in kept), [
+        ListingLine(tuple(line.cells[index] for index in kept), line.runs) for line in lines]
 
 
 def _mean(numbers):

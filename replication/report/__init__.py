@@ -1,26 +1,66 @@
 """Tables, figures, listings, verdicts and the page, drawn from the records of a workdir alone, without TensorFlow."""
 
-from replication import experiments, files
-from replication.report import figures, page, paper, tables, verdicts
+import functools
+
+from replication import catalog, experiments, files
+from replication.experiments.base import EPSILON_LABELS, lowest_trials, test_accuracy
+from replication.experiments.table3 import common_protocol, values
+from replication.report import figures, formatting, page, paper, tables, verdicts
 from replication.store import Store
+from replication.store.grouping import EPSILONS
 
 
-def make_report(workdir):
-    """Writes a workdir's tables, figures and report/index.html.
-
-    The same records give the same bytes. Figures and listings of an earlier report that no record supports any longer
-    are removed.
+class Report:
+    """The tables, figures and page of a workdir, which may be drawn again and again while it is filled.
 
     Args:
         workdir: A `records.Workdir`.
-
-    Returns:
-        A list with one line for each damaged record. Such records are left out; they are not changed.
     """
-    with workdir.drawing():
-        store = Store(workdir)
-        _draw(workdir, store)
-    return store.problems
+
+    def __init__(self, workdir):
+        self._workdir = workdir
+        # A figure whose records have not changed is not rendered again.
+        self._render = functools.cache(figures.render)
+
+    def draw(self):
+        """Writes the workdir's tables, figures and report/index.html.
+
+        The same records give the same bytes. Figures and listings of an earlier report that no record supports any
+        longer are removed.
+
+        Returns:
+            The `store.Store` of the records that were drawn; its `problems` are one line for each damaged record. Such
+            records are left out; they are not changed.
+        """
+        with self._workdir.drawing():
+            store = Store(self._workdir)
+            _draw(self._workdir, store, self._render)
+        return store
+
+
+def make_report(workdir):
+    """Draws the `Report` of a `records.Workdir`; returns a list with one line for each damaged record."""
+    return Report(workdir).draw().problems
+
+
+def headline(store):
+    """Returns what the report finds first: accuracy and sharpness of SB and LB, three lines for each network.
+
+    Args:
+        store: A `store.Store`.
+    """
+    lines = []
+    for label, sides in lowest_trials(store, lambda run: common_protocol([run])):
+        runs = list(sides.values())
+        protocol = common_protocol(runs)
+        where = f"{runs[0].run.network} on {catalog.dataset_label(runs[0].run.dataset)}, trial {runs[0].run.trial}"
+        lines.append(f"{where} ({label})" if label else where)
+        for regime, finished_run in sides.items():
+            sharpness = [f"{formatting.number(value)} % ({EPSILON_LABELS[name]})" for name, epsilon in EPSILONS.items()
+                         for value in values([finished_run], protocol, epsilon)]
+            lines.append(f"  {regime}, batches of {finished_run.run.batch_size:,}: test accuracy "
+                         f"{test_accuracy(finished_run):.2f} %, sharpness {', '.join(sharpness)}")
+    return "\n".join(lines)
 
 
 def verify(workdir, numbers):
@@ -38,7 +78,7 @@ def verify(workdir, numbers):
     return [entry for number in numbers for entry in _judged(tables[number], store)], store.problems
 
 
-def _draw(workdir, store):
+def _draw(workdir, store, render):
     judged = [(table, _judged(table, store)) for _, table in sorted(experiments.tables().items())]
     for table, entries in judged:
         _write(workdir.tables, f"table{table.number}", tables.files(table.title, entries))
@@ -47,8 +87,8 @@ def _draw(workdir, store):
         _write(workdir.tables, listing.name, tables.listing_files(listing.name, listing.title, headings, lines=lines),
                keep=bool(lines))
     drawn = [(figure, figure.axes(store)) for figure in experiments.figures().values()]
-    _write_figures(workdir.figures, [plot for _, plots in drawn for plot in plots])
-    files.write_text(workdir.page, page.render(store, judged, drawn, listed=listed))
+    _write_figures(workdir.figures, [plot for _, plots in drawn for plot in plots], render)
+    files.write_text(workdir.page, page.render(store, judged, drawn, listed=listed, draw=render))
 
 
 def _judged(table, store):
@@ -64,13 +104,13 @@ def _write(folder, name, texts, *, keep=True):
             (folder / f"{name}.{extension}").unlink(missing_ok=True)
 
 
-def _write_figures(folder, plots):
+def _write_figures(folder, plots, render):
     names = set()
     for plot in plots:
         for extension in figures.FORMATS:
             names.add(f"{plot.name}.{extension}")
             with files.replacing(folder / f"{plot.name}.{extension}") as temporary:
-                temporary.write_bytes(figures.render(plot, extension))
+                temporary.write_bytes(render(plot, extension))
     for name in experiments.figures():
         for extension in figures.FORMATS:
             for path in folder.glob(f"{name}-*.{extension}"):

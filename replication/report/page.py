@@ -15,7 +15,7 @@ from replication.store.grouping import MAIN
 _TEMPLATES = pathlib.Path(__file__).parent / "templates"
 
 
-def render(store, judged, drawn, *, listed):
+def render(store, judged, drawn, *, listed, draw=figures.render):
     """Returns the page as HTML.
 
     Args:
@@ -23,6 +23,7 @@ def render(store, judged, drawn, *, listed):
         judged: Pairs of an `experiments.Table` and its `verdicts.Entry`s.
         drawn: Pairs of an `experiments.Figure` and its `base.Plot`s.
         listed: Triples of an `experiments.Listing`, its headings and its `base.ListingLine`s.
+        draw: Function like `figures.render`.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined,
@@ -37,7 +38,7 @@ def render(store, judged, drawn, *, listed):
     return environment.get_template("index.html.j2").render(
         paper=paper, margins=verdicts, store=store, runs={each.name: each.run for each in store.runs},
         **_head(store, judged), overview=_overview(judged), tables=[_table(*each) for each in judged],
-        figures=[{**_heading(figure), "pictures": [_pictures(plot) for plot in plots]}
+        figures=[{**_heading(figure), "pictures": [_pictures(plot, draw) for plot in plots]}
                  for figure, plots in drawn if plots or not figure.command],
         listings=[{**_heading(listing), "headings": headings, "lines": lines}
                   for listing, headings, lines in listed if lines or not listing.command],
@@ -120,9 +121,9 @@ def _table(table, entries):
     }
 
 
-def _pictures(plot):
+def _pictures(plot, draw):
     light, dark = (
-        "data:image/svg+xml;base64," + base64.b64encode(figures.render(plot, "svg", style=style)).decode()
+        "data:image/svg+xml;base64," + base64.b64encode(draw(plot, "svg", style=style)).decode()
         for style in (figures.LIGHT, figures.DARK)
     )
     return {"plot": plot, "light": light, "dark": dark, "size": figures.size(plot)}

@@ -97,7 +97,7 @@ def test_progress_tells_the_task_and_what_is_left(tmp_path, capsys):
     progress = Progress([Train(RUN), Train(LARGE), Measure((RUN,), (Sharpness(),))], [60.0, 0.0, 3.0])
     for number in (0, 1, 2, 0):
         progress.begin(number)
-    progress.end()
+    progress.close()
     assert capsys.readouterr().err.splitlines() == [
         f"[1/3] train {RUN.name} (exactly 3 epochs) (about 0:01:03 left)",
         f"[3/3] measure the sharpness of {RUN.name} (about 0:00:03 left)",
