@@ -115,8 +115,8 @@ def test_exhaustion_in_the_last_evaluation(tmp_path, monkeypatch):
         training.train(RUN, records.Workdir.create(tmp_path / "work"), verbose=0)
 
 
-@pytest.mark.parametrize("function, call", [("_add_loss_and_hits", "value"),
-                                            ("_add_loss_and_gradient", "value_and_gradient")])
+@pytest.mark.parametrize("function, call", [("_loss_and_hits", "value"),
+                                            ("_loss_and_gradient", "value_and_gradient")])
 def test_exhaustion_in_a_measurement(monkeypatch, function, call):
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
     monkeypatch.setattr(Objective, function, _exhausted)

@@ -33,6 +33,7 @@ class SharpnessResult:
         check: The `GradientCheck` of a directional derivative against a central difference.
         seconds: The seconds of the maximization, see `Maximum`, and of the whole "measurement".
         versions: The versions of the packages that the numbers depend on.
+        jit_compile: Whether XLA compiled the passes, which rounds differently.
     """
 
     sharpness: float
@@ -48,6 +49,7 @@ class SharpnessResult:
     check: GradientCheck
     seconds: dict
     versions: dict
+    jit_compile: bool
 
     @property
     def summary(self):
@@ -166,7 +168,7 @@ def compute(objective, choices):
         parameters=len(x), at_bound=maximum.share_at_bound, start_max_losses=maximum.start_values,
         scale=maximum.scales, check=check,
         seconds={**maximum.seconds, "measurement": time.perf_counter() - began},
-        versions=machine.versions(),
+        versions=machine.versions(), jit_compile=objective.jit_compile,
     )
 
 

@@ -3,10 +3,13 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import models
 from replication.data import partition
+from replication.devices import OneDevice
 from replication.sharpness import Objective
+from replication.sharpness.objective import gains_by_xla
 from replication.weights import assign_weights, flatten_weights
 from tests.sharpness import cases
 
@@ -89,7 +92,44 @@ def test_a_pass_is_a_call_a_batch():
     """So that a signal, which Python acts on between two calls, ends it within a batch."""
     model = cases.normalized_network(models.BatchNormalization())
     objective, calls = Objective(model, *_data(), batch_size=50), []
-    add = objective._add_gradient
-    objective._add_gradient = lambda batch, *rest: calls.append(int(batch)) or add(batch, *rest)
+    add = objective._add_gradient(42)
+    objective._add_gradient = lambda size: lambda start, *rest: calls.append(int(start)) or add(start, *rest)
     objective.value_and_gradient(objective.x)
-    assert calls == [0, 1, 2, 3, 4]
+    assert calls == [0, 42, 84, 126, 168]
+
+
+@pytest.mark.parametrize("batch_size", [210, 50, 60])
+def test_with_xla_it_is_the_same_function(batch_size):
+    """Without kinks: at one of ReLU's, rounding decides which of two gradients is taken."""
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(30, activation="tanh"), models.BatchNormalization(),
+                              keras.layers.Dense(20, activation="tanh"), keras.layers.BatchNormalization(),
+                              keras.layers.Dense(3, activation="softmax")])
+    plain, compiled = (Objective(model, *_data(), batch_size=batch_size, jit_compile=on) for on in (False, True))
+    assert compiled.jit_compile and not plain.jit_compile
+    (value, gradient), (other, other_gradient) = (
+        objective.value_and_gradient(objective.x) for objective in (plain, compiled))
+    assert other == pytest.approx(value, rel=1e-6)
+    assert np.linalg.norm(other_gradient - gradient) <= 1e-5 * np.linalg.norm(gradient)
+    assert compiled.value_and_accuracy(plain.x) == pytest.approx(plain.value_and_accuracy(plain.x), rel=1e-6)
+    again, again_gradient = compiled.value_and_gradient(plain.x)
+    assert again == other and np.array_equal(again_gradient, other_gradient)
+
+
+def _dense(activation="relu"):
+    return keras.Sequential([keras.Input((784,)), keras.layers.Dense(512, activation=activation),
+                             keras.layers.Dense(10, activation="softmax")])
+
+
+@pytest.mark.parametrize("model, size, gains", [
+    (lambda: models.build("F1"), 60_000, True), (lambda: models.build("F1"), 4_000, False),
+    (lambda: models.build("C1"), 50_000, False), (_dense, 60_000, True), (_dense, 6_000, False),
+    (lambda: _dense(lambda x: tf.nn.relu(x)), 60_000, False), (lambda: keras.Model(*_graph(_dense())), 60_000, False)])
+def test_xla_is_for_large_passes_of_known_dense_layers(model, size, gains):
+    if tf.config.list_physical_devices("GPU"):
+        pytest.skip("on a GPU XLA is off")
+    assert gains_by_xla(model(), size, OneDevice()) == gains
+
+
+def _graph(model):
+    """The inputs and outputs of a graph with an operation that is no layer of the list."""
+    return model.inputs, model.outputs[0] + 0.0
