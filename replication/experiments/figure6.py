@@ -35,9 +35,8 @@ def _panel(sides):
 FIGURE = Figure(
     name="figure6", title="Sharpness against cross-entropy along a run",
     caption=(
-        "Each marker is an iterate, after 0, 1, 2, 4, … epochs and at the end; a run begins at the right, at the x₀ "
-        "that SB and LB share. The paper saw both methods at a similar sharpness while the loss is large; as it "
-        "falls, LB’s sharpness rises and SB’s falls: SB explores and finds flat minimizers, LB ends at sharp ones "
-        "near its start. ε = 1e-3."),
+        "Each marker is an iterate; a run begins at the right, at the x₀ that SB and LB share. The paper saw both "
+        "methods at a similar sharpness while the loss is large; as it falls, LB’s sharpness rises and SB’s falls: SB "
+        "explores and finds flat minimizers, LB ends at sharp ones near its start. ε = 1e-3."),
     needs=lambda setup: measure(setup, setup.runs(setup.study_networks, trials=1), epsilons=(_EPSILON,),
                                 at=setup.preset.iterate_schedule), axes=axes)
