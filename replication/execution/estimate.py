@@ -16,8 +16,8 @@ from replication.execution import tasks
 from replication.sharpness.maximizer import Box, maximize
 from replication.weights import build_network
 
-# The share of its upper bound that a run takes if the stopping rule decides and no finished run tells.
-_SHARE_OF_MAX_EPOCHS = 0.5
+# The epochs that a run takes if the stopping rule decides and no finished run tells, as a multiple of its patience.
+_EPOCHS_PER_PATIENCE = 4
 # An example takes no less time in batches larger than this.
 _LARGEST_BATCH = 256
 _STEPS = 3
@@ -70,15 +70,18 @@ class Throughput:
     def training_seconds(self, run):
         """Returns the seconds that training of a `configuration.Run` takes for the gradient of one example."""
         key = _setup(run)
-        if key in self._seconds:
-            return statistics.median(self._seconds[key])
-        if key not in self._timed:
-            self._timed[key] = time_steps(run)
-        return self._timed[key]
+        return statistics.median(self._seconds[key]) if key in self._seconds else self._time(run, "adam")
 
     def evaluation_seconds(self, run):
         """Returns the seconds that f takes for the gradient of one example, in its large batches."""
-        return self.training_seconds(dataclasses.replace(run, batch_size=_LARGEST_BATCH, remedy=None, start=None))
+        # The update of plain SGD takes next to nothing.
+        return self._time(dataclasses.replace(run, batch_size=_LARGEST_BATCH, remedy=None, start=None), "sgd")
+
+    def _time(self, run, optimizer):
+        key = (*_setup(run), optimizer)
+        if key not in self._timed:
+            self._timed[key] = time_steps(run, optimizer)
+        return self._timed[key]
 
     def solver_seconds(self, run):
         """Returns the seconds of a maximization from one start in the full space, beside the evaluations of f."""
@@ -93,7 +96,7 @@ class Throughput:
         if run.epochs is not None:
             return run.epochs
         found = self._epochs.get((run.network, run.dataset, run.regime))
-        return round(statistics.mean(found)) if found else max(1, round(_SHARE_OF_MAX_EPOCHS * run.max_epochs))
+        return round(statistics.mean(found)) if found else min(_EPOCHS_PER_PATIENCE * run.patience, run.max_epochs)
 
 
 def estimate(found, workdir, resolve, *, throughput):
@@ -126,13 +129,14 @@ def seconds(task, workdir, resolve, *, throughput):
     return total
 
 
-def time_steps(run):
+def time_steps(run, optimizer):
     """Times a few steps of plain training on random examples, in batches like a run's but of 256 examples at most.
 
     XLA is off, because its compilation would take longer than the steps: a run that uses it is faster.
 
     Args:
         run: A `configuration.Run`.
+        optimizer: Keras's name of the optimizer.
 
     Returns:
         Seconds for the gradient of one example.
@@ -144,7 +148,7 @@ def time_steps(run):
     inputs = generator.random((batch_size, *dataset.input_shape), dtype=np.float32)
     labels = generator.integers(run.classes or dataset.classes, size=batch_size)
     model = keras.Model(network.inputs, network.outputs)
-    model.compile("adam", loss="sparse_categorical_crossentropy", jit_compile=False)
+    model.compile(optimizer, loss="sparse_categorical_crossentropy", jit_compile=False)
     # The first step compiles.
     model.train_on_batch(inputs, labels)
     began = time.perf_counter()

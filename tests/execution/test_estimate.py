@@ -23,7 +23,8 @@ estimate_solver = module.time_solver
 def speed(monkeypatch):
     """The speeds that are timed, which a test may change, and the runs whose steps were timed."""
     timed = types.SimpleNamespace(step=1e-3, solver=0.0, runs=[])
-    monkeypatch.setattr(module, "time_steps", lambda run: timed.runs.append(run) or timed.step)
+    monkeypatch.setattr(module, "time_steps",
+                        lambda run, optimizer: timed.runs.append((run.batch_size, optimizer)) or timed.step)
     monkeypatch.setattr(module, "time_solver", lambda: timed.solver)
     return timed
 
@@ -37,7 +38,7 @@ def test_training_takes_epochs_times_examples_times_gradients(tmp_path):
     workdir = records.Workdir(tmp_path)
     aware = fixtures.other(RUN, remedy=SharpnessAware())
     assert _seconds([Train(RUN), Train(LARGE), Train(aware)], workdir) == pytest.approx(
-        [3 * EXAMPLES * 1e-3, 20 * EXAMPLES * 1e-3, 2 * 3 * EXAMPLES * 1e-3])
+        [3 * EXAMPLES * 1e-3, 4 * LARGE.patience * EXAMPLES * 1e-3, 2 * 3 * EXAMPLES * 1e-3])
 
 
 def test_a_measurement_takes_its_passes(tmp_path):
@@ -79,7 +80,7 @@ def test_a_speed_is_timed_once(tmp_path, speed):
     for trial in range(3):
         throughput.training_seconds(fixtures.other(RUN, trial=trial))
         throughput.evaluation_seconds(fixtures.other(RUN, trial=trial, batch_size=16))
-    assert [run.batch_size for run in speed.runs] == [8, 256]
+    assert speed.runs == [(8, "adam"), (256, "sgd")]
 
 
 def test_old_records_without_the_number_of_gradients_are_no_hindrance(tmp_path, speed):
