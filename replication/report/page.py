@@ -3,6 +3,7 @@
 import base64
 import collections
 import itertools
+import math
 import pathlib
 
 import jinja2
@@ -10,7 +11,7 @@ import jinja2
 from replication import catalog
 from replication.configuration import presets
 from replication.report import figures, formatting, paper, tables, verdicts
-from replication.store.grouping import MAIN
+from replication.store.grouping import EPSILONS, MAIN
 
 _TEMPLATES = pathlib.Path(__file__).parent / "templates"
 
@@ -37,7 +38,8 @@ def render(store, judged, drawn, *, listed, draw=figures.render):
     }
     return environment.get_template("index.html.j2").render(
         paper=paper, margins=verdicts, store=store, runs={each.name: each.run for each in store.runs},
-        **_head(store, judged), overview=_overview(judged), tables=[_table(*each) for each in judged],
+        **_head(store, judged), findings=_findings(judged), overview=_overview(judged),
+        tables=[_table(*each) for each in judged],
         figures=[{**_heading(figure), "pictures": [_pictures(plot, draw) for plot in plots]}
                  for figure, plots in drawn if plots or not figure.command],
         listings=[{**_heading(listing), "headings": headings, "lines": lines}
@@ -68,6 +70,31 @@ def _head(store, judged):
         "trials": len({run.trial for run in runs}),
         "measurements": sum(len(item.measurements["sharpness"]) for item in measured),
     }
+
+
+def _findings(judged):
+    """Returns for each network, data set and label a sentence on LB beside SB, and one on the paper's; "" for none."""
+    groups = {}
+    for table, entries in judged:
+        for entry in entries:
+            if entry.kind in ("gap", "ratio") and entry.ours and table.number in (2, 3):
+                groups.setdefault((entry.network, entry.dataset, entry.label), {})[entry.name] = entry
+    found = []
+    for (network, dataset, label), entries in groups.items():
+        gap, ratios = entries.get("test_gap"), [entries.get(f"{name}_ratio") for name in EPSILONS]
+        if gap and all(ratios):
+            where = f"{network} on {catalog.dataset_label(dataset)}" + (f" ({label})" if label else "")
+            ours = _in_words(gap.ours.mean, [ratio.ours.mean for ratio in ratios])
+            papers = gap.paper and all(ratio.paper for ratio in ratios) and _in_words(
+                gap.paper.mean, [ratio.paper.mean for ratio in ratios])
+            found.append((f"{where}: LB is {ours}.", f"In the paper it is {papers}." if papers else ""))
+    return found
+
+
+def _in_words(gap, ratios):
+    times = " and ".join(f"{ratio:,.0f}" if 10 <= ratio < math.inf else formatting.number(ratio) for ratio in ratios)
+    accuracy = f"{formatting.number(abs(gap))} points {'less' if gap > 0 else 'more'}" if gap else "as"
+    return f"{times} times as sharp as SB (ε = 1e-3 and 5e-4) and {accuracy} accurate on the test set"
 
 
 def _dataset(name, store, known):

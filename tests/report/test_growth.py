@@ -1,0 +1,85 @@
+"""The report of a replication that is under way: its order, what is drawn when, and its first words."""
+
+import shutil
+
+from replication import records
+from replication.configuration import Measure, Sharpness, Train
+from replication.configuration.tasks import arrange, merge
+from replication.execution import Progress
+from replication.report import Report, figures, headline, make_report
+from tests.report.fixtures import quick_run
+from tests.report.test_report import contents
+
+SMALL, LARGE, OTHER = (quick_run("SB", 0), quick_run("LB", 0), quick_run("SB", 1))
+BOTH, ONE = (Sharpness(epsilon=1e-3), Sharpness(epsilon=5e-4)), (Sharpness(epsilon=1e-3),)
+
+
+def test_tasks_come_with_the_first_part_that_needs_them():
+    parts = [[Measure((LARGE,), ONE)], [Train(OTHER), Measure((SMALL,), ONE)], [Measure((LARGE,), BOTH), Train(SMALL)]]
+    tasks, numbers = arrange(parts)
+    assert numbers == sorted(numbers)
+    assert [(type(task), task.run, number) for task, number in zip(tasks, numbers)] == [
+        (Train, LARGE, 0), (Measure, LARGE, 0), (Train, OTHER, 1), (Train, SMALL, 1), (Measure, SMALL, 1)]
+    assert set(tasks) == set(merge(task for part in parts for task in part))
+    # Both measurements of LB are one task.
+    assert tasks[1].choices == BOTH
+
+
+def test_a_part_is_complete_when_its_last_task_has_ended_and_something_was_done(capsys):
+    progress = Progress([Train(SMALL), Train(LARGE), Train(OTHER)], [1.0, 0.0, 0.0], [0, 0, 1])
+    ended = []
+    for number in (0, 1, 2):
+        progress.begin(number)
+        ended.append(progress.end(number))
+    assert ended == [False, True, False]
+    # A task that was put off begins again.
+    progress = Progress([Train(SMALL), Train(LARGE)], [1.0, 1.0])
+    assert not progress.end(0)
+    progress.begin(0)
+    assert not progress.end(1) and progress.end(0)
+
+
+def test_only_what_is_new_is_rendered_and_the_end_equals_make_report(whole_workdir, tmp_path, monkeypatch):
+    rendered = []
+    render = figures.render
+
+    def counted(plot, extension, **style):
+        rendered.append((plot.name, extension, *style.values()))
+        return render(plot, extension, **style)
+
+    monkeypatch.setattr(figures, "render", counted)
+    folder = whole_workdir.run(quick_run("LB", 0, network="C1")).folder
+    hidden = tmp_path / folder.name
+    shutil.move(folder, hidden)
+    report = Report(whole_workdir)
+    assert report.draw().runs and rendered
+    first = set(rendered)
+    rendered.clear()
+    report.draw()
+    assert rendered == []
+    shutil.move(hidden, folder)
+    report.draw()
+    assert rendered and not [each for each in rendered if each in first and "F1" in each[0]]
+    grown = contents(whole_workdir)
+    make_report(whole_workdir)
+    assert contents(whole_workdir) == grown
+
+
+def test_the_headline_has_three_lines_a_network(quick_workdir):
+    lines = headline(Report(quick_workdir).draw()).splitlines()
+    assert lines[0] == "F1 on mnist5k (a part of MNIST), trial 0"
+    assert lines[1].startswith("  SB, batches of 32: test accuracy ") and "sharpness " in lines[1]
+    assert lines[2].startswith("  LB, batches of 400: test accuracy ") and "(ε = 5e-4)" in lines[2]
+
+
+def test_without_a_measured_pair_there_is_no_headline(tmp_path):
+    assert headline(Report(records.Workdir.create(tmp_path)).draw()) == ""
+
+
+def test_the_page_begins_with_what_was_found(paper_workdir, quick_workdir):
+    for workdir in (paper_workdir, quick_workdir):
+        make_report(workdir)
+    page = paper_workdir.page.read_text()
+    assert "<b>F1 on mnist: LB is " in page and "In the paper it is 167 and 70 times as sharp as SB" in page
+    assert "0.22 points less accurate on the test set" in page
+    assert "<b>F1 on mnist5k (a part of MNIST): LB is " in quick_workdir.page.read_text()
