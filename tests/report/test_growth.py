@@ -39,30 +39,29 @@ def test_a_part_is_complete_when_its_last_task_has_ended_and_something_was_done(
     assert not progress.end(1) and progress.end(0)
 
 
-def test_only_what_is_new_is_rendered_and_the_end_equals_make_report(whole_workdir, tmp_path, monkeypatch):
+def test_only_what_is_new_is_rendered_and_the_end_equals_make_report(quick_workdir, tmp_path, monkeypatch):
     rendered = []
     render = figures.render
 
     def counted(plot, extension, **style):
-        rendered.append((plot.name, extension, *style.values()))
+        rendered.append(plot.name)
         return render(plot, extension, **style)
 
     monkeypatch.setattr(figures, "render", counted)
-    folder = whole_workdir.run(quick_run("LB", 0, network="C1")).folder
-    hidden = tmp_path / folder.name
-    shutil.move(folder, hidden)
-    report = Report(whole_workdir)
-    assert report.draw().runs and rendered
-    first = set(rendered)
+    paths, hidden = quick_workdir.path / "paths", tmp_path / "hidden"
+    shutil.move(paths, hidden)
+    report = Report(quick_workdir)
+    report.draw()
+    assert "figure2-F1" in rendered
     rendered.clear()
     report.draw()
     assert rendered == []
-    shutil.move(hidden, folder)
+    shutil.move(hidden, paths)
     report.draw()
-    assert rendered and not [each for each in rendered if each in first and "F1" in each[0]]
-    grown = contents(whole_workdir)
-    make_report(whole_workdir)
-    assert contents(whole_workdir) == grown
+    assert set(rendered) == {"figure3-F1"}
+    grown = contents(quick_workdir)
+    make_report(quick_workdir)
+    assert contents(quick_workdir) == grown
 
 
 def test_the_headline_has_three_lines_a_network(quick_workdir):
