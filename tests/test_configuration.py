@@ -69,7 +69,7 @@ def test_presets_pass_the_architecture_on():
         assert described.architecture == "text"
 
 
-@pytest.mark.parametrize("network, dataset", [("F1", "digits"), ("C1", "digits"), ("C4", "digits32")])
+@pytest.mark.parametrize("network, dataset", [("F1", "mnist5k"), ("C1", "digits"), ("C4", "digits32")])
 def test_quick_gives_each_network_digits_of_its_size(network, dataset):
     assert PRESETS["quick"].run(network, "SB", 0, jit_compile=False).dataset == dataset
 

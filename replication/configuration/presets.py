@@ -101,7 +101,7 @@ PRESETS = {
     "quick": Preset(
         datasets={name: "digits32" if name in ("C2", "C4") else "digits" for name in NETWORKS} | {"F1": "mnist5k"},
         batch_sizes={"SB": 8, "LB": 0.1}, network_batch_sizes={"F1": {"SB": 32, "LB": 0.1}}, trials=1,
-        max_epochs=60, patience=5, min_improvement=0.3, networks=("F1", "C1"), subspace_starts=1,
+        max_epochs=40, patience=5, min_improvement=0.3, networks=("F1", "C1"), subspace_starts=1,
         study_networks=("C1",), grid_batch_sizes=(8, 24, 0.1), grid_epochs=None,
         warm_start_epochs=8, warm_start_every=4, iterate_schedule=5, steepness_directions=25, steepness_blocks=25,
         remedy_trials=1, table7_networks=("C1",), study_epsilons=(1e-3,), remedy_subspace_dims=(0,),
