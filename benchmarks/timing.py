@@ -7,14 +7,15 @@ import time
 
 import tensorflow as tf
 
+from benchmarks import peer
 from replication import machine
 
 
 def seconds(action):
-    """Returns the wall-clock seconds that `action()` takes."""
+    """Returns the wall-clock seconds that `action()` takes; those that it tells itself if it returns `peer.Timed`."""
     began = time.perf_counter()
-    action()
-    return time.perf_counter() - began
+    result = action()
+    return result.seconds if isinstance(result, peer.Timed) else time.perf_counter() - began
 
 
 def interleaved(actions, *, rounds):
@@ -37,23 +38,39 @@ def interleaved(actions, *, rounds):
     return times
 
 
-def row(what, ours, peer, *, goal=None):
-    """Returns a row of the table, whose ratio is the median over the rounds of ours / peer.
+def interleaved_with_peer(actions, peers, *, rounds):
+    """Times actions of this process together with those of peers, as `interleaved` does.
+
+    Args:
+        actions, peers: Dictionaries from names to functions without arguments.
+        rounds: Number of rounds.
+
+    Returns:
+        The times; and None, or the reason why those of the peers are not among them.
+    """
+    try:
+        return interleaved({**actions, **peers}, rounds=rounds), None
+    except peer.Died as death:
+        return interleaved(actions, rounds=rounds), str(death)
+
+
+def row(what, ours, theirs, *, goal=None):
+    """Returns a row of the table, whose ratio is the median over the rounds of ours / theirs.
 
     Args:
         what: The two things that are compared.
-        ours, peer: Lists with their seconds in each round.
+        ours, theirs: Lists with their seconds in each round.
         goal: The largest ratio that meets the goal; None (default) for no goal.
     """
-    ratios = [a / b for a, b in zip(ours, peer, strict=True)]
-    return filled_row(what, f"{statistics.median(ours):.3g} s", f"{statistics.median(peer):.3g} s",
+    ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
+    return filled_row(what, f"{statistics.median(ours):.3g} s", f"{statistics.median(theirs):.3g} s",
                       statistics.median(ratios), goal=goal, spread=f"{min(ratios):.3g} to {max(ratios):.3g}")
 
 
-def filled_row(what, ours, peer, ratio, *, goal=None, spread="-"):
+def filled_row(what, ours, theirs, ratio, *, goal=None, spread="-"):
     """Returns a row of the table from the texts of its cells; `ratio` is None if there is no peer."""
     met = "-" if goal is None or ratio is None else "yes" if ratio <= goal else "no"
-    return {"what": what, "ours": ours, "peer": peer, "ratio": ratio, "range": spread, "goal": goal,
+    return {"what": what, "ours": ours, "peer": theirs, "ratio": ratio, "range": spread, "goal": goal,
             "met": met}
 
 

@@ -1,26 +1,46 @@
-"""f and its gradient in PyTorch, the named peer of a pass."""
+"""f and its gradient in PyTorch, the named peer of a pass; what imports PyTorch runs in a `peer.Peer`."""
 
-import importlib.util
+import importlib.metadata
 
 import numpy as np
+
+from benchmarks import peer
 
 
 def version():
     """Returns the version of PyTorch, or None if it is not installed."""
-    if importlib.util.find_spec("torch") is None:
+    try:
+        return importlib.metadata.version("torch")
+    except importlib.metadata.PackageNotFoundError:
         return None
-    import torch
-
-    return torch.__version__
 
 
 def why_missing(device):
     """Returns in a few words why PyTorch cannot compute on a device, "GPU" or "CPU"; None if it can."""
     if version() is None:
         return "not installed"
-    import torch
+    try:
+        return None if device == "CPU" or _has_cuda() else "has no CUDA"
+    except peer.Died as death:
+        return str(death)
 
-    return None if device == "CPU" or torch.cuda.is_available() else "has no CUDA"
+
+def _has_cuda():
+    asked = peer.Peer("benchmarks.torch_peer", "Installation")
+    try:
+        return asked.call("has_cuda")
+    finally:
+        asked.close()
+
+
+class Installation:
+    """The installed PyTorch."""
+
+    def has_cuda(self):
+        """Returns whether it computes on a GPU of this machine."""
+        import torch
+
+        return torch.cuda.is_available()
 
 
 class TorchObjective:

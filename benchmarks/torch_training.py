@@ -1,4 +1,4 @@
-"""The networks and the training step in PyTorch, the named peer of training."""
+"""The networks and the training step in PyTorch, the named peer of training; they run in a `peer.Peer`."""
 
 import numpy as np
 
@@ -40,9 +40,8 @@ class TorchTraining:
         self._network = _network(torch.nn, name, inputs.shape[1:], classes).to(self._device, memory_format=layout)
         self._optimizer = torch.optim.Adam(self._network.parameters(), fused=True)
 
-    @property
-    def parameters(self):
-        """The number of trainable weights."""
+    def count_parameters(self):
+        """Returns the number of trainable weights."""
         return sum(parameter.numel() for parameter in self._network.parameters())
 
     def epoch(self):

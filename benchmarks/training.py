@@ -6,6 +6,7 @@
 """
 
 import dataclasses
+import functools
 import math
 import pathlib
 import statistics
@@ -14,7 +15,7 @@ import numpy as np
 import tabulate
 from absl import flags
 
-from benchmarks import torch_peer
+from benchmarks import peer, torch_peer
 from replication import catalog, configuration, entry, errors, files
 from replication.errors import UserError
 
@@ -84,10 +85,13 @@ def _compare(network, threads, device):
         "keras": _plain_keras(network, inputs, labels, classes, batch_size),
     }
     # PyTorch on the CPU is no peer of TensorFlow on a GPU.
-    missing = torch_peer.why_missing(device)
+    missing, peers = torch_peer.why_missing(device), {}
     if missing is None:
-        actions["torch"] = _pytorch(network, inputs, labels, classes, batch_size, threads, device)
-    times = timing.interleaved(actions, rounds=1 if _SMOKE.value else _ROUNDS.value)
+        try:
+            peers["torch"] = _pytorch(network, inputs, labels, classes, batch_size, threads, device)
+        except peer.Died as death:
+            missing = str(death)
+    times, died = timing.interleaved_with_peer(actions, peers, rounds=1 if _SMOKE.value else _ROUNDS.value)
     xla = statistics.median(times["on"]) < statistics.median(times["off"])
     ours = times["on" if xla else "off"]
     title = f"{network} ({'with' if xla else 'without'} XLA)"
@@ -96,7 +100,7 @@ def _compare(network, threads, device):
         rows.append(timing.row(f"{title} : PyTorch", ours, times["torch"],
                                goal=1 if network in ("F1", "C1") else None))
     else:
-        rows.append(timing.filled_row(f"{title} : PyTorch", f"{statistics.median(ours):.3g} s", missing, None))
+        rows.append(timing.filled_row(f"{title} : PyTorch", f"{statistics.median(ours):.3g} s", missing or died, None))
     rows.append(timing.row(f"{network} with XLA : without", times["on"], times["off"]))
     for row in rows:
         row["microseconds an example"] = 1e6 * statistics.median(ours) / size
@@ -139,13 +143,13 @@ def _plain_keras(network, inputs, labels, classes, batch_size):
 
 def _pytorch(network, inputs, labels, classes, batch_size, threads, device):
     from benchmarks import timing
-    from benchmarks.torch_training import TorchTraining
 
     layouts = [False, True] if inputs.ndim == 4 else [False]
-    peers = [TorchTraining(network, inputs, labels, classes=classes, batch_size=batch_size, threads=threads,
-                           device=device, channels_last=last) for last in layouts]
-    times = timing.interleaved({number: peer.epoch for number, peer in enumerate(peers)}, rounds=1)
-    return peers[min(times, key=times.get)].epoch
+    epochs = [functools.partial(peer.Peer(
+        "benchmarks.torch_training", "TorchTraining", network, inputs, labels, classes=classes, batch_size=batch_size,
+        threads=threads, device=device, channels_last=last).time, "epoch") for last in layouts]
+    times = timing.interleaved(dict(enumerate(epochs)), rounds=1)
+    return epochs[min(times, key=times.get)]
 
 
 if __name__ == "__main__":

@@ -5,20 +5,19 @@ import os
 import pathlib
 import subprocess
 import sys
-import types
 
 import numpy as np
 import pytest
 
 import models
-from benchmarks import torch_peer
+from benchmarks import peer, torch_peer
 from replication import files
 
-_ROOT = pathlib.Path(__file__).parents[2]
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 def _run(*arguments):
-    return subprocess.run([sys.executable, "-m", "benchmarks.training", "--smoke", *arguments], cwd=_ROOT,
+    return subprocess.run([sys.executable, "-m", "benchmarks.training", "--smoke", *arguments], cwd=ROOT,
                           capture_output=True, text=True)
 
 
@@ -33,7 +32,7 @@ def test_every_row_is_complete(tmp_path):
 
 
 def test_a_smoke_run_never_fills_the_table():
-    table = _ROOT / "replication" / "training" / "jit_compile.json"
+    table = ROOT / "replication" / "training" / "jit_compile.json"
     before = table.read_bytes()
     finished = _run("--networks=F1", "--update_table")
     assert finished.returncode == 1 and "--smoke" in finished.stderr
@@ -54,18 +53,17 @@ entry.run(training.main)
 def test_the_table_takes_what_was_faster_and_keeps_the_rest(tmp_path):
     table = tmp_path / "jit_compile.json"
     files.write_json(table, {"TPU": {"F1": True}, "CPU": {"F1": True, "F2": True}})
-    subprocess.run([sys.executable, "-c", _WITHOUT_MEASURING, "--networks=F1,C1", "--update_table", table], cwd=_ROOT,
+    subprocess.run([sys.executable, "-c", _WITHOUT_MEASURING, "--networks=F1,C1", "--update_table", table], cwd=ROOT,
                    env={**os.environ, "CUDA_VISIBLE_DEVICES": ""}, check=True, capture_output=True)
     assert files.read_json(table) == {"TPU": {"F1": True}, "CPU": {"C1": True, "C3": True, "F1": False, "F2": True}}
 
 
 @pytest.mark.parametrize("installed, cuda, device, reason", [
-    (False, False, "CPU", "not installed"), (True, False, "CPU", None), (True, False, "GPU", "has no CUDA"),
-    (True, True, "GPU", None)])
+    (None, False, "CPU", "not installed"), ("2", False, "CPU", None), ("2", False, "GPU", "has no CUDA"),
+    ("2", True, "GPU", None)])
 def test_the_peer_computes_where_tensorflow_does_or_not_at_all(monkeypatch, installed, cuda, device, reason):
-    torch = types.SimpleNamespace(__version__="2", cuda=types.SimpleNamespace(is_available=lambda: cuda))
-    monkeypatch.setattr(torch_peer.importlib.util, "find_spec", lambda name: torch if installed else None)
-    monkeypatch.setitem(sys.modules, "torch", torch)
+    monkeypatch.setattr(torch_peer, "version", lambda: installed)
+    monkeypatch.setattr(torch_peer, "_has_cuda", lambda: cuda)
     assert torch_peer.why_missing(device) == reason
 
 
@@ -73,9 +71,9 @@ def test_the_peer_computes_where_tensorflow_does_or_not_at_all(monkeypatch, inst
 def test_the_peer_is_the_same_network(name):
     if torch_peer.version() is None:
         pytest.skip("PyTorch is not installed")
-    from benchmarks.torch_training import TorchTraining
-
     model = models.build(name)
     inputs = np.zeros((1, *model.input_shape[1:]), np.float32)
-    peer = TorchTraining(name, inputs, np.zeros(1, int), classes=model.output_shape[1], batch_size=1, threads=1)
-    assert peer.parameters == sum(v.numpy().size for v in model.trainable_variables)
+    torch = peer.Peer("benchmarks.torch_training", "TorchTraining", name, inputs, np.zeros(1, int),
+                      classes=model.output_shape[1], batch_size=1, threads=1)
+    assert torch.call("count_parameters") == sum(v.numpy().size for v in model.trainable_variables)
+    torch.close()
