@@ -202,6 +202,7 @@ def test_data_that_are_not_there(tmp_path):
     empty = tmp_path / "data"
     process = script("train", f"--workdir={tmp_path / 'work'}", f"--data_dir={empty}")
     assert_one_line(process, "python -m replication.prepare_data --dataset=mnist", empty)
+    assert not list((tmp_path / "work").glob("runs/*"))
     assert not empty.exists()
 
 

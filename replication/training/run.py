@@ -54,6 +54,9 @@ def train(run, workdir, *, data_dir=None, dataset=None, network=None, wait=False
     record, keep = workdir.run(run), tuple(keep)
     for schedule in keep:
         require_schedule("keep", schedule)
+    if not record.was_begun:
+        # Before the lock makes the folder: a data set that is missing leaves none.
+        dataset = _prepare_data(run, data_dir, dataset)
     with record.lock(wait=wait):
         if record.is_finished:
             record.check_configuration()
