@@ -8,17 +8,19 @@ They have no counterpart in the paper and have not been run yet on its data.
 from replication.experiments.base import Figure, Listing, ListingLine, Panel, Plot, Series
 
 _COMMAND = "python -m replication.tune"
-_HEADINGS = ("search", "trial", "status", "validation accuracy (%)", "validation loss", "sharpness (%)", "epochs",
+HEADINGS = ("search", "trial", "status", "validation accuracy (%)", "validation loss", "sharpness (%)", "epochs",
              "hyperparameters")
 
 
 def listing(store):
     """Returns the headings, and a line for each trial of a search, the best first, those without a result last."""
-    lines = []
-    for search in store.searches:
-        others = [trial for trial in search.content["trials"] if trial["status"] != "finished"]
-        lines += [ListingLine(_cells(search, trial), ()) for trial in (*search.finished, *others)]
-    return _HEADINGS, lines
+    return HEADINGS, [ListingLine(cells, ()) for search in store.searches for cells in rows(search)]
+
+
+def rows(search):
+    """Returns the cells of a line for each trial of a `store.Search`, the best first, those without a result last."""
+    others = [trial for trial in search.content["trials"] if trial["status"] != "finished"]
+    return [_cells(search, trial) for trial in (*search.finished, *others)]
 
 
 def _cells(search, trial):
