@@ -65,6 +65,8 @@ def passes(objective, fit_epoch, inputs, labels, *, widths, epsilon, batch_size,
                      "torch, best": functools.partial(torch.time, "value_and_gradient",
                                                       data.partition(size, best)[1])}
     times, died = timing.interleaved_with_peer(actions, peers, rounds=rounds)
+    if peers:
+        torch.close()
     needed = [seconds * flops / product.flops for seconds in times["products"]]
     rows = [
         timing.row("pass : epoch of Keras fit", times["pass"], times["fit"],

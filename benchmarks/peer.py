@@ -48,7 +48,7 @@ class Peer:
         return Timed(self._ask(method, arguments, False)[1])
 
     def close(self):
-        """Ends the process."""
+        """Ends the process; `contextlib.closing` does so at the end of a block."""
         self._connection.close()
         self._process.terminate()
         self._process.join()

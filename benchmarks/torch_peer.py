@@ -1,5 +1,6 @@
 """f and its gradient in PyTorch, the named peer of a pass; what imports PyTorch runs in a `peer.Peer`."""
 
+import contextlib
 import importlib.metadata
 
 import numpy as np
@@ -26,11 +27,8 @@ def why_missing(device):
 
 
 def _has_cuda():
-    asked = peer.Peer("benchmarks.torch_peer", "Installation")
-    try:
-        return asked.call("has_cuda")
-    finally:
-        asked.close()
+    with contextlib.closing(peer.Peer("benchmarks.torch_peer", "Installation")) as installation:
+        return installation.call("has_cuda")
 
 
 class Installation:

@@ -5,6 +5,7 @@
     python -m benchmarks.training --smoke
 """
 
+import contextlib
 import dataclasses
 import functools
 import math
@@ -86,12 +87,13 @@ def _compare(network, threads, device):
     }
     # PyTorch on the CPU is no peer of TensorFlow on a GPU.
     missing, peers = torch_peer.why_missing(device), {}
-    if missing is None:
-        try:
-            peers["torch"] = _pytorch(network, inputs, labels, classes, batch_size, threads, device)
-        except peer.Died as death:
-            missing = str(death)
-    times, died = timing.interleaved_with_peer(actions, peers, rounds=1 if _SMOKE.value else _ROUNDS.value)
+    with contextlib.ExitStack() as ended:
+        if missing is None:
+            try:
+                peers["torch"] = _pytorch(ended, network, inputs, labels, classes, batch_size, threads, device)
+            except peer.Died as death:
+                missing = str(death)
+        times, died = timing.interleaved_with_peer(actions, peers, rounds=1 if _SMOKE.value else _ROUNDS.value)
     xla = statistics.median(times["on"]) < statistics.median(times["off"])
     ours = times["on" if xla else "off"]
     title = f"{network} ({'with' if xla else 'without'} XLA)"
@@ -141,13 +143,15 @@ def _plain_keras(network, inputs, labels, classes, batch_size):
     return lambda: model.fit(inputs, labels, batch_size=batch_size, epochs=1, verbose=0)
 
 
-def _pytorch(network, inputs, labels, classes, batch_size, threads, device):
+def _pytorch(ended, network, inputs, labels, classes, batch_size, threads, device):
+    """Returns the epoch of the faster peer; the `contextlib.ExitStack` ends the process of each."""
     from benchmarks import timing
 
     layouts = [False, True] if inputs.ndim == 4 else [False]
-    epochs = [functools.partial(peer.Peer(
+    peers = [ended.enter_context(contextlib.closing(peer.Peer(
         "benchmarks.torch_training", "TorchTraining", network, inputs, labels, classes=classes, batch_size=batch_size,
-        threads=threads, device=device, channels_last=last).time, "epoch") for last in layouts]
+        threads=threads, device=device, channels_last=last))) for last in layouts]
+    epochs = [functools.partial(each.time, "epoch") for each in peers]
     times = timing.interleaved(dict(enumerate(epochs)), rounds=1)
     return epochs[min(times, key=times.get)]
 

@@ -5,13 +5,14 @@ import glob
 import importlib.abc
 import importlib.metadata
 import importlib.util
+import logging
 import os
 import platform
 import sys
 import tempfile
 
 import threadpoolctl
-from absl import logging
+from absl import logging as absl_logging
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "tensorflow-datasets", "scikit-learn", "matplotlib")
 
@@ -71,8 +72,8 @@ def processors():
 
 def log_plainly():
     """Makes absl's log plain lines: the message, behind "warning: " or "error: " if it is one."""
-    logging.use_absl_handler()
-    logging.get_absl_handler().setFormatter(_PlainFormatter())
+    absl_logging.use_absl_handler()
+    absl_logging.get_absl_handler().setFormatter(_PlainFormatter())
 
 
 def quiet_tensorflow():
@@ -83,7 +84,7 @@ def quiet_tensorflow():
     run and every measurement has a model with functions of its own, each of which TensorFlow traces once.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    logger = logging.logging.getLogger("tensorflow")
+    logger = logging.getLogger("tensorflow")
     logger.setLevel("WARNING")
     logger.addFilter(_is_not_routine)
     if "tensorflow" not in sys.modules:
@@ -98,9 +99,9 @@ def find_devices():
         tf.config.list_physical_devices()
 
 
-class _PlainFormatter(logging.logging.Formatter):
+class _PlainFormatter(logging.Formatter):
     def format(self, record):
-        level = "" if record.levelno < logging.logging.WARNING else f"{record.levelname.lower()}: "
+        level = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
         return level + super().format(record)
 
 

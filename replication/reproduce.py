@@ -36,9 +36,10 @@ def main(argv):
     progress = execution.Progress(tasks, [
         execution.seconds(task, workdir, resolve, throughput=throughput) for task in tasks], parts)
     report = Report(workdir)
-    announced = []
+    announced = False
 
     def end(number):
+        nonlocal announced
         if not progress.end(number):
             return
         try:
@@ -48,7 +49,7 @@ def main(argv):
             logging.warning("%s", error)
             return
         if lines and not announced:
-            announced.append(number)
+            announced = True
             progress.write(f"page: {workdir.page}, which grows with each experiment\n{lines}")
 
     problems = execution.execute(tasks, workdir, executor=executor, data_dir=flags.data.DATA_DIR.value,

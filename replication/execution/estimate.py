@@ -158,7 +158,7 @@ def time_steps(run, optimizer):
 
 
 def time_solver():
-    """Times a maximization of a convex quadratic: SciPy walks through the bounds of all variables one by one.
+    """Times a maximization of a convex quadratic, most of which is the solver's own arithmetic.
 
     Returns:
         Seconds of a maximization from one start, for each variable, beside the evaluations of f.

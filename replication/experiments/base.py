@@ -271,10 +271,15 @@ def plots(stem, found):
     for index, (label, finished_runs, panels) in enumerate(found):
         run = finished_runs[0].run
         number = f"-{networks[:index + 1].count(run.network)}" if networks.count(run.network) > 1 else ""
-        where = f"{run.network} on {catalog.dataset_label(run.dataset)}, trial {run.trial}"
-        result.append(Plot(f"{stem}-{run.network}{number}", f"{where} ({label})" if label else where, panels,
+        result.append(Plot(f"{stem}-{run.network}{number}", title(run, label), panels,
                            tuple(dict.fromkeys(each.name for each in finished_runs))))
     return result
+
+
+def title(run, label):
+    """Returns the network, data set and trial of a `configuration.Run` in words, and a label, which may be ""."""
+    where = f"{run.network} on {catalog.dataset_label(run.dataset)}, trial {run.trial}"
+    return f"{where} ({label})" if label else where
 
 
 def lowest_trials(store, has):

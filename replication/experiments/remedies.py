@@ -32,7 +32,7 @@ def needs(setup, variants, spaces):
     runs = []
     for small, large in setup.pairs(setup.study_networks, trials=setup.remedy_trials):
         runs += [small, large, *variants(small, large)]
-    return [task for dimension in spaces if dimension in (0, *setup.preset.remedy_subspace_dims)
+    return [task for dimension in spaces if dimension in setup.preset.remedy_subspace_dims
             for task in measure(setup, runs, subspace_dim=dimension, epsilons=setup.preset.study_epsilons)]
 
 

@@ -2,8 +2,8 @@
 
 import functools
 
-from replication import catalog, experiments, files
-from replication.experiments.base import EPSILON_LABELS, lowest_trials, test_accuracy
+from replication import experiments, files
+from replication.experiments.base import EPSILON_LABELS, lowest_trials, test_accuracy, title
 from replication.experiments.table3 import common_protocol, values
 from replication.report import figures, formatting, page, paper, tables, verdicts
 from replication.store import Store
@@ -53,8 +53,7 @@ def headline(store):
     for label, sides in lowest_trials(store, lambda run: common_protocol([run])):
         runs = list(sides.values())
         protocol = common_protocol(runs)
-        where = f"{runs[0].run.network} on {catalog.dataset_label(runs[0].run.dataset)}, trial {runs[0].run.trial}"
-        lines.append(f"{where} ({label})" if label else where)
+        lines.append(title(runs[0].run, label))
         for regime, finished_run in sides.items():
             sharpness = [f"{formatting.number(value)} % ({EPSILON_LABELS[name]})" for name, epsilon in EPSILONS.items()
                          for value in values([finished_run], protocol, epsilon)]
