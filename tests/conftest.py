@@ -1,8 +1,11 @@
 """How many processes run the tests, and the summary of the fault tests at the end."""
 
 import collections
+import gc
+import sys
 
 import psutil
+import pytest
 
 from replication.machine import processors
 
@@ -18,6 +21,23 @@ def pytest_xdist_auto_num_workers(config):
     # One more than there are processors: many a test waits for a process that it has started.
     held = psutil.virtual_memory().available // _BYTES_PER_WORKER
     return max(1, min(processors() + 1, _MOST_WORKERS, held))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forget_graphs():
+    """Frees the graphs of a module's training steps, and leaves what remains out of later garbage collections.
+
+    For each step, TensorFlow registers a gradient that refers to the graph, for good. A process that runs many tests
+    would grow to gigabytes, in which each of keras-tuner's garbage collections, two a trial, takes seconds.
+    """
+    yield
+    if "tensorflow" in sys.modules:
+        from tensorflow.python.framework import ops
+
+        for name in [name for name in ops.gradient_registry.list() if name.startswith("CustomGradient-")]:
+            del ops.gradient_registry._registry[name]
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_logreport(report):

@@ -39,9 +39,12 @@ def build_training_model(network, run, examples):
                         "strategy=mirrored leaves out of some of its passes; train it without, or without them")
     with OneDevice().scope() if run.distribution is None else examples.devices.scope():
         optimizer = _OPTIMIZERS[run.optimizer](learning_rate=run.learning_rate)
+        # An object, whose variables exist already: Keras would make those of "accuracy" during the first step, and
+        # TensorFlow then traces the step twice.
+        accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
     if run.precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"],
+    model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=[accuracy],
                   jit_compile=run.jit_compile)
     return model
 
