@@ -2,11 +2,14 @@
 
 from absl import flags
 
-from replication import experiments
-from replication.errors import UserError
+from replication import catalog, experiments
+from replication.errors import UserError, require_name
 
 _TABLES = flags.DEFINE_list(
-    "tables", ["2", "3", "4", "6", "7"], "Numbers of the paper's tables to compare with, separated by commas.")
+    "tables", ["2", "3", "4", "6", "7"],
+    "Numbers of the paper's tables to print, separated by commas. All are judged, whichever are printed.")
+_NETWORKS = flags.DEFINE_list(
+    "networks", [], "Networks to which the comparison is restricted, separated by commas; by default all.")
 
 
 def tables():
@@ -20,3 +23,15 @@ def tables():
         raise UserError(f"--tables={unknown[0]}: expected numbers among {', '.join(known)}, "
                         "separated by commas")
     return list(dict.fromkeys(known[text.strip()] for text in _TABLES.value))
+
+
+def networks():
+    """Returns the names of the networks asked for, each once; empty for all.
+
+    Raises:
+        UserError: one is unknown.
+    """
+    names = list(dict.fromkeys(name.strip() for name in _NETWORKS.value))
+    for name in names:
+        require_name("--networks", name, catalog.NETWORKS)
+    return names

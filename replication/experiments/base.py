@@ -149,7 +149,7 @@ class Column:
 
 @dataclasses.dataclass(frozen=True)
 class Contrast:
-    """The difference that a table is about, from the means of two columns.
+    """The difference that a table is about, from two columns, paired by trial.
 
     Attributes:
         name: Its name in files.
@@ -174,8 +174,9 @@ class Row:
     Attributes:
         network, dataset: Their names.
         label: Its differences from other rows of the network and data set, as text; "" if there is no other.
-        values: By the column's name, a float for each trial; a column without values may be absent.
+        values: By the column's name, a float by trial; a column without values may be absent.
         runs: By regime, the names of the runs behind the values.
+        plain: Whether the values were measured as the presets do, so that they may decide.
     """
 
     network: str
@@ -183,6 +184,7 @@ class Row:
     label: str
     values: dict
     runs: dict = dataclasses.field(default_factory=dict)
+    plain: bool = True
 
 
 @dataclasses.dataclass(frozen=True)

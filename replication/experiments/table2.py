@@ -14,7 +14,7 @@ def rows(store):
     """Returns a `Row` for each comparison of plain SB and LB, under the statistics of their configuration."""
     return [
         Row(comparison.network, comparison.dataset, comparison.label, {
-            f"{split}_{regime}": tuple(100 * each.metrics[f"{split}_accuracy"] for each in side)
+            f"{split}_{regime}": {each.run.trial: 100 * each.metrics[f"{split}_accuracy"] for each in side}
             for regime, side in comparison.sides() for split in ("train", "test")
         }, comparison.runs())
         for comparison in comparisons(store.runs)

@@ -45,6 +45,11 @@ def values(points, protocol, epsilon):
                  if item.protocol == protocol and item.choices.epsilon == epsilon)
 
 
+def by_trial(side, protocol, epsilon):
+    """Returns the sharpness of runs by trial, see `values`; runs that were not measured are left out."""
+    return {each.run.trial: value for each in side for value in values([each], protocol, epsilon)}
+
+
 def common_protocol(points, *, subspace_dim=0):
     """Returns the protocol by which most of several runs or iterates were measured in a space; None if none was."""
     protocols = collections.Counter(protocol for each in points for protocol in sorted({
@@ -61,11 +66,19 @@ def rows(store, subspace_dim):
     """Returns a `Row` for each comparison of plain SB and LB and each protocol of their measurements in one space."""
     return [
         Row(comparison.network, comparison.dataset, label, {
-            f"{name}_{regime}": values(side, protocol, epsilon)
+            f"{name}_{regime}": by_trial(side, protocol, epsilon)
             for regime, side in comparison.sides() for name, epsilon in EPSILONS.items()
-        }, comparison.runs())
+        }, comparison.runs(), _is_plain(comparison, protocol))
         for comparison, protocol, label in measured(comparisons(store.runs), subspace_dim)
     ]
+
+
+def _is_plain(comparison, protocol):
+    """Whether a protocol differs from the defaults in the number of starts alone, which can only find more."""
+    measured_as = dict(protocol or ())
+    run = (*comparison.small, *comparison.large)[0].run
+    usual = Sharpness(subspace_dim=measured_as.get("subspace_dim", 0), statistics=run.statistics).to_json()
+    return all(usual[name] == value for name, value in measured_as.items() if name != "starts")
 
 
 def by_sharpness(members, positions, protocol, *, role, side="left"):

@@ -10,7 +10,7 @@ import dataclasses
 from replication.catalog import NETWORKS
 from replication.configuration import Train
 from replication.experiments.base import EPSILON_LABELS, Column, Contrast, Row, Table, test_accuracy
-from replication.experiments.table3 import measure, values
+from replication.experiments.table3 import by_trial, measure
 from replication.remedies import Augmentation
 from replication.store.grouping import EPSILONS, Selection, comparisons, measured
 
@@ -39,8 +39,9 @@ def rows(store, columns, selection):
     small, large, *sharpness = (column.name for column in columns)
     return [
         Row(comparison.network, comparison.dataset, label, {
-            small: tuple(map(test_accuracy, comparison.small)), large: tuple(map(test_accuracy, comparison.large)),
-            **{name: values(comparison.large, protocol, epsilon)
+            **{name: {each.run.trial: test_accuracy(each) for each in side}
+               for name, side in ((small, comparison.small), (large, comparison.large))},
+            **{name: by_trial(comparison.large, protocol, epsilon)
                for name, epsilon in zip(sharpness, EPSILONS.values())},
         }, comparison.runs())
         for comparison, protocol, label in measured(comparisons(store.runs, selection), 0, ("LB",))

@@ -5,7 +5,7 @@ import functools
 from replication import experiments, files
 from replication.experiments.base import EPSILON_LABELS, lowest_trials, test_accuracy, title
 from replication.experiments.table3 import common_protocol, values
-from replication.report import figures, formatting, page, paper, tables, verdicts
+from replication.report import decisions, figures, formatting, page, paper, tables, verdicts
 from replication.store import Store
 from replication.store.grouping import EPSILONS
 
@@ -62,23 +62,21 @@ def headline(store):
     return "\n".join(lines)
 
 
-def verify(workdir, numbers):
+def verify(workdir):
     """Compares a workdir's tables with the paper's.
 
     Args:
         workdir: A `records.Workdir`.
-        numbers: Numbers of tables, keys of `experiments.tables()`.
 
     Returns:
-        The judged `verdicts.Entry`s, and a list with one line for each damaged record, which is left out.
+        The judged `verdicts.Entry`s of all tables, and a list with one line for each damaged record, which is left out.
     """
     store = Store(workdir)
-    tables = experiments.tables()
-    return [entry for number in numbers for entry in _judged(tables[number], store)], store.problems
+    return [entry for _, entries in _judged(store) for entry in entries], store.problems
 
 
 def _draw(workdir, store, render):
-    judged = [(table, _judged(table, store)) for _, table in sorted(experiments.tables().items())]
+    judged = _judged(store)
     for table, entries in judged:
         _write(workdir.tables, f"table{table.number}", tables.files(table.title, entries))
     listed = [(listing, *listing.listing(store)) for listing in experiments.listings().values()]
@@ -90,8 +88,12 @@ def _draw(workdir, store, render):
     files.write_text(workdir.page, page.render(store, judged, drawn, listed=listed, draw=render))
 
 
-def _judged(table, store):
-    return verdicts.judge(table, table.rows(store), paper.table(table.number))
+def _judged(store):
+    """Returns pairs of a table and its judged entries."""
+    rows = {number: table.rows(store) for number, table in sorted(experiments.tables().items())}
+    endpoints = decisions.number_of_endpoints(rows)
+    return [(table, verdicts.judge(table, rows[number], paper.table(number), endpoints=endpoints))
+            for number, table in sorted(experiments.tables().items())]
 
 
 def _write(folder, name, texts, *, keep=True):

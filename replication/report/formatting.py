@@ -12,8 +12,14 @@ def ours(entry):
 
 
 def papers(entry):
-    """Returns the paper's value of an entry, with two decimals as published; a dash if the paper lacks the network."""
-    return UNKNOWN if entry.paper is None else _value(entry.kind, entry.paper, 2)
+    """Returns the paper's value of an entry, with two decimals as published; a dash if the paper lacks the network.
+
+    An entry that cannot be as printed has the reading that would not contradict it beside it.
+    """
+    if entry.paper is None:
+        return UNKNOWN
+    reading = getattr(entry.paper, "reading", None)
+    return _value(entry.kind, entry.paper, 2) + (f" [read as {summary(reading, places=2)}?]" if reading else "")
 
 
 def summary(value, *, places):
@@ -35,11 +41,24 @@ def number(value, *, places=None):
     return f"{value:.{places}f}".replace("-", "−")
 
 
-def difference(entry):
-    """Returns ours minus the paper's with its sign, as precise as ours; a dash if there is none."""
-    if entry.difference is None or not math.isfinite(entry.difference):
+def comparison(entry):
+    """Returns how a value stands to the paper's: "+0.12" points, or "1.30 ×" the paper's; a dash if it has none."""
+    if entry.comparison is None:
         return UNKNOWN
-    return f"{entry.difference:+.{decimals(entry.ours.mean)}f}".replace("-", "−")
+    return _signed(entry.comparison) if entry.kind == "accuracy" else f"{number(entry.comparison)} ×"
+
+
+def interval(entry):
+    """Returns the 90 % interval of `comparison`, or of a contrast; a dash if there is none.
+
+    For a value of one trial, it is the interval in which the paper's next trial is expected.
+    """
+    if entry.prediction:
+        return "next trial of the paper: " + " to ".join(map(number, entry.prediction))
+    if entry.interval is None:
+        return UNKNOWN
+    text = " to ".join(map(_signed if entry.kind in ("accuracy", "gap") else number, entry.interval))
+    return f"{text} ×" if entry.kind == "sharpness" else text
 
 
 def decimals(value):
@@ -94,8 +113,12 @@ def setting(value, name=""):
 
 
 def verdict(entry):
-    """Returns the verdict of an entry, with the reason if it is not judged."""
-    return f"{entry.verdict}: {entry.note}" if entry.verdict == "not judged" else entry.verdict
+    """Returns the verdict of an entry with the reason, if it has one, without what follows a colon."""
+    return f"{entry.verdict} ({entry.note.partition(':')[0]})" if entry.note else entry.verdict
+
+
+def _signed(value):
+    return f"{value:+.{decimals(value)}f}".replace("-", "−")
 
 
 def _value(kind, value, places):

@@ -10,7 +10,7 @@ import jinja2
 
 from replication import catalog
 from replication.configuration import presets
-from replication.report import figures, formatting, paper, tables, verdicts
+from replication.report import decisions, figures, formatting, paper, tables, verdicts
 from replication.store.grouping import EPSILONS, MAIN
 
 _TEMPLATES = pathlib.Path(__file__).parent / "templates"
@@ -32,13 +32,14 @@ def render(store, judged, drawn, *, listed, draw=figures.render):
     environment.filters |= {
         "number": formatting.number, "percent": formatting.percent, "significant": formatting.significant,
         "duration": formatting.duration, "ours": formatting.ours, "papers": formatting.papers,
-        "difference": formatting.difference, "probability": formatting.probability, "cell": formatting.cell,
+        "comparison": formatting.comparison, "interval": formatting.interval, "cell": formatting.cell,
+        "probability": formatting.probability, "verdict": formatting.verdict,
         "setting": formatting.setting, "dataset": catalog.dataset_label, "thousands": "{:,}".format,
         "slug": lambda text: text.replace(" ", "-"),
     }
     return environment.get_template("index.html.j2").render(
-        paper=paper, margins=verdicts, store=store, runs={each.name: each.run for each in store.runs},
-        **_head(store, judged), findings=_findings(judged), overview=_overview(judged),
+        paper=paper, rule=verdicts, gates=decisions, store=store, runs={each.name: each.run for each in store.runs},
+        doubts=paper.doubts(), **_head(store, judged), findings=_findings(judged), overview=_overview(judged),
         tables=[_table(*each) for each in judged],
         figures=[{**_heading(figure), "pictures": [_pictures(plot, draw) for plot in plots]}
                  for figure, plots in drawn if plots or not figure.command],
@@ -57,7 +58,7 @@ def _head(store, judged):
     measured = [item for each in store.runs for item in (each, *each.iterates)]
     return {
         "counts": counts,
-        "decided": sum(counts[verdict] for verdict in verdicts.VERDICTS[:3]),
+        "checks": _counted(decisions.checks(entries)),
         "absent_entries": sum(entry.network not in networks for entry in entries),
         "networks": networks,
         "beyond": [network for network in networks if network not in known],
@@ -87,7 +88,17 @@ def _findings(judged):
             ours = _in_words(gap.ours.mean, [ratio.ours.mean for ratio in ratios])
             papers = gap.paper and all(ratio.paper for ratio in ratios) and _in_words(
                 gap.paper.mean, [ratio.paper.mean for ratio in ratios])
-            found.append((f"{where}: LB is {ours}.", f"In the paper it is {papers}." if papers else ""))
+            trials = min(each.ours.trials for each in (gap, *ratios))
+            how = "in one trial, which is not a verdict" if trials == 1 else f"in {trials} trials"
+            found.append((f"{where}: LB is {ours}, {how}.", f"In the paper it is {papers}." if papers else ""))
+    return found
+
+
+def _counted(checks):
+    """Returns for "gate" and "endpoint" the number of checks of each outcome."""
+    found = {"gate": collections.Counter(), "endpoint": collections.Counter()}
+    for check in checks:
+        found[check.kind][check.outcome] += 1
     return found
 
 
@@ -116,12 +127,10 @@ def _overview(judged):
     for (network, dataset, label), group in itertools.groupby(
             entries, lambda entry: (entry.network, entry.dataset, entry.label)):
         by_name = {(entry.table, entry.name): entry for entry in group}
-        values = [entry for entry in by_name.values() if entry.kind in ("accuracy", "sharpness")
-                  and entry.verdict in verdicts.VERDICTS[:3]]
         rows.append({
             "network": network, "dataset": dataset, "label": label,
             "contrasts": [by_name.get((number, contrast.name)) for number, contrast in columns],
-            "replicated": sum(entry.verdict == verdicts.REPLICATED for entry in values), "judged": len(values)})
+            "gates": _counted(decisions.checks(by_name.values()))["gate"]})
     return {"rows": rows, "columns": [
         {"id": f"table{number}", "name": f"Table {number}", "heading": contrast.heading}
         for number, contrast in columns]}
@@ -143,8 +152,8 @@ def _table(table, entries):
         "headings": [entry.heading for entry in rows[0]],
         "rows": found, "absent": [row for row in rows if not row[0].dataset],
         "by_direction": sorted({f"{row[0].network} on {catalog.dataset_label(row[0].dataset)}" for row in found
-                                if verdicts.judged_by_direction(row[0])}),
-        "tests": [entry for row in found for entry in row if entry.p_value is not None],
+                                if row[0].on_other_data}),
+        "intervals": [entry for row in found for entry in row if entry.interval or entry.prediction],
     }
 
 

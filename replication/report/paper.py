@@ -1,53 +1,37 @@
-"""The paper's numbers, of which this is the only reader, and means over trials."""
+"""The paper's numbers, of which this is the only reader, and which of them cannot be as printed."""
 
 import dataclasses
 import functools
+import math
 import pathlib
-import statistics
-
-import scipy.stats
 
 from replication import files
+from replication.report.statistics import Summary
 
 TRIALS = 5
 URL = "https://arxiv.org/abs/1609.04836"
 _FILE = pathlib.Path(__file__).parents[1] / "paper_values.json"
+# Half of the last printed digit.
+ROUNDING = 0.005
+# Columns of two tables that show the same runs.
+_SAME_RUNS = {(2, "test_SB"): (7, "test_baseline_SB"), (7, "test_baseline_SB"): (2, "test_SB")}
+_BOXES = ("eps1e-3", "eps5e-4")
 
 
 @dataclasses.dataclass(frozen=True)
-class Summary:
-    """The mean of some trials.
+class Printed(Summary):
+    """An entry of the paper, the mean and the deviation of its five trials.
 
     Attributes:
-        mean: Their mean.
-        deviation: Their sample standard deviation (divisor n - 1); None for a single trial.
-        trials: n, their number.
+        doubt: Why it cannot be as printed, with the assumption; "" if nothing contradicts it.
+        spread_only: Whether the doubt concerns the deviation alone.
+        reading: A `statistics.Summary` in its place that nothing contradicts, which is ours and not the paper's; None
+            if there is none.
     """
 
-    mean: float
-    deviation: float | None
-    trials: int
-
-
-def summarize(values):
-    """Returns the `Summary` of a sequence of floats; None if it is empty."""
-    values = list(values)
-    if not values:
-        return None
-    deviation = statistics.stdev(values) if len(values) > 1 else None
-    return Summary(statistics.fmean(values), deviation, len(values))
-
-
-def welch(first, second):
-    """Returns the p-value of Welch's t-test of two `Summary`s.
-
-    It is None unless there are two trials on each side and one deviation is above 0.
-    """
-    if not first.deviation and not second.deviation or None in (first.deviation, second.deviation):
-        return None
-    return float(scipy.stats.ttest_ind_from_stats(
-        first.mean, first.deviation, first.trials, second.mean, second.deviation, second.trials,
-        equal_var=False).pvalue)
+    doubt: str = ""
+    spread_only: bool = False
+    reading: Summary | None = None
 
 
 def source():
@@ -55,21 +39,77 @@ def source():
     return _content()["source"]
 
 
+@functools.cache
 def table(number):
-    """Returns the paper's values of a table.
+    """Returns the paper's values of a table, as {network: {column: `Printed`}} in the paper's order."""
+    return {network: {column: Printed(each.mean, each.deviation, each.trials, *_doubt(number, network, column),
+                                      _reading(number, network, column))
+                      for column, each in columns.items()}
+            for network, columns in _printed(number).items()}
 
-    Args:
-        number: The table's number.
 
-    Returns:
-        {network: {column: `Summary` over the paper's five trials}}, in the paper's order.
+def doubts():
+    """Returns the entries that cannot be as printed, as (table, network, column, `Printed`)."""
+    return [(number, network, column, printed) for number in (2, 3, 4, 6, 7)
+            for network, columns in table(number).items() for column, printed in columns.items() if printed.doubt]
+
+
+def cannot_be_nested(larger, smaller):
+    """Whether no trials give both the sharpness in a box and that in a smaller box, two `Summary`s as printed.
+
+    The differences of the trials are not negative. With the mean d, n of them have a sample deviation of at most
+    sqrt(n) d, by which the two deviations may differ.
     """
+    difference = larger.mean - smaller.mean + 2 * ROUNDING
+    apart = abs(larger.deviation - smaller.deviation) - 2 * ROUNDING
+    return difference < 0 or apart > math.sqrt(larger.trials) * difference
+
+
+def cannot_be_bounded(printed, bound=100):
+    """Whether no trials of at most `bound` have the mean and the sample deviation of a `Summary` as printed.
+
+    Their distances from the bound are not negative, so that the argument of `cannot_be_nested` holds.
+    """
+    return printed.deviation - ROUNDING > math.sqrt(printed.trials) * (bound - printed.mean + ROUNDING)
+
+
+def _doubt(number, network, column):
+    """Returns the `doubt` of an entry, and whether it concerns the deviation alone."""
+    printed = _printed(number)[network][column]
+    if column.startswith(("train", "test")) and cannot_be_bounded(printed):
+        most = math.sqrt(TRIALS) * (100 - printed.mean + ROUNDING)
+        return (f"inconsistent as printed: {TRIALS} accuracies of at most 100 % with this mean have a sample "
+                f"deviation of at most {most:.2f}"), False
+    if (number, column) in _SAME_RUNS:
+        other, name = _SAME_RUNS[number, column]
+        same = _printed(other)[network][name] if network in _printed(other) else printed
+        for quantity in ("mean", "deviation"):
+            if abs(getattr(same, quantity) - getattr(printed, quantity)) > 2 * ROUNDING:
+                return (f"inconsistent as printed: table {other} gives the same runs the {quantity} "
+                        f"{getattr(same, quantity):.2f}"), quantity == "deviation"
+    if _BOXES[1] in column:
+        larger = _printed(number)[network][column.replace(_BOXES[1], _BOXES[0])]
+        if cannot_be_nested(larger, printed):
+            return (f"inconsistent as printed: no {TRIALS} trials give this and {larger.mean:.2f} ± "
+                    f"{larger.deviation:.2f} in the larger box, if the solver finds there at least what it finds here "
+                    "in the same subspace"), False
+    return "", False
+
+
+def _reading(number, network, column):
+    for each in _content()["readings"]:
+        if (each["table"], each["network"], each["column"]) == (number, network, column):
+            return Summary(each["mean"], each["deviation"], TRIALS)
+    return None
+
+
+@functools.cache
+def _printed(number):
+    """Returns the entries of a table as `Summary`s, as {network: {column: Summary}}."""
     content = _content()[f"table{number}"]
-    return {
-        network: {column: Summary(mean, deviation, TRIALS)
-                  for column, (mean, deviation) in zip(content["columns"], entries)}
-        for network, entries in content.items() if network != "columns"
-    }
+    return {network: {column: Summary(mean, deviation, TRIALS)
+                      for column, (mean, deviation) in zip(content["columns"], entries)}
+            for network, entries in content.items() if network != "columns"}
 
 
 @functools.cache

@@ -13,7 +13,8 @@ from replication.report import formatting
 
 FIELDS = (
     "table", "network", "data", "configuration", "entry", "unit", "ours", "ours_deviation", "ours_trials",
-    "paper", "paper_deviation", "paper_trials", "difference", "welch_p", "verdict", "note",
+    "paper", "paper_deviation", "paper_trials", "comparison", "interval_low", "interval_high", "t_test_p",
+    "sign_flip_p", "verdict", "note",
 )
 NOTE = "Mean ± sample standard deviation (number of trials)."
 _LATEX = {"±": r"$\pm$", "ε": r"$\varepsilon$", "−": "$-$", "–": "--", "∞": r"$\infty$", "×": r"$\times$",
@@ -68,7 +69,8 @@ def record(entry):
         entry.table, entry.network, dataset_label(entry.dataset), entry.label, entry.name, formatting.UNITS[entry.kind],
         ours and ours.mean, ours and ours.deviation, ours and ours.trials,
         paper and paper.mean, paper and paper.deviation, paper and paper.trials,
-        entry.difference, entry.p_value, entry.verdict, entry.note,
+        entry.comparison, *(entry.interval or entry.prediction or (None, None)), entry.p_value, entry.sign_flip_p,
+        entry.verdict, entry.note,
     )
     return {name: None if isinstance(value, float) and not math.isfinite(value) else value
             for name, value in zip(FIELDS, values)}
@@ -108,10 +110,26 @@ def comparison(entries):
         [" ".join(filter(None, (entry.network, dataset_label(entry.dataset),
                                 f"({entry.label})" if entry.label else ""))),
          entry.heading, formatting.ours(entry), formatting.papers(entry),
-         formatting.difference(entry), formatting.probability(entry.p_value), formatting.verdict(entry)]
+         formatting.comparison(entry), formatting.interval(entry), formatting.probability(entry.p_value),
+         formatting.verdict(entry)]
         for entry in entries if entry.dataset
     ]
-    return _text(["network", "entry", "ours", "paper", "difference", "Welch p", "verdict"], lines, "simple")
+    header = ["network", "entry", "ours", "paper", "ours to paper", "90 % interval", "p", "verdict"]
+    return _text(header, lines, "simple")
+
+
+def decision(checks):
+    """Returns what `decisions.Check`s decide, as a table for a terminal with one line for each.
+
+    Args:
+        checks: The `decisions.Check`s.
+    """
+    if not checks:
+        return "Nothing is decided: there is no plain run of one of the paper's networks on its data."
+    lines = [[" ".join(filter(None, (check.entry.network, f"({check.entry.label})" if check.entry.label else ""))),
+              check.kind, f"table {check.entry.table}, {check.entry.heading}", check.answer,
+              check.entry.note.partition(":")[0]] for check in checks]
+    return "What decides:\n\n" + _text(["network", "", "entry", "outcome", "why"], lines, "simple") + "\n"
 
 
 def _csv(fields, flat):

@@ -1,41 +1,39 @@
-"""Whether an entry of a table replicates the paper's.
-
-The margins are fixed, the same for every network, and do not depend on our own scatter:
-
-- A value is `replicated` if it lies within a fixed margin of the paper's mean (0.5 points of accuracy, a factor of 2 in
-  sharpness), or within two of the paper's own standard deviations. Otherwise it is `same direction` if SB and LB differ
-  in the direction in which the paper's do, and else `not replicated`. A column that only LB has (the sharpness of
-  tables 6 and 7) has no direction.
-- A contrast, the gap SB - LB or the ratio LB / SB of the means, is `replicated` if it lies between half and twice the
-  paper's. Otherwise it is `same direction` if its sign (a gap above 0, a ratio above 1) is the paper's, and else
-  `not replicated`.
-- A value from other data than the paper's has nothing to be compared with: it is `not judged`. A contrast from such
-  data is `same direction` or `not replicated`, by its sign alone.
-- A network that the paper lacks is not judged.
-- An entry without a run or measurement is `missing`.
-
-Welch's t-test is for information and decides nothing: with few trials it rarely rejects, and a test that fails to
-reject is no evidence of agreement. An equivalence margin is.
-"""
+"""Whether an entry of a table replicates the paper's: the rule that docs/verdicts.md states and gives reasons for."""
 
 import collections
 import dataclasses
+import itertools
 import math
 
 from replication import catalog
-from replication.report.paper import Summary, summarize, welch
+from replication.experiments.base import Row
+from replication.report import statistics
+from replication.report.statistics import Summary
 
 REPLICATED = "replicated"
-SAME_DIRECTION = "same direction"
 NOT_REPLICATED = "not replicated"
+UNDECIDED = "undecided"
+SAME_DIRECTION = "same direction"
+OPPOSITE_DIRECTION = "opposite direction"
 NOT_JUDGED = "not judged"
 MISSING = "missing"
-VERDICTS = (REPLICATED, SAME_DIRECTION, NOT_REPLICATED, NOT_JUDGED, MISSING)
+VERDICTS = (REPLICATED, NOT_REPLICATED, UNDECIDED, SAME_DIRECTION, OPPOSITE_DIRECTION, NOT_JUDGED, MISSING)
 
-ACCURACY_MARGIN = 0.5
-FACTOR = 2
-DEVIATIONS = 2
-_ROUNDING = 1e-9
+# Why an entry is undecided.
+ONE_TRIAL = "one trial"
+DID_NOT_MOVE = "solver did not move"
+
+# How far a value may be from the paper's: points of accuracy, and a factor of sharpness.
+MARGINS = {"accuracy": 0.5, "sharpness": 2}
+# The factor by which the size of a contrast may differ from the paper's.
+SIZE = 3
+# Of a test of direction.
+SIGNIFICANCE = 0.05
+# Deviations are not taken to be smaller than these: the relative one of a sharpness, and half the last printed digit.
+SHARPNESS_RESOLUTION = 0.01
+_PRINTED = 0.005
+# Test examples of a data set that the catalog does not know the size of; the paper's TIMIT has 310,621.
+_TEST_EXAMPLES = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,12 +46,18 @@ class Entry:
         name: Name of the column or contrast.
         heading: Its heading.
         kind: "accuracy", "sharpness", "gap" or "ratio".
-        ours, paper: A `Summary` each, without a deviation for a contrast. Ours is None if it is missing, the paper's if
-            the paper lacks the network.
-        difference: ours - paper; None if the two cannot be compared.
-        p_value: The p-value of Welch's t-test; None if there is none.
+        ours, paper: A `statistics.Summary` and a `paper.Printed`, without a deviation for a contrast. Ours is None if
+            it is missing, the paper's if the paper lacks the network.
         verdict: One of VERDICTS.
-        note: Why an entry is not judged; "" otherwise.
+        note: Why an entry is undecided or not judged; "" otherwise.
+        comparison: How a value stands to the paper's, ours - paper (accuracy) or ours / paper (sharpness); None for a
+            contrast, and if the two cannot be compared.
+        interval: The 90 % interval of `comparison`, or of a contrast itself; None for one trial.
+        prediction: For a value of one trial, the interval in which the paper's next trial is expected; None otherwise.
+        p_value: Of the one-sided t-test of a contrast, paired by trial, towards the paper's direction; None for a value
+            and for one trial.
+        sign_flip_p: Of the exact sign-flip test of the same direction.
+        plain: Whether its runs and measurements are those of the preset.
         runs: Names of the runs behind ours, for a contrast those of SB and of LB.
     """
 
@@ -66,20 +70,35 @@ class Entry:
     kind: str
     ours: Summary | None
     paper: Summary | None
-    difference: float | None
-    p_value: float | None
     verdict: str
     note: str = ""
+    comparison: float | None = None
+    interval: tuple | None = None
+    prediction: tuple | None = None
+    p_value: float | None = None
+    sign_flip_p: float | None = None
+    plain: bool = True
     runs: tuple = ()
 
+    @property
+    def on_papers_data(self):
+        """Whether it comes from runs of one of the paper's networks on the paper's data."""
+        return self.paper is not None and is_papers_data(self.network, self.dataset)
 
-def judge(table, rows, paper):
+    @property
+    def on_other_data(self):
+        """Whether it comes from runs of one of the paper's networks on other data."""
+        return self.paper is not None and bool(self.dataset) and not self.on_papers_data
+
+
+def judge(table, rows, paper, *, endpoints):
     """Returns the judged entries of a table.
 
     Args:
         table: An `experiments.Table`, for its number, columns and contrasts.
         rows: Its `base.Row`s.
-        paper: The paper's values, {network: {column: Summary}}.
+        paper: The paper's values, {network: {column: `paper.Printed`}}.
+        endpoints: Number of endpoints in the report, by which the significance of an opposite direction is divided.
 
     Returns:
         A list of `Entry`, in a row first the columns, then the contrasts. The rows are those of each network of the
@@ -88,10 +107,9 @@ def judge(table, rows, paper):
     entries = []
     others = dict.fromkeys(row.network for row in rows if row.network not in paper)
     for network in (*paper, *others):
-        found = [(row.dataset, row.label, {name: summarize(values) for name, values in row.values.items()}, row.runs)
-                 for row in rows if row.network == network]
-        for dataset, label, ours, runs in found or [("", "", {}, {})]:
-            entries += _row(table, (table.number, network, dataset, label), ours, paper.get(network), runs)
+        found = [row for row in rows if row.network == network]
+        for row in found or [None]:
+            entries += _row(table, network, row, paper.get(network), endpoints)
     return entries
 
 
@@ -101,102 +119,142 @@ def count(entries):
     return {verdict: counted[verdict] for verdict in VERDICTS}
 
 
-def judged_by_direction(entry):
-    """Returns whether an entry of one of the paper's networks comes from other data than the paper's."""
-    return entry.paper is not None and entry.dataset not in ("", _papers_dataset(entry.network, entry.dataset))
+def within(interval, low, high):
+    """Whether an interval lies inside [low, high]: True or False, and None if it lies partly inside."""
+    if interval[1] < low or interval[0] > high:
+        return False
+    return True if low <= interval[0] and interval[1] <= high else None
 
 
-def value_verdict(kind, ours, paper, *, same_direction):
-    """Returns the verdict on a value from the paper's data.
-
-    Args:
-        kind: "accuracy" or "sharpness".
-        ours, paper: `Summary`s.
-        same_direction: Whether SB and LB differ in the direction in which the paper's do.
-    """
-    difference = abs(ours.mean - paper.mean)
-    within_margin = {
-        "accuracy": _at_most(difference, ACCURACY_MARGIN),
-        "sharpness": _within_factor(ours.mean, paper.mean),
-    }
-    if within_margin[kind] or _at_most(difference, DEVIATIONS * paper.deviation):
-        return REPLICATED
-    return SAME_DIRECTION if same_direction else NOT_REPLICATED
+def is_papers_data(network, dataset):
+    """Whether a data set is the one on which the paper has a network."""
+    return network in catalog.NETWORKS and catalog.NETWORKS[network].dataset == dataset
 
 
-def contrast_verdict(kind, ours, paper, *, papers_data=True):
-    """Returns the verdict on a contrast.
-
-    Args:
-        kind: "gap" (SB - LB) or "ratio" (LB / SB).
-        ours, paper: Floats.
-        papers_data: Whether the runs are on the paper's data set.
-    """
-    if papers_data and _within_factor(ours, paper):
-        return REPLICATED
-    neutral = 0 if kind == "gap" else 1
-    return SAME_DIRECTION if _sign(ours - neutral) == _sign(paper - neutral) else NOT_REPLICATED
+def bounds(kind, margins):
+    """Returns the ends of a margin around no difference: of a difference in accuracy, or of a ratio of sharpness."""
+    margin = margins[kind]
+    return (-margin, margin) if kind == "accuracy" else (1 / margin, margin)
 
 
-def contrast(kind, small, large):
-    """Returns SB - LB for a "gap" and LB / SB for a "ratio", which is infinite if SB alone is 0, and 1 if both are."""
-    if kind == "gap":
-        return small - large
-    if small == 0:
-        return math.inf if large > 0 else 1.0
-    return large / small
-
-
-def _row(table, key, ours, paper, runs):
-    _, network, dataset, _ = key
+def _row(table, network, row, paper, endpoints):
+    row = row or Row(network, "", "", {})
+    reason = _not_comparable(network, row.dataset, paper)
     pairs = _pairs(table.columns)
-    reason = _not_comparable(network, dataset, paper)
     entries = []
-    for column in table.columns:
-        value, expected = ours.get(column.name), paper and paper[column.name]
-        frame = (*key, column.name, column.heading, column.kind, value, expected)
-        behind = runs.get(column.regime, ())
-        if value is None:
-            entries.append(Entry(*frame, None, None, MISSING))
-        elif reason:
-            entries.append(Entry(*frame, None, None, NOT_JUDGED, reason, behind))
-        else:
-            verdict = value_verdict(column.kind, value, expected,
-                                    same_direction=_same_direction(pairs.get(column.quantity), ours, paper))
-            entries.append(Entry(*frame, value.mean - expected.mean, welch(value, expected), verdict, runs=behind))
-    for item in table.contrasts:
-        value, expected = (_contrast(item.kind, pairs[item.quantity], values) for values in (ours, paper))
-        frame = (*key, item.name, item.heading, item.kind, value, expected)
-        behind = (*runs.get("SB", ()), *runs.get("LB", ()))
-        if value is None:
-            entries.append(Entry(*frame, None, None, MISSING))
-        elif expected is None:
-            entries.append(Entry(*frame, None, None, NOT_JUDGED, reason, behind))
-        else:
-            verdict = contrast_verdict(item.kind, value.mean, expected.mean, papers_data=not reason)
-            entries.append(Entry(*frame, None if reason else value.mean - expected.mean, None, verdict,
-                                 f"direction only: {reason}" if reason else "", behind))
+    for item in (*table.columns, *table.contrasts):
+        is_contrast = item in table.contrasts
+        names = pairs[item.quantity] if is_contrast else [item.name]
+        values = [row.values.get(name, {}) for name in names]
+        printed = paper and [paper[name] for name in names]
+        entry = Entry(table.number, network, row.dataset, row.label, item.name, item.heading, item.kind, None,
+                      printed and (_printed_contrast(item.kind, *printed) if is_contrast else printed[0]), MISSING,
+                      plain=row.plain)
+        # The values of each trial that has them all.
+        if by_trial := [tuple(each[trial] for each in values) for trial in sorted(set.intersection(*map(set, values)))]:
+            judged = (_contrast(entry, by_trial, printed, reason, endpoints) if is_contrast
+                      else _value(entry, [value for value, in by_trial], reason))
+            regimes = ("SB", "LB") if is_contrast else (item.regime,)
+            runs = tuple(itertools.chain.from_iterable(row.runs.get(regime, ()) for regime in regimes))
+            entry = dataclasses.replace(entry, runs=runs, **judged)
+        entries.append(entry)
     return entries
+
+
+def _value(entry, values, reason):
+    """Returns what is found about a value, as fields of its `Entry`.
+
+    Args:
+        entry: The `Entry` so far.
+        values: Our value of each trial.
+        reason: Why it cannot be compared with the paper's; "" if it can.
+    """
+    found = {"ours": statistics.summarize(values)}
+    if doubt := reason or entry.paper.doubt:
+        return {**found, "verdict": NOT_JUDGED, "note": doubt}
+    printed = statistics.at_least(entry.paper, _PRINTED)
+    if entry.kind == "accuracy":
+        ours, back = statistics.at_least(found["ours"], _accuracy_resolution(entry.dataset)), float
+    elif all(map(_is_measured, values)):
+        ours = statistics.at_least(statistics.summarize(map(math.log, values)), SHARPNESS_RESOLUTION)
+        printed, back = statistics.logarithm(printed), math.exp
+    else:
+        return {**found, "verdict": UNDECIDED, "note": DID_NOT_MOVE}
+    found["comparison"] = back(ours.mean - printed.mean)
+    if ours.deviation is None:
+        prediction = tuple(map(back, statistics.prediction_interval(printed)))
+        return {**found, "verdict": UNDECIDED, "note": ONE_TRIAL, "prediction": prediction}
+    found["interval"] = tuple(map(back, statistics.difference_interval(ours, printed)))
+    inside = within(found["interval"], *bounds(entry.kind, MARGINS))
+    return {**found, "verdict": {True: REPLICATED, False: NOT_REPLICATED, None: UNDECIDED}[inside]}
+
+
+def _contrast(entry, paired, printed, reason, endpoints):
+    """Returns what is found about a contrast, as fields of its `Entry`.
+
+    Args:
+        entry: The `Entry` so far.
+        paired: The value of SB and of LB of each trial.
+        printed: The paper's `paper.Printed` of SB and of LB; None if the paper lacks the network.
+        reason: Why its size cannot be compared with the paper's; "" if it can.
+        endpoints: As in `judge`.
+    """
+    if entry.kind == "gap":
+        differences, back = [small - large for small, large in paired], float
+        resolution = _accuracy_resolution(entry.dataset)
+    elif all(_is_measured(value) for pair in paired for value in pair):
+        differences, back = [math.log(large / small) for small, large in paired], math.exp
+        resolution = SHARPNESS_RESOLUTION
+    else:
+        return {"verdict": UNDECIDED, "note": DID_NOT_MOVE}
+    summary = statistics.summarize(differences)
+    found = {"ours": Summary(back(summary.mean), None, len(paired))}
+    if printed is None:
+        return {**found, "verdict": NOT_JUDGED, "note": reason}
+    if doubt := next((each.doubt for each in printed if each.doubt and not each.spread_only), ""):
+        return {**found, "verdict": NOT_JUDGED, "note": doubt}
+    if len(paired) == 1:
+        return {**found, "verdict": UNDECIDED, "note": ONE_TRIAL}
+    summary = statistics.at_least(summary, resolution)
+    sign = 1 if entry.paper.mean > (0 if entry.kind == "gap" else 1) else -1
+    p_value = statistics.one_sided_p(summary, sign)
+    found |= {"interval": tuple(map(back, statistics.mean_interval(summary))), "p_value": p_value,
+              "sign_flip_p": statistics.sign_flip_p(differences, sign)}
+    same, opposite = p_value <= SIGNIFICANCE, 1 - p_value <= SIGNIFICANCE / endpoints
+    if reason:
+        verdict = SAME_DIRECTION if same else OPPOSITE_DIRECTION if opposite else UNDECIDED
+        return {**found, "verdict": verdict, "note": f"direction only: {reason}"}
+    outside = within(found["interval"], *sorted((entry.paper.mean / SIZE, entry.paper.mean * SIZE))) is False
+    verdict = NOT_REPLICATED if outside or opposite else REPLICATED if same else UNDECIDED
+    return {**found, "verdict": verdict}
+
+
+def _printed_contrast(kind, small, large):
+    """Returns the paper's contrast: the gap of its means, or the ratio of its geometric means."""
+    if kind == "gap":
+        return Summary(small.mean - large.mean, None, small.trials)
+    small, large = (statistics.logarithm(statistics.at_least(each, _PRINTED)) for each in (small, large))
+    return Summary(math.exp(large.mean - small.mean), None, small.trials)
+
+
+def _is_measured(sharpness):
+    """Whether a sharpness is one: of 0, the solver has not moved."""
+    return math.isfinite(sharpness) and sharpness > 0
 
 
 def _not_comparable(network, dataset, paper):
     """Returns why values cannot be compared with the paper's; "" if they can."""
     if paper is None:
         return "not in the paper"
-    own = _papers_dataset(network, dataset)
-    return "" if dataset == own else f"{catalog.dataset_label(dataset)}, not {own.upper()}"
+    if is_papers_data(network, dataset):
+        return ""
+    return f"{catalog.dataset_label(dataset)}, not {catalog.NETWORKS[network].dataset.upper()}"
 
 
-def _contrast(kind, pair, values):
-    """Returns the `Summary` of the contrast of a pair of columns; None if one of them has no value."""
-    small, large = (values and values.get(name) for name in pair)
-    if not (small and large):
-        return None
-    return Summary(contrast(kind, small.mean, large.mean), None, min(small.trials, large.trials))
-
-
-def _papers_dataset(network, default):
-    return catalog.NETWORKS[network].dataset if network in catalog.NETWORKS else default
+def _accuracy_resolution(dataset):
+    """Returns one test example, in points."""
+    known = catalog.DATASETS.get(dataset)
+    return 100 / (known and known.test_size or _TEST_EXAMPLES)
 
 
 def _pairs(columns):
@@ -204,25 +262,3 @@ def _pairs(columns):
     names = {(column.quantity, column.regime): column.name for column in columns}
     return {quantity: (small, names[quantity, "LB"]) for (quantity, regime), small in names.items()
             if regime == "SB" and (quantity, "LB") in names}
-
-
-def _same_direction(pair, ours, paper):
-    if pair is None or not all(ours.get(name) for name in pair):
-        return False
-    small, large = pair
-    return _sign(ours[small].mean - ours[large].mean) == _sign(paper[small].mean - paper[large].mean)
-
-
-def _sign(number):
-    return (number > 0) - (number < 0)
-
-
-def _at_most(value, bound):
-    return value <= bound + _ROUNDING
-
-
-def _within_factor(ours, paper):
-    """Returns whether ours / paper lies in [1 / FACTOR, FACTOR]."""
-    if paper == 0 or not math.isfinite(ours):
-        return ours == paper
-    return _at_most(1 / FACTOR, ours / paper) and _at_most(ours / paper, FACTOR)

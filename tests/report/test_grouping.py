@@ -33,7 +33,7 @@ def free_workdir(tmp_path):
 def test_trials_of_one_configuration_form_a_row(paper_workdir):
     (row,) = experiments.get("table2").rows(Store(paper_workdir))
     assert (row.network, row.dataset, row.label) == ("F1", "mnist", "")
-    assert row.values["test_SB"] == pytest.approx((98.01, 98.04, 98.07))
+    assert row.values["test_SB"] == pytest.approx({0: 98.01, 1: 98.04, 2: 98.07})
 
 
 def test_architectures_are_rows_of_their_own(workdir):
@@ -127,18 +127,21 @@ def test_measurements_made_differently_are_rows_of_their_own(paper_workdir):
     record = paper_workdir.run(paper_run("LB", 0))
     fixtures.write_measurement(record, Sharpness(iterations=20), 999.0)
     found = rows(paper_workdir, 3)
-    assert found["iterations 20"]["eps1e-3_LB"] == (999.0,)
-    assert found["iterations 10"]["eps1e-3_LB"] == pytest.approx((323.0, 355.3, 387.6))
+    assert found["iterations 20"]["eps1e-3_LB"] == {0: 999.0}
+    assert found["iterations 10"]["eps1e-3_LB"] == pytest.approx({0: 323.0, 1: 355.3, 2: 387.6})
+    fixtures.write_measurement(record, Sharpness(starts=3), 1000.0)
+    assert {row.label: row.plain for row in experiments.tables()[3].rows(Store(paper_workdir))} == {
+        "iterations 10, starts 1": True, "iterations 10, starts 3": True, "iterations 20, starts 1": False}
 
 
 def test_a_measurement_with_another_seed_than_the_trial_is_no_trial(paper_workdir):
     fixtures.write_measurement(paper_workdir.run(paper_run("LB", 0)), Sharpness(seed=7), 999.0)
-    assert 999.0 not in rows(paper_workdir, 3)[""]["eps1e-3_LB"]
+    assert 999.0 not in rows(paper_workdir, 3)[""]["eps1e-3_LB"].values()
 
 
 def test_the_subspace_has_a_table_of_its_own(paper_workdir):
     values = rows(paper_workdir, 4)[""]
-    assert values["eps5e-4_SB"] == pytest.approx((0.07, 0.077, 0.084))
+    assert values["eps5e-4_SB"] == pytest.approx({0: 0.07, 1: 0.077, 2: 0.084})
 
 
 def test_the_figure_shows_the_lowest_trial(paper_workdir):

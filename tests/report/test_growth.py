@@ -7,7 +7,7 @@ from replication.configuration import Measure, Sharpness, Train
 from replication.configuration.tasks import arrange, merge
 from replication.execution import Progress
 from replication.report import Report, figures, headline, make_report
-from tests.report.fixtures import quick_run
+from tests.report.fixtures import quick_run, write_replication
 from tests.report.test_report import contents
 
 SMALL, LARGE, OTHER = (quick_run("SB", 0), quick_run("LB", 0), quick_run("SB", 1))
@@ -79,6 +79,15 @@ def test_the_page_begins_with_what_was_found(paper_workdir, quick_workdir):
     for workdir in (paper_workdir, quick_workdir):
         make_report(workdir)
     page = paper_workdir.page.read_text()
-    assert "<b>F1 on mnist: LB is " in page and "In the paper it is 167 and 70 times as sharp as SB" in page
+    assert "<b>F1 on mnist: LB is " in page and "In the paper it is 191 and 71 times as sharp as SB" in page
     assert "0.22 points less accurate on the test set" in page
+    assert "accurate on the test set, in 3 trials." in page
     assert "<b>F1 on mnist5k (a part of MNIST): LB is " in quick_workdir.page.read_text()
+
+
+def test_one_trial_is_no_verdict(tmp_path):
+    workdir = write_replication(tmp_path / "work", make_run=quick_run, trials=1)
+    make_report(workdir)
+    page = " ".join(workdir.page.read_text().split())
+    assert "accurate on the test set, in one trial, which is not a verdict." in page
+    assert "Nothing is decided: there is no plain run on the paper’s data." in page

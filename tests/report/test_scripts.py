@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.report.fixtures import paper_run, write_run
+from replication import files
+from tests.report.fixtures import paper_run
 from tests.scripts import script
 
 
@@ -31,8 +32,16 @@ def test_make_report_draws_the_rest_of_a_damaged_workdir(paper_workdir):
 def test_verify_replicated(paper_workdir):
     result = script("verify", f"--workdir={paper_workdir.path}", "--tables=2,3")
     assert (result.returncode, result.stderr) == (0, "")
-    assert "98.04 ± 0.03 (3)" in result.stdout and "0 not replicated" in result.stdout
-    assert "Table 4" not in result.stdout
+    assert "98.04 ± 0.03 (3)" in result.stdout and "Table 4." not in result.stdout
+    # All that decides is there, whichever tables are printed.
+    lines = [line for line in result.stdout.partition("What decides")[2].splitlines() if line.startswith("F1")]
+    assert [line.split()[1] for line in lines] == ["gate"] * 8 + ["endpoint"] * 4
+    assert all("holds" in line or "in favour" in line for line in lines)
+
+
+def test_verify_of_a_network_without_runs_is_undecided(paper_workdir):
+    result = script("verify", f"--workdir={paper_workdir.path}", "--networks=C1")
+    assert result.returncode == 3 and "Nothing is decided" in result.stdout
 
 
 def test_verify_names_the_networks_that_have_no_runs_at_all(paper_workdir):
@@ -43,9 +52,12 @@ def test_verify_names_the_networks_that_have_no_runs_at_all(paper_workdir):
 
 
 def test_verify_not_replicated(paper_workdir):
-    write_run(paper_workdir, paper_run("SB", 3),
-              batch={"train_loss": 1.0, "train_accuracy": 0.5, "test_loss": 1.0, "test_accuracy": 0.5})
-    assert script("verify", f"--workdir={paper_workdir.path}").returncode == 2
+    for trial in range(3):
+        for path in paper_workdir.run(paper_run("LB", trial)).folder.glob("sharpness/*.json"):
+            content = files.read_json(path)
+            files.write_json(path, {**content, "sharpness": content["sharpness"] * 100})
+    result = script("verify", f"--workdir={paper_workdir.path}", "--tables=2", "--networks=F1")
+    assert result.returncode == 2 and "fails" in result.stdout and "against" in result.stdout
 
 
 def test_verify_of_a_damaged_workdir_is_an_error(paper_workdir):
@@ -56,9 +68,9 @@ def test_verify_of_a_damaged_workdir_is_an_error(paper_workdir):
 
 def test_verify_says_that_quick_shows_directions_only(quick_workdir):
     result = script("verify", f"--workdir={quick_workdir.path}")
-    assert result.returncode == 0
+    assert result.returncode == 3
     assert all(f"Table {number}." in result.stdout for number in (2, 3, 4, 6, 7))
-    assert "directions only" in result.stdout and "not judged: mnist5k (a part of MNIST), not MNIST" in result.stdout
+    assert "directions only" in result.stdout and "not judged (mnist5k (a part of MNIST), not MNIST)" in result.stdout
 
 
 @pytest.mark.parametrize("tables", ["9", "2,x", "", "5"])

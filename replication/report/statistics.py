@@ -1,0 +1,97 @@
+"""Means, intervals and tests behind the verdicts: of our value beside the paper's, and of SB beside LB by trial."""
+
+import dataclasses
+import math
+import statistics
+
+import numpy as np
+import scipy.special
+import scipy.stats
+
+# Of every interval. Its two ends are one-sided bounds at 5 %.
+LEVEL = 0.9
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """The mean of some trials.
+
+    Attributes:
+        mean: Their mean.
+        deviation: Their sample standard deviation (divisor n - 1); None for a single trial.
+        trials: n, their number.
+    """
+
+    mean: float
+    deviation: float | None
+    trials: int
+
+
+def summarize(values):
+    """Returns the `Summary` of a sequence of floats; None if it is empty."""
+    values = list(values)
+    if not values:
+        return None
+    deviation = None
+    if len(values) > 1:
+        # Python's refuses what is not finite.
+        deviation = statistics.stdev(values) if all(map(math.isfinite, values)) else math.nan
+    return Summary(statistics.fmean(values), deviation, len(values))
+
+
+def at_least(summary, resolution):
+    """Returns a `Summary` whose deviation, if it has one, is not below a resolution."""
+    if summary.deviation is None:
+        return summary
+    return dataclasses.replace(summary, deviation=max(summary.deviation, resolution))
+
+
+def logarithm(summary):
+    """Returns the `Summary` of the logarithms of log-normal values whose mean and deviation are those of a `Summary`.
+
+    With mean m and deviation s, the logarithms have the variance ln(1 + s^2 / m^2) and the mean ln m less half of it.
+    """
+    variance = math.log1p((summary.deviation / summary.mean) ** 2)
+    return Summary(math.log(summary.mean) - variance / 2, math.sqrt(variance), summary.trials)
+
+
+def difference_interval(first, second):
+    """Returns the ends of Welch's interval of the difference of two means, given as `Summary`s with deviations."""
+    variances = [each.deviation ** 2 / each.trials for each in (first, second)]
+    freedom = sum(variances) ** 2 / sum(
+        variance ** 2 / (each.trials - 1) for variance, each in zip(variances, (first, second)))
+    half = _quantile(freedom) * math.sqrt(sum(variances))
+    return first.mean - second.mean - half, first.mean - second.mean + half
+
+
+def prediction_interval(summary):
+    """Returns the ends of the interval in which one further trial of a `Summary` is expected."""
+    half = _quantile(summary.trials - 1) * summary.deviation * math.sqrt(1 + 1 / summary.trials)
+    return summary.mean - half, summary.mean + half
+
+
+def mean_interval(summary):
+    """Returns the ends of Student's interval of the mean of a `Summary` with a deviation."""
+    half = _quantile(summary.trials - 1) * summary.deviation / math.sqrt(summary.trials)
+    return summary.mean - half, summary.mean + half
+
+
+def one_sided_p(summary, sign):
+    """Returns the p-value of Student's test of a mean of 0 against a mean whose sign is `sign`, 1 or -1."""
+    t = sign * summary.mean / (summary.deviation / math.sqrt(summary.trials))
+    return float(scipy.special.stdtr(summary.trials - 1, -t))
+
+
+def sign_flip_p(values, sign):
+    """Returns the p-value of the exact sign-flip test of symmetry about 0 against a mean whose sign is `sign`.
+
+    It is the share of the 2^n ways to choose the signs of the n values whose mean is as far on that side; it cannot be
+    less than 2^-n.
+    """
+    test = scipy.stats.permutation_test(
+        (sign * np.asarray(values),), np.mean, permutation_type="samples", alternative="greater", n_resamples=np.inf)
+    return float(test.pvalue)
+
+
+def _quantile(freedom):
+    return float(scipy.special.stdtrit(freedom, (1 + LEVEL) / 2))

@@ -1,0 +1,167 @@
+"""What a report decides: exact copies of the paper, wrong results, and how often the rule errs."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from replication import catalog
+from replication.report import decisions, verdicts
+from replication.report.decisions import AGAINST, EXCLUDED, IN_FAVOUR, OPEN, checks, exit_code
+from tests.report import copies
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "verdicts.md"
+COLUMNS = ("eps1e-3_SB", "eps1e-3_LB", "eps5e-4_SB", "eps5e-4_LB")
+
+
+def decided(changes=None, **options):
+    """The exit code for an exact copy of the paper's F1 in which the values of some columns are replaced."""
+    copy = copies.copy("F1")
+    for (number, column), change in (changes or {}).items():
+        copy[number][column] = {trial: change(value) for trial, value in copy[number][column].items()}
+    return exit_code(checks(copies.judged({"F1": copy}, **options)))
+
+
+def _times(number, factor, columns=COLUMNS):
+    return {(number, column): lambda value: value * factor for column in columns}
+
+
+def _instead(number, values):
+    return {(number, column): lambda _, value=value: value for column, value in values.items()}
+
+
+@pytest.mark.parametrize("network", catalog.NETWORKS)
+def test_five_trials_with_exactly_the_papers_numbers_are_in_favour(network):
+    found = checks(copies.judged({network: copies.copy(network)}))
+    assert exit_code(found) == 0
+    assert {check.outcome for check in found if check.kind == "endpoint"} == {IN_FAVOUR}
+    assert len([check for check in found if check.kind == "endpoint"]) == 4
+    assert len([check for check in found if check.kind == "gate"]) == 8
+
+
+@pytest.mark.parametrize("changes, code", [
+    (_instead(2, {"train_SB": 11.0, "train_LB": 11.2, "test_SB": 11.3, "test_LB": 11.35}), 2),
+    (_times(3, 100), 2),
+    (_instead(3, dict(zip(COLUMNS, (23.0, 4783.0, 3.8, 1192.0)))), 2),
+    (_instead(3, {"eps1e-3_SB": 0.0, "eps5e-4_SB": 0.0}), 3),
+    (_instead(3, {"eps1e-3_LB": float("nan")}), 3),
+    (_instead(2, {"test_SB": 98.03, "test_LB": 98.02}), 2),
+    (_instead(2, {"test_SB": 10.1, "test_LB": 9.8}), 2),
+    (_times(3, 6, ["eps5e-4_SB"]), 2),
+    ({(2, "test_LB"): lambda value: value + 0.3}, 2),
+], ids=["untrained", "times 100", "moving averages", "stuck solver", "not a number", "no gap", "shuffled labels",
+        "a gate alone", "the opposite gap"])
+def test_wrong_results_are_not_in_favour(changes, code):
+    assert decided() == 0
+    assert decided(changes) == code
+
+
+def test_one_trial_decides_nothing_but_gates():
+    one = {number: {column: {0: found[0]} for column, found in table.items()}
+           for number, table in copies.copy("F1").items()}
+    assert exit_code(checks(copies.judged({"F1": one}))) == 3
+    one[3]["eps1e-3_LB"] = {0: 205.14 * 6}
+    assert exit_code(checks(copies.judged({"F1": one}))) == 2
+
+
+def test_runs_on_other_data_decide_nothing():
+    entries = copies.judged({"F1": copies.copy("F1")}, dataset="mnist5k")
+    assert checks(entries) == [] and exit_code([]) == 3
+    assert {entry.verdict for entry in entries if entry.dataset and entry.kind in ("gap", "ratio")} >= {
+        verdicts.SAME_DIRECTION}
+
+
+def test_what_is_missing_keeps_the_code_from_0():
+    copy = copies.copy("F1")
+    del copy[4]
+    # Without measurements a comparison has a row without values.
+    assert exit_code(checks(copies.judged({"F1": {**copy, 4: {}}}))) == 3
+
+
+def test_rows_measured_in_another_way_do_not_decide():
+    entries = copies.judged({"F1": copies.copy("F1")})
+    others = [dataclasses.replace(entry, plain=False) for entry in entries if entry.dataset]
+    assert checks(others) == []
+
+
+def test_what_cannot_be_as_printed_is_left_out():
+    found = {(check.entry.table, check.entry.name): check.outcome
+             for check in checks(copies.judged({"C2": copies.copy("C2")}))}
+    assert found[2, "train_SB"] == EXCLUDED and found[2, "test_SB"] == EXCLUDED
+    assert found[2, "test_LB"] == IN_FAVOUR and found[2, "test_gap"] == IN_FAVOUR
+
+
+def test_codes():
+    def code(*outcomes):
+        return exit_code([decisions.Check("gate", None, outcome) for outcome in outcomes])
+
+    assert code(IN_FAVOUR, EXCLUDED) == 0 and code(EXCLUDED) == 3
+    assert code(IN_FAVOUR, OPEN) == 3 and code(IN_FAVOUR, OPEN, AGAINST) == 2
+
+
+def _without_effect(network, generator, trials):
+    """SB and LB that do not differ, each with the paper's scatter."""
+    copy = copies.copy(network, generator=generator, trials=trials)
+    other = copies.copy(network, generator=generator, trials=trials)
+    for number, found in copy.items():
+        for column in found:
+            if column.endswith("_LB"):
+                found[column] = other[number][column.replace("_LB", "_SB")]
+    return copy
+
+
+@pytest.mark.parametrize("trials", [2, 5])
+def test_error_rates_without_an_effect(trials):
+    generator, reports = np.random.default_rng(trials), 150
+    favoured, opposed, tested, codes, reports_opposed = 0, 0, 0, [], 0
+    for _ in range(reports):
+        entries = copies.judged({network: _without_effect(network, generator, trials)
+                                 for network in catalog.NETWORKS})
+        found = checks(entries)
+        codes.append(exit_code(found))
+        p_values = [check.entry.p_value for check in found if check.kind == "endpoint"]
+        assert len(p_values) == 24
+        tested += 24
+        favoured += sum(p <= 0.05 for p in p_values)
+        opposed += sum(1 - p <= 0.05 for p in p_values)
+        reports_opposed += any(1 - p <= 0.05 / 24 for p in p_values)
+    # Endpoints of one network share trials, but not their scatter.
+    assert favoured <= scipy.stats.binom.ppf(0.999, tested, 0.05)
+    assert opposed <= scipy.stats.binom.ppf(0.999, tested, 0.05)
+    assert reports_opposed <= scipy.stats.binom.ppf(0.999, reports, 0.05)
+    assert codes.count(0) <= scipy.stats.binom.ppf(0.999, reports, 0.05)
+
+
+def test_one_trial_never_has_a_direction():
+    generator = np.random.default_rng(1)
+    for _ in range(20):
+        found = checks(copies.judged({"C1": copies.copy("C1", generator=generator, trials=1)}))
+        assert {check.outcome for check in found if check.kind == "endpoint"} == {OPEN}
+
+
+def rates(network, reports, seed):
+    """How often five trials drawn as the paper's are called replicated: values, endpoints, and the whole network."""
+    generator = np.random.default_rng(seed)
+    values, endpoints, codes = [], [], []
+    for _ in range(reports):
+        entries = copies.judged({network: copies.copy(network, generator=generator)})
+        found = checks(entries)
+        values += [entry.verdict == verdicts.REPLICATED for entry in entries
+                   if entry.on_papers_data and entry.kind in ("accuracy", "sharpness")
+                   and entry.verdict != verdicts.NOT_JUDGED]
+        endpoints += [check.outcome == IN_FAVOUR for check in found if check.kind == "endpoint"]
+        codes.append(exit_code(found) == 0)
+    return tuple(float(np.mean(each)) for each in (values, endpoints, codes))
+
+
+@pytest.mark.parametrize("network", catalog.NETWORKS)
+def test_the_document_states_how_often_a_copy_is_replicated(network):
+    row = re.search(rf"^\| {network} \| (\d+) % \| (\d+) % \| (\d+) % \|$", DOCUMENT.read_text(), re.MULTILINE)
+    stated = [int(number) / 100 for number in row.groups()]
+    reports = 60
+    for share, found in zip(stated, rates(network, reports, seed=0)):
+        # Four standard errors of a share among so many reports, and the rounding of the document.
+        assert abs(share - found) <= 4 * np.sqrt(max(share * (1 - share), 0.01) / reports) + 0.005
