@@ -4,7 +4,7 @@ import dataclasses
 
 from absl import flags
 
-from replication.fields import Boolean, Number, OneOf, Whole
+from replication.fields import Boolean, Number, OneOf, Whole, WholeOrAll
 
 
 def define(configuration, *names, prefix="", defaults=None, optional=False):
@@ -52,6 +52,21 @@ def jit_compile():
         "--deterministic and with a remedy or a strategy that XLA cannot compile.")
 
 
+class _WholeOrAllParser(flags.IntegerParser):
+    """Reads a whole number of at least 1, or the word "all"."""
+
+    syntactic_help = "a whole number of at least 1, or all"
+
+    def __init__(self):
+        super().__init__(lower_bound=1)
+
+    def parse(self, argument):
+        return argument if argument == "all" else super().parse(argument)
+
+    def flag_type(self):
+        return "int or all"
+
+
 def _define(field, prefix, default, *, optional):
     name, help = prefix + (field.metadata["name"] or field.name), field.metadata["help"]
     if optional and field.default is not None:
@@ -61,6 +76,8 @@ def _define(field, prefix, default, *, optional):
         return flags.DEFINE_enum(name, default, list(admitted.names), help)
     if isinstance(admitted, Boolean):
         return flags.DEFINE_bool(name, default, help)
+    if isinstance(admitted, WholeOrAll):
+        return flags.DEFINE(_WholeOrAllParser(), name, default, help, serializer=flags.ArgumentSerializer())
     if isinstance(admitted, Whole):
         return flags.DEFINE_integer(name, default, help, lower_bound=admitted.at_least, upper_bound=admitted.at_most)
     if isinstance(admitted, Number):

@@ -12,7 +12,13 @@ _JIT_COMPILE = jit_compile()
 _RUN = define(
     configuration.Run, "network", "architecture", "regime", "trial", "batch_size", "epochs", "max_epochs", "patience",
     "min_improvement", "optimizer", "learning_rate", "statistics", "deterministic", "dropout", "precision",
+    "kernel_initializer", "normalization_epsilon", "adam_epsilon",
     defaults={"network": "F1", "regime": "SB", "trial": 0, "batch_size": None, "learning_rate": None})
+_STOP = flags.DEFINE_enum(
+    "stop", "ceased", ["ceased", "accuracy", "epochs"],
+    "End of the run: ceased (the training loss ceases to improve), accuracy (the training accuracy, evaluated as in "
+    "result.json, is at least the paper's mean of table 2, or the loss ceases to improve; for the paper's networks on "
+    "its data), or epochs (20 epochs, as the authors' script).")
 _SYNCHRONIZED = define(configuration.Distribution, "synchronized")["synchronized"]
 _REMEDY = flags.DEFINE_enum(
     "remedy", None, sorted(remedies.REMEDIES), "A way of training that may help large batches (section 4 and appendix "
@@ -26,9 +32,11 @@ _CONFIG = flags.DEFINE_string(
 _KEEP_ITERATES = flags.DEFINE_integer(
     "keep_iterates", None, "Keep the weights after every so many epochs; 0: after the epochs 1, 2, 4, 8, ... and the "
     "last.", lower_bound=0)
+# As in the authors' script.
+_SCRIPT_EPOCHS = 20
 TENSORBOARD = flags.DEFINE_bool("tensorboard", False, "Write TensorBoard's files to the run's folder logs.")
 
-_FLAGS_OF_THE_RUN = (*_RUN.values(), _SYNCHRONIZED, _REMEDY, _WARM_START, _JIT_COMPILE, dataset.DATASET,
+_FLAGS_OF_THE_RUN = (*_RUN.values(), _STOP, _SYNCHRONIZED, _REMEDY, _WARM_START, _JIT_COMPILE, dataset.DATASET,
                      distribution.STRATEGY, distribution.DEVICES,
                      *(holder for options in _OPTIONS.values() for holder in options.values()))
 
@@ -59,7 +67,7 @@ def run(resolve_jit_compile, available_devices):
     catalog.require_batch_size("batch_size", choices["batch_size"], resolved)
     if choices["learning_rate"] is None:
         choices["learning_rate"] = configuration.OPTIMIZERS[choices["optimizer"]]
-    described = configuration.Run(**choices)
+    described = configuration.Run(**choices, **_stop(choices))
     compiles = not (described.deterministic or described.distribution or remedy and not remedy.COMPILES)
     if _JIT_COMPILE.value == "auto" and not compiles:
         return described
@@ -69,6 +77,27 @@ def run(resolve_jit_compile, available_devices):
 def kept_schedules():
     """Returns the schedules of the iterates to keep, see `training.train`."""
     return () if _KEEP_ITERATES.value is None else (_KEEP_ITERATES.value,)
+
+
+def _stop(choices):
+    """Returns the choices of the `configuration.Run` that --stop stands for."""
+    if _STOP.value == "ceased":
+        return {}
+    if choices["epochs"] is not None:
+        raise UserError(f"--stop={_STOP.value}: decides the end of the run, as --epochs={choices['epochs']} does; give "
+                        "one or the other")
+    if _STOP.value == "epochs":
+        choices["epochs"] = _SCRIPT_EPOCHS
+        return {}
+    # Here: it imports the report's libraries.
+    from replication.report import paper
+
+    network, regime = choices["network"], choices["regime"]
+    printed = paper.table(2).get(network, {}).get(f"train_{regime}")
+    if printed is None or choices["dataset"] != catalog.NETWORKS[network].dataset:
+        raise UserError(f"--stop=accuracy: table 2 has no training accuracy of {network} {regime} on "
+                        f"{choices['dataset']}; expected one of the paper's networks, SB or LB, on the paper's data")
+    return {"stop": "accuracy", "target_accuracy": printed.mean}
 
 
 def _remedy():

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.networks import SPECIFICATIONS, Layers
+from models.networks import KERNEL_INITIALIZERS, SPECIFICATIONS, Layers
 from models.normalization import BatchNormalization
 
 NETWORKS = tuple(SPECIFICATIONS)
@@ -14,7 +14,7 @@ __all__ = ["BUILDERS", "NETWORKS", "BatchNormalization", "build"]
 
 
 def build(name, *, statistics="batch", architecture=None, input_shape=None, classes=None, seed=0,
-          precision="float32", dropout=None):
+          precision="float32", dropout=None, kernel_initializer="glorot_uniform", normalization_epsilon=1e-3):
     """Builds a network of table 1.
 
     Args:
@@ -30,15 +30,18 @@ def build(name, *, statistics="batch", architecture=None, input_shape=None, clas
         precision: Keras's dtype policy of all layers but the last, which computes in float32: "float32" (default),
             "mixed_bfloat16" or "mixed_float16".
         dropout: Rate of all dropout layers, in [0, 1); by default the network's own rates.
+        kernel_initializer: Distribution of the initial kernels: "glorot_uniform" (default), "uniform_0.05", on
+            [-0.05, 0.05], or "he_uniform".
+        normalization_epsilon: Batch normalization's epsilon, default 1e-3.
 
     Returns:
         A built functional `keras.Model` from inputs [batch, *input_shape] to class probabilities [batch, classes].
         Its trainable variables come in layer order: kernel, bias, gamma, beta.
 
     Raises:
-        ValueError: `name`, `statistics` or `architecture` is unknown, the network has only one architecture or no
-            dropout, a convolutional network gets an `input_shape` that is not that of an image, or a network
-            without defaults lacks `input_shape` or `classes`.
+        ValueError: `name`, `statistics`, `architecture` or `kernel_initializer` is unknown, the network has only one
+            architecture or no dropout, a convolutional network gets an `input_shape` that is not that of an image, or a
+            network without defaults lacks `input_shape` or `classes`.
 
     Example:
 
@@ -47,6 +50,8 @@ def build(name, *, statistics="batch", architecture=None, input_shape=None, clas
     """
     _require(name in BUILDERS, "name", name, f"one of {', '.join(BUILDERS)}")
     _require(dropout is None or 0 <= dropout < 1, "dropout", dropout, "a number in [0, 1)")
+    _require(kernel_initializer in KERNEL_INITIALIZERS, "kernel_initializer", kernel_initializer,
+             f"one of {', '.join(KERNEL_INITIALIZERS)}")
     if known := SPECIFICATIONS.get(name):
         input_shape = known.input_shape if input_shape is None else input_shape
         classes = known.classes if classes is None else classes
@@ -60,7 +65,8 @@ def build(name, *, statistics="batch", architecture=None, input_shape=None, clas
     _require(classes is not None, "classes", classes, f"a number, {name} has no default")
     state = [int(s) for s in np.random.SeedSequence(seed).generate_state(64) >> 1]
     layers = Layers(statistics=statistics, seeds=state[:32], dropout_seeds=state[32:], precision=precision,
-                    dropout=dropout)
+                    dropout=dropout, kernel_initializer=kernel_initializer,
+                    normalization_epsilon=normalization_epsilon)
     choice = {} if architecture is None else {"architecture": architecture}
     return BUILDERS[name](name, layers, input_shape=tuple(input_shape), classes=classes, **choice)
 

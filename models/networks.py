@@ -80,11 +80,18 @@ def deep(name, layers, *, input_shape, classes, architecture):
     return keras.Model(inputs, layers.softmax(x, classes), name=name)
 
 
+KERNEL_INITIALIZERS = {
+    "glorot_uniform": keras.initializers.GlorotUniform,
+    "uniform_0.05": functools.partial(keras.initializers.RandomUniform, -0.05, 0.05),
+    "he_uniform": keras.initializers.HeUniform,
+}
+
+
 class Layers:
     """Creates the layers of one network, with fixed names and seeds, and applies each to a symbolic tensor.
 
     Normalization and ReLU follow each dense or convolutional layer, in this order. As in the authors' code, the layer
-    keeps its bias before the normalization. Kernels start Glorot uniform, biases at zero.
+    keeps its bias before the normalization. Biases start at zero.
 
     Args:
         statistics: The statistics that normalization uses in evaluation, "batch" or "moving".
@@ -92,12 +99,17 @@ class Layers:
         dropout_seeds: Iterable of integers, one for each dropout layer.
         precision: Keras's dtype policy of all layers but the softmax layer, which computes in float32.
         dropout: Rate of all dropout layers; None (default) keeps the rates that the network asks for.
+        kernel_initializer: One of `KERNEL_INITIALIZERS`.
+        normalization_epsilon: Batch normalization's epsilon.
     """
 
-    def __init__(self, *, statistics, seeds, dropout_seeds=(), precision="float32", dropout=None):
+    def __init__(self, *, statistics, seeds, dropout_seeds=(), precision="float32", dropout=None,
+                 kernel_initializer="glorot_uniform", normalization_epsilon=1e-3):
         self._statistics = statistics
         self._dropout = dropout
         self._precision = precision
+        self._kernel_initializer = KERNEL_INITIALIZERS[kernel_initializer]
+        self._normalization_epsilon = normalization_epsilon
         self._seeds = iter(seeds)
         self._dropout_seeds = iter(dropout_seeds)
         self._counts = collections.Counter()
@@ -105,12 +117,12 @@ class Layers:
     def dense(self, x, units):
         """Applies a dense layer, normalization and ReLU."""
         return self._normalize_and_activate(keras.layers.Dense(
-            units, kernel_initializer=self._glorot(), dtype=self._precision, name=self._name("dense"))(x))
+            units, kernel_initializer=self._initializer(), dtype=self._precision, name=self._name("dense"))(x))
 
     def convolution(self, x, filters, size, *, strides=1):
         """Applies a `size` x `size` convolution with padding "same", normalization and ReLU."""
         return self._normalize_and_activate(keras.layers.Conv2D(
-            filters, size, strides=strides, padding="same", kernel_initializer=self._glorot(),
+            filters, size, strides=strides, padding="same", kernel_initializer=self._initializer(),
             dtype=self._precision, name=self._name("convolution"))(x))
 
     def pool(self, x, size):
@@ -127,14 +139,15 @@ class Layers:
     def softmax(self, x, classes):
         """Applies the last layer, which returns class probabilities [batch, classes]."""
         return keras.layers.Dense(
-            classes, activation="softmax", kernel_initializer=self._glorot(), dtype="float32", name="softmax")(x)
+            classes, activation="softmax", kernel_initializer=self._initializer(), dtype="float32", name="softmax")(x)
 
     def _normalize_and_activate(self, x):
-        x = BatchNormalization(statistics=self._statistics, dtype=self._precision, name=self._name("normalization"))(x)
+        x = BatchNormalization(statistics=self._statistics, epsilon=self._normalization_epsilon,
+                               dtype=self._precision, name=self._name("normalization"))(x)
         return keras.layers.ReLU(dtype=self._precision, name=self._name("relu"))(x)
 
-    def _glorot(self):
-        return keras.initializers.GlorotUniform(seed=next(self._seeds))
+    def _initializer(self):
+        return self._kernel_initializer(seed=next(self._seeds))
 
     def _name(self, kind):
         # Keras's own names count all layers of the process, so that equal weights would make unequal files.

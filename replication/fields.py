@@ -33,6 +33,22 @@ class Whole:
 
 
 @dataclasses.dataclass(frozen=True)
+class WholeOrAll(Whole):
+    """Whole numbers of at least 1, and the word "all"."""
+
+    at_least: int = 1
+
+    def admits(self, value):
+        """Whether `value` is one of them."""
+        return value == "all" or super().admits(value)
+
+    @property
+    def expected(self):
+        """The values in words."""
+        return f"{super().expected}, or all"
+
+
+@dataclasses.dataclass(frozen=True)
 class Number:
     """Finite real numbers between two bounds.
 

@@ -32,9 +32,11 @@ def _measure_model(number):
     # The devices come first, before TensorFlow starts.
     chosen = devices(number)
     dataset = data.load(flags.dataset.dataset(), flags.data.DATA_DIR.value)
+    first = choices[0]
     objective = sharpness.Objective(
-        weights.load_model(file), *training_examples(dataset, choices[0].examples), statistics=choices[0].statistics,
-        batch_size=choices[0].batch_size, from_logits=flags.sharpness.FROM_LOGITS.value, devices=chosen)
+        weights.load_model(file), *training_examples(dataset, first.examples), statistics=first.statistics,
+        batch_size=first.batch_size, dropout_active=first.dropout_active,
+        from_logits=flags.sharpness.FROM_LOGITS.value, devices=chosen)
     print(overview((file, sharpness.compute(objective, choice).to_json()) for choice in choices))
 
 

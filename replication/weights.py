@@ -72,7 +72,8 @@ def build_network(run, *, statistics=None):
     dataset = catalog.DATASETS[run.dataset]
     return models.build(run.network, statistics=statistics or run.statistics, architecture=run.architecture,
                         seed=run.trial, input_shape=dataset.input_shape, classes=run.classes or dataset.classes,
-                        precision=run.precision, dropout=run.dropout)
+                        precision=run.precision, dropout=run.dropout, kernel_initializer=run.kernel_initializer,
+                        normalization_epsilon=run.normalization_epsilon)
 
 
 def load_model(path):

@@ -3,7 +3,7 @@
 import dataclasses
 
 from replication.catalog import DATASETS, NETWORKS, open_classes, regime_batch_size
-from replication.configuration.run import OPTIMIZERS, Run
+from replication.configuration.run import KERNEL_INITIALIZERS, OPTIMIZERS, Run
 from replication.errors import require_name
 
 PAPER_BATCH_SIZES = {"SB": 256, "LB": 0.1}
@@ -133,6 +133,7 @@ def standard(run, dataset):
     if name is None:
         return dataclasses.replace(
             run, optimizer="adam", learning_rate=OPTIMIZERS["adam"], deterministic=False, precision="float32",
-            remedy=None, start=None, dropout=None, distribution=None)
+            remedy=None, start=None, dropout=None, distribution=None, kernel_initializer=KERNEL_INITIALIZERS[0],
+            normalization_epsilon=1e-3, adam_epsilon=1e-7)
     return PRESETS[name].run(run.network, run.regime, run.trial, jit_compile=run.jit_compile,
                              architecture=run.architecture, describe=lambda _: dataset)

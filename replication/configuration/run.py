@@ -12,8 +12,12 @@ from replication.fields import REQUIRED, Configuration, boolean, choice, number,
 # "grid" is any other batch size: figure 4's, and in no table.
 REGIMES = ("SB", "LB", "grid")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-# With Keras's default learning rates; "momentum" is SGD with a momentum of 0.9.
-OPTIMIZERS = {"adam": 1e-3, "sgd": 1e-2, "momentum": 1e-2, "adagrad": 1e-3}
+# With the default learning rates of Keras 1, which for all but ADAGRAD are those of today; "momentum" is SGD with a
+# momentum of 0.9.
+OPTIMIZERS = {"adam": 1e-3, "sgd": 1e-2, "momentum": 1e-2, "adagrad": 1e-2}
+KERNEL_INITIALIZERS = ("glorot_uniform", "uniform_0.05", "he_uniform")
+# When a run without --epochs ends.
+STOPS = ("ceased", "accuracy")
 _RUN_NAME = re.compile(r"(\w+)-(SB|LB|grid)-trial(\d+)-[0-9a-f]{8}")
 
 
@@ -102,9 +106,11 @@ class Run(Configuration):
         STATISTICS, "batch",
         "Statistics that batch normalization uses in evaluation: batch (as the authors' code) or moving.")
     optimizer: str = one_of(
-        OPTIMIZERS, "adam", "Optimizer (the paper: adam); everything but the learning rate is Keras's default.")
+        OPTIMIZERS, "adam", "Optimizer (the paper: adam), with Keras's defaults but for the learning rate and ADAM's "
+        "epsilon; adagrad as in Keras 1 (accumulators from 0, epsilon 1e-8).")
     learning_rate: float = number(
-        1e-3, "Step length of the optimizer; by default Keras's (adam: 1e-3, as in the authors' code).", above=0)
+        1e-3, "Step length of the optimizer; by default that of Keras 1 (adam: 1e-3, as in the authors' code).",
+        above=0)
     epochs: int | None = whole(
         None, "Number of epochs; by default the run ends when the training loss ceases to improve.")
     max_epochs: int = whole(200, "Upper bound on the epochs if --epochs is not given.", at_least=1)
@@ -135,6 +141,21 @@ class Run(Configuration):
         at_least=0, below=1, expected="a number in [0, 1)")
     distribution: Distribution | None = choice(None, "Several devices; by default one.",
                                                from_json=Distribution.from_json)
+    kernel_initializer: str = one_of(
+        KERNEL_INITIALIZERS, "glorot_uniform", "Distribution of the initial kernels (the paper: uniform): "
+        "glorot_uniform (Keras's default), uniform_0.05 (Keras 1's \"uniform\", on [-0.05, 0.05]) or he_uniform.",
+        added=True)
+    normalization_epsilon: float = number(
+        1e-3, "Batch normalization's epsilon (Keras: 1e-3; the authors' Keras 1: 1e-5).", above=0, added=True)
+    adam_epsilon: float = number(1e-7, "ADAM's epsilon (Keras: 1e-7; the authors' Keras 1: 1e-8).", above=0, added=True)
+    stop: str = one_of(
+        STOPS, "ceased", "End of a run without --epochs: ceased (the training loss ceases to improve), or accuracy "
+        "(the training accuracy, evaluated as in result.json, reaches the target accuracy, or the loss ceases to "
+        "improve).", added=True)
+    target_accuracy: float | None = number(
+        None, "Training accuracy in percent; result.json tells the first epoch after which it is reached.", above=0,
+        at_most=100)
+    min_epochs: int = whole(0, "Lower bound on the epochs if --epochs is not given.", added=True)
 
     def __post_init__(self):
         super().__post_init__()
@@ -151,6 +172,13 @@ class Run(Configuration):
             require(self.classes is None, "classes", self.classes, f"none, as {self.dataset} has {known.classes}")
         if self.remedy is not None:
             self.remedy.check_run(self)
+        require(self.epochs is None or self.stop == "ceased", "stop", self.stop, "none with epochs, which decide alone")
+        require(self.stop == "ceased" or self.target_accuracy is not None, "target_accuracy", self.target_accuracy,
+                "a number with stop=accuracy")
+        require(self.min_epochs <= self.max_epochs, "min_epochs", self.min_epochs,
+                f"at most max_epochs={self.max_epochs}")
+        require(self.adam_epsilon == 1e-7 or self.optimizer == "adam", "adam_epsilon", self.adam_epsilon,
+                f"none with optimizer={self.optimizer}")
         if self.distribution is not None:
             self.distribution.check_run(self)
         if self.start is not None:
@@ -184,6 +212,11 @@ class Run(Configuration):
             "moving averages" if self.statistics == "moving" else None,
             self.precision if self.precision != "float32" else None,
             None if self.dropout is None else f"dropout {self.dropout:g}",
+            None if self.kernel_initializer == KERNEL_INITIALIZERS[0] else f"kernels {self.kernel_initializer}",
+            None if self.normalization_epsilon == 1e-3 else f"normalization epsilon {self.normalization_epsilon:g}",
+            None if self.adam_epsilon == 1e-7 else f"ADAM epsilon {self.adam_epsilon:g}",
+            None if self.stop == "ceased" else f"to {self.target_accuracy:g} % of training accuracy",
+            f"at least {self.min_epochs} epochs" if self.min_epochs else None,
             None if self.epochs is None else f"exactly {self.epochs} epochs",
             self.start and f"from {self.start.label}",
             self.distribution and self.distribution.label,

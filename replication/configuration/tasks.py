@@ -1,7 +1,8 @@
 """The two kinds of task of a replication, as configurations: any process with the workdir can carry them out.
 
 A schedule tells after which epochs of a run its iterates are kept and measured. It is a whole number: k >= 1 stands for
-every k-th epoch, k, 2k, ...; 0 for the powers of two, 1, 2, 4, ..., and the last epoch.
+every k-th epoch, k, 2k, ...; 0 for the powers of two, 1, 2, 4, ..., and the last epoch. Or it is STOPS, for the epochs
+at which the run would have ended by each of its stops, which are known at its end.
 """
 
 import dataclasses
@@ -9,6 +10,8 @@ import itertools
 
 from replication.configuration.run import Run
 from replication.errors import is_whole, require
+
+STOPS = "stops"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,12 +49,13 @@ class Measure:
     Attributes:
         runs: The `Run` at whose minimizer it is measured, or the two that a path joins, as a tuple.
         choices: `configuration.measurements.Measurement`s of one kind, as a tuple.
-        at: Schedule of the iterates at which it is measured, beside x_0, in place of the minimizer; None for that.
+        at: Schedule of the iterates at which it is measured, beside x_0 but for STOPS, in place of the minimizer; None
+            for that.
     """
 
     runs: tuple
     choices: tuple
-    at: int | None = None
+    at: int | str | None = None
 
     @property
     def run(self):
@@ -123,32 +127,40 @@ def runs(tasks):
 
 def require_schedule(name, schedule):
     """Raises a UserError unless `schedule` is a schedule."""
-    require(is_whole(schedule, 0), name, schedule,
+    require(schedule == STOPS or is_whole(schedule, 0), name, schedule,
             "a whole number of at least 0 (k: every k-th epoch; 0: powers of two and the last)")
 
 
 def contains(schedule, epoch):
-    """Whether a schedule has an epoch of at least 1 if it is not known whether that is the last."""
+    """Whether a schedule has an epoch of at least 1, or may have it, if it is not known whether that is the last."""
+    if schedule == STOPS:
+        return True
     return epoch % schedule == 0 if schedule else epoch.bit_count() == 1
 
 
-def scheduled_epochs(schedules, last):
-    """Returns the epochs that any of `schedules` has in a run of `last` epochs, in increasing order.
+def scheduled_epochs(schedules, last, stops=()):
+    """Returns the epochs that any of `schedules` has in a run of `last` epochs with some `stops`, in increasing order.
 
     >>> scheduled_epochs([0], 6), scheduled_epochs([2, 3], 7)
     ([1, 2, 4, 6], [2, 3, 4, 6])
     """
-    return [epoch for epoch in range(1, last + 1)
-            if any(contains(schedule, epoch) or (schedule == 0 and epoch == last) for schedule in schedules)]
+    def asks(schedule, epoch):
+        if schedule == STOPS:
+            return epoch in stops
+        return contains(schedule, epoch) or schedule == 0 and epoch == last
+
+    return [epoch for epoch in range(1, last + 1) if any(asks(schedule, epoch) for schedule in schedules)]
 
 
-def measured_epochs(schedule, last):
+def measured_epochs(schedule, last, stops=()):
     """Returns the epochs whose iterates a schedule measures: 0, because x_0 is always kept, and its own epochs.
+
+    With STOPS they are the `stops` alone.
 
     >>> measured_epochs(0, 6)
     [0, 1, 2, 4, 6]
     """
-    return [0, *scheduled_epochs([schedule], last)]
+    return [*([0] if schedule != STOPS else []), *scheduled_epochs([schedule], last, stops)]
 
 
 def _identity(task):

@@ -49,7 +49,7 @@ def measure_iterates(record, schedule, choices, *, dataset, wait=False):
     """
     require_schedule("schedule", schedule)
     with record.lock(wait=wait):
-        points = [record.kept_iterate(epoch) for epoch in measured_epochs(schedule, record.epochs)]
+        points = [record.kept_iterate(epoch) for epoch in measured_epochs(schedule, record.epochs, record.stops)]
         _measure(record, points, choices, dataset=dataset)
 
 
@@ -107,9 +107,16 @@ def overview(results):
         "minimizer": name,
         "space": f"p = {dimension}" if (dimension := result["configuration"]["subspace_dim"]) else "full",
         "epsilon": result["configuration"]["epsilon"], "sharpness": result["sharpness"], "f(x)": result["loss"],
-        "max f": result["max_loss"], "passes": result["evaluations"], "status": result["status"],
+        "max f": result["max_loss"], "starts": _spread(result), "passes": result["evaluations"],
+        "status": result["status"],
     } for name, result in results]
     return tabulate.tabulate(rows, headers="keys", floatfmt=".4g")
+
+
+def _spread(result):
+    """Returns how far the sharpness of several starts is apart, as text; "1" for a single start."""
+    found = [(value - result["loss"]) / (1 + result["loss"]) * 100 for value in result["start_max_losses"]]
+    return f"{len(found)}: {min(found):.4g} to {max(found):.4g}" if len(found) > 1 else "1"
 
 
 def _measure(record, points, choices, *, dataset, devices=None):
@@ -123,12 +130,14 @@ def _measure(record, points, choices, *, dataset, devices=None):
     network = build_network(record.configuration)
 
     def evaluation(choice):
-        return choice.statistics, choice.batch_size, choice.examples or len(dataset.train_labels)
+        size = choice.examples or len(dataset.train_labels)
+        return size, choice.statistics, size if choice.batch_size == "all" else choice.batch_size, choice.dropout_active
 
-    for (statistics, batch_size, examples), group in itertools.groupby(sorted(pending, key=evaluation), evaluation):
+    for (examples, statistics, batch_size, active), group in itertools.groupby(
+            sorted(pending, key=evaluation), evaluation):
         group = list(group)
         objective = Objective(network, *training_examples(dataset, examples), statistics=statistics,
-                              batch_size=batch_size, devices=devices)
+                              batch_size=batch_size, dropout_active=active, devices=devices)
         for point in points:
             if missing := [choice for choice in group if point in pending[choice]]:
                 load_weights(network, point)

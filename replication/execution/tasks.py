@@ -3,6 +3,8 @@
 A task is a `configuration.Train` or a `configuration.Measure`.
 """
 
+import math
+
 from replication.configuration import Train
 from replication.configuration.tasks import measured_epochs, scheduled_epochs
 from replication.errors import UserError
@@ -19,7 +21,7 @@ def is_done(task, workdir):
     if isinstance(task, Train):
         if not record.is_finished:
             return record.has_failed
-        return all(record.iterate(epoch).exists for epoch in scheduled_epochs(task.keep, record.epochs))
+        return all(record.iterate(epoch).exists for epoch in scheduled_epochs(task.keep, record.epochs, record.stops))
     known = task.at is None and len(task.runs) == 1 or all(workdir.run(run).is_finished for run in task.runs)
     return known and not missing(task, workdir, epochs=0)
 
@@ -38,8 +40,8 @@ def missing(task, workdir, *, epochs):
     if task.at is None:
         points = [record]
     else:
-        last = record.epochs if record.is_finished else epochs
-        points = [record.iterate(epoch) for epoch in measured_epochs(task.at, last)]
+        last, stops = (record.epochs, record.stops) if record.is_finished else (epochs, (epochs,))
+        points = [record.iterate(epoch) for epoch in measured_epochs(task.at, last, stops)]
     return [choice for point in points for choice in task.choices if not point.measurement(choice).exists()]
 
 
@@ -65,8 +67,10 @@ def ascents(task, workdir, *, epochs):
 
 
 def largest_batch(task):
-    """Returns the number of examples in the largest batch that a task passes forward and back."""
-    return task.run.batch_size if isinstance(task, Train) else max(choice.batch_size for choice in task.choices)
+    """Returns the number of examples in the largest batch that a task passes forward and back, infinite for all."""
+    if isinstance(task, Train):
+        return task.run.batch_size
+    return max(math.inf if choice.batch_size == "all" else choice.batch_size for choice in task.choices)
 
 
 def vector_bytes(task, parameters):

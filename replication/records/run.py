@@ -19,8 +19,8 @@ from replication.records.folder import (
 )
 
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
-# A column of runs whose batches grow.
-BATCH_SIZE_COLUMN = "batch_size"
+# Columns of runs whose batches grow, and of runs with a target for the training accuracy.
+BATCH_SIZE_COLUMN, TRAIN_ACCURACY_COLUMN = OPTIONAL_COLUMNS = ("batch_size", "train_accuracy")
 
 
 class RunRecord(ConfiguredFolder):
@@ -86,8 +86,13 @@ class RunRecord(ConfiguredFolder):
         return epochs
 
     @property
+    def stops(self):
+        """The epochs at which a finished run would have ended by each of its stops; its last if it has but one."""
+        return tuple(self.result.get("stops", {"ceased": self.epochs}).values())
+
+    @property
     def history(self):
-        """A dictionary of the HISTORY_COLUMNS for each epoch, all numbers; if batches grow, with their size as well."""
+        """A dictionary of the HISTORY_COLUMNS for each epoch, all numbers, and of the OPTIONAL_COLUMNS that it has."""
         with open(self.folder / "history.csv", newline="", encoding="utf-8") as file:
             return [
                 {name: int(value) if name in ("epoch", BATCH_SIZE_COLUMN) else float(value)
@@ -111,8 +116,7 @@ class RunRecord(ConfiguredFolder):
     def write_history(self, rows):
         """Replaces history.csv."""
         text = io.StringIO()
-        grow = any(BATCH_SIZE_COLUMN in row for row in rows)
-        columns = (*HISTORY_COLUMNS, BATCH_SIZE_COLUMN) if grow else HISTORY_COLUMNS
+        columns = (*HISTORY_COLUMNS, *(name for name in OPTIONAL_COLUMNS if any(name in row for row in rows)))
         writer = csv.DictWriter(text, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

@@ -10,6 +10,8 @@ import functools
 import numpy as np
 import scipy.optimize
 
+# The defaults of `fmin_l_bfgs_b` for factr and pgtol.
+DEFAULT_TOLERANCES = (1e7, 1e-5)
 _CORRECTIONS = 10
 _LINE_SEARCH_STEPS = 20
 # What the routine asks for, in the first element of `task`, and the code of the second for the limit on iterations.
@@ -18,8 +20,8 @@ _ITERATION_LIMIT = 504
 _BOTH_BOUNDS = 2
 
 
-def minimize(value_and_gradient, start, half_widths, *, iterations):
-    """Minimizes a function over { y : |y_i| <= half_widths_i } from one start, with tolerances of 0.
+def minimize(value_and_gradient, start, half_widths, *, iterations, tolerances=(0.0, 0.0)):
+    """Minimizes a function over { y : |y_i| <= half_widths_i } from one start.
 
     Args:
         value_and_gradient: Function from y, float64 [p], to a float and a float64 [p]. It must not keep y, which
@@ -27,12 +29,13 @@ def minimize(value_and_gradient, start, half_widths, *, iterations):
         start: A point of the box, float64 [p].
         half_widths: Positive numbers, float64 [p].
         iterations: Largest number of iterations.
+        tolerances: SciPy's factr and pgtol; (0, 0) (default) for none, `DEFAULT_TOLERANCES` for its own.
 
     Returns:
         SciPy's message on why it stopped, and the number of iterations.
     """
     solver = _compiled if uses_compiled_routine() else _public
-    return solver(value_and_gradient, start, half_widths, iterations)
+    return solver(value_and_gradient, start, half_widths, iterations, tolerances)
 
 
 @functools.cache
@@ -41,34 +44,37 @@ def uses_compiled_routine():
     generator = np.random.default_rng(0)
     curvature, gradient, start = generator.normal(size=(3, 7))
 
-    def trace(solver):
+    def trace(solver, tolerances):
         points = []
 
         def value_and_gradient(y):
             points.append(np.array(y))
             return float((gradient + curvature * y / 2) @ y), gradient + curvature * y
 
-        return solver(value_and_gradient, np.clip(start, -1, 1), np.ones(7), 5), np.array(points)
+        return solver(value_and_gradient, np.clip(start, -1, 1), np.ones(7), 5, tolerances), np.array(points)
 
-    expected, expected_points = trace(_public)
-    try:
-        found, points = trace(_compiled)
-    except (AttributeError, ImportError, KeyError, TypeError, ValueError):
-        return False
-    return found == expected and np.array_equal(points, expected_points)
+    for tolerances in ((0.0, 0.0), DEFAULT_TOLERANCES):
+        expected, expected_points = trace(_public, tolerances)
+        try:
+            found, points = trace(_compiled, tolerances)
+        except (AttributeError, ImportError, KeyError, TypeError, ValueError):
+            return False
+        if found != expected or not np.array_equal(points, expected_points):
+            return False
+    return True
 
 
-def _public(value_and_gradient, start, half_widths, iterations):
+def _public(value_and_gradient, start, half_widths, iterations, tolerances):
     # An array: a list of pairs would stay in memory as two objects for each variable. `minimize` would convert the
     # bounds to another form and back.
     bounds = np.stack([-half_widths, half_widths], axis=1)
     *_, solution = scipy.optimize.fmin_l_bfgs_b(
-        value_and_gradient, start, bounds=bounds, maxiter=iterations, maxfun=10**6, factr=0, pgtol=0,
-        m=_CORRECTIONS, maxls=_LINE_SEARCH_STEPS)
+        value_and_gradient, start, bounds=bounds, maxiter=iterations, maxfun=10**6, factr=tolerances[0],
+        pgtol=tolerances[1], m=_CORRECTIONS, maxls=_LINE_SEARCH_STEPS)
     return solution["task"], solution["nit"]
 
 
-def _compiled(value_and_gradient, start, half_widths, iterations):
+def _compiled(value_and_gradient, start, half_widths, iterations, tolerances):
     from scipy.optimize import _lbfgsb, _lbfgsb_py
 
     y, n, m = np.array(start, dtype=np.float64), len(start), _CORRECTIONS
@@ -79,8 +85,8 @@ def _compiled(value_and_gradient, start, half_widths, iterations):
     saved = np.zeros(4, dtype=np.int32), np.zeros(44, dtype=np.int32), np.zeros(29)
     done = 0
     while True:
-        _lbfgsb.setulb(m, y, lower, half_widths, bounded, value, gradient, 0.0, 0.0, workspace, integers, task,
-                       *saved, _LINE_SEARCH_STEPS, line_search)
+        _lbfgsb.setulb(m, y, lower, half_widths, bounded, value, gradient, *tolerances, workspace, integers,
+                       task, *saved, _LINE_SEARCH_STEPS, line_search)
         if task[0] == _EVALUATION:
             value, gradient = value_and_gradient(y)
         elif task[0] == _NEW_ITERATION:

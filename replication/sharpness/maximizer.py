@@ -17,6 +17,11 @@ _REACHING_SHARE = 0.999
 # lost in rounding noise takes 20 by itself.
 _EVALUATIONS_PER_ITERATION = 2
 
+# Evaluations that the vertex search after the iterations of a start may take, and the share of the coordinates that its
+# first step changes at least.
+_VERTEX_EVALUATIONS = 3
+_VERTEX_SHARE = 0.1
+
 
 @dataclasses.dataclass(frozen=True)
 class Box:
@@ -60,7 +65,9 @@ class Maximum:
     Attributes:
         y: The point, float64 [p].
         value: f at y; never below the value at y = 0.
+        solver_value: The largest value that the solver's iterations have found, without the vertex search.
         evaluations: Number of evaluations of f and its gradient, without the one at y = 0 if that was given.
+        vertex_evaluations: How many of them the vertex search took.
         status: The reason why the solver stopped in the ascent that found y.
         start_values: The largest value of each start.
         scales: The factor on f in each start's best ascent; 0 if the gradient was 0.
@@ -70,7 +77,9 @@ class Maximum:
 
     y: np.ndarray
     value: float
+    solver_value: float
     evaluations: int
+    vertex_evaluations: int
     status: str
     start_values: tuple
     scales: tuple
@@ -78,7 +87,7 @@ class Maximum:
     seconds: dict
 
 
-def maximize(value_and_gradient, box, *, iterations=10, starts=1, seed=0, at_zero=None):
+def maximize(value_and_gradient, box, *, iterations=10, starts=1, seed=0, at_zero=None, solver="scaled"):
     """Maximizes a smooth function over a box by a few iterations of L-BFGS-B from each start.
 
     At a minimizer the gradient is tiny. L-BFGS-B takes a first step of length 1 times the gradient and skips every
@@ -92,6 +101,11 @@ def maximize(value_and_gradient, box, *, iterations=10, starts=1, seed=0, at_zer
     (at a minimizer the sign of the gradient is an accident), then from the best point with random coordinates mirrored.
     If nothing has risen yet, for instance because the gradient at y = 0 vanishes, it goes on from a random point.
 
+    A vertex search of three evaluations follows each start. Each takes some coordinates y_i of the best point to -y_i,
+    all at once: those whose gradient points towards 0, but at least the tenth of all coordinates with the smallest
+    y_i g_i. Where f is convex, the former gain, and the latter lose little to first order and may gain by the
+    curvature. If f does not rise, the point stays, and the share becomes a tenth of what it was.
+
     Args:
         value_and_gradient: Function from y, float64 [p], to a float and a float64 [p].
         box: The `Box`.
@@ -99,6 +113,8 @@ def maximize(value_and_gradient, box, *, iterations=10, starts=1, seed=0, at_zer
         starts: Number of starts, default 1. The first is y = 0, the others are random points of the box.
         seed: Seed of everything random, default 0.
         at_zero: Value and gradient at y = 0 if they are known already; None (default) evaluates them.
+        solver: "scaled" (default) for all this, or "scipy" for the unscaled f with the tolerances of SciPy's
+            `fmin_l_bfgs_b`, one call for each start and nothing else.
 
     Returns:
         A `Maximum`.
@@ -112,14 +128,21 @@ def maximize(value_and_gradient, box, *, iterations=10, starts=1, seed=0, at_zer
         search.evaluate(zero)
     else:
         search.remember(zero, *at_zero)
-    outcomes = []
+    outcomes, solver_values = [], []
     for start in range(starts):
         generator = np.random.default_rng((seed, start))
         first = zero if start == 0 else box.random_point(generator)
-        outcomes.append(search.climb(first, iterations, generator))
+        if solver == "scipy":
+            found = outcome = search.ascend_unscaled(first, iterations)
+        else:
+            found = search.climb(first, iterations, generator)
+            outcome = search.flip(found)
+        solver_values.append(found.value)
+        outcomes.append(outcome)
     best = max(outcomes, key=lambda outcome: outcome.value)
     return Maximum(
-        y=search.best_y, value=search.best_value, evaluations=search.evaluations, status=best.status,
+        y=search.best_y, value=search.best_value, solver_value=max(search.value_at_zero, *solver_values),
+        evaluations=search.evaluations, vertex_evaluations=search.vertex_evaluations, status=best.status,
         start_values=tuple(outcome.value for outcome in outcomes),
         scales=tuple(outcome.scale for outcome in outcomes),
         share_at_bound=box.share_at_bound(search.best_y), seconds=search.seconds(),
@@ -156,10 +179,11 @@ class _BudgetSpentError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class _Ascent:
-    """One call of the solver: its best point and value, the factor on f, and the reason why it ended."""
+    """One call of the solver: its best point, value and gradient, the factor on f, and the reason why it ended."""
 
     y: np.ndarray
     value: float
+    gradient: np.ndarray
     scale: float
     iterations: int
     status: str
@@ -175,6 +199,8 @@ class _Search:
         self._in_objective = 0.0
         self._last = None
         self.evaluations = 0
+        self.vertex_evaluations = 0
+        self.value_at_zero = None
         self.best_y = None
         self.best_value = -np.inf
 
@@ -191,7 +217,8 @@ class _Search:
         return self.remember(np.array(y), value, gradient)
 
     def remember(self, y, value, gradient):
-        """Stores a value and gradient at y."""
+        """Stores a value and gradient at y; the first such point is y = 0."""
+        self.value_at_zero = value if self.value_at_zero is None else self.value_at_zero
         self._last = (y, value, gradient)
         if value > self.best_value:
             self.best_y, self.best_value = y, value
@@ -208,6 +235,30 @@ class _Search:
             y = self._another_point(best.y, generator, mirror=len(ascents) == 1)
         return best
 
+    def flip(self, ascent):
+        """Returns an ascent after the vertex search from its best point."""
+        share, failures = _VERTEX_SHARE, 0
+        for _ in range(_VERTEX_EVALUATIONS):
+            gains = ascent.y * ascent.gradient
+            number = max(int(np.sum(gains < 0)), int(share * len(gains)), 1)
+            # A single coordinate that has not risen is not tried again.
+            first = failures % len(gains) if number == 1 else 0
+            changed = np.argpartition(gains, (first, number - 1))[first:first + number]
+            y = np.array(ascent.y)
+            y[changed] *= -1
+            before = self.evaluations
+            value, gradient = self.evaluate(y)
+            self.vertex_evaluations += self.evaluations - before
+            if value > ascent.value:
+                ascent, failures = dataclasses.replace(ascent, y=y, value=value, gradient=gradient), 0
+            else:
+                share, failures = share / 10, failures + 1
+        return ascent
+
+    def ascend_unscaled(self, start, iterations):
+        """Returns the ascent from `start` by SciPy's defaults."""
+        return self._ascend(start, iterations, np.inf, scale=1.0, tolerances=lbfgsb.DEFAULT_TOLERANCES)
+
     def _another_point(self, y, generator, *, mirror):
         if not np.any(y):
             return self._box.random_point(generator)
@@ -215,26 +266,27 @@ class _Search:
             return -y
         return np.where(generator.random(y.shape) < generator.uniform(0, 0.5), -y, y)
 
-    def _ascend(self, start, iterations, last_evaluation):
+    def _ascend(self, start, iterations, last_evaluation, *, scale=None, tolerances=(0.0, 0.0)):
         y, (value, gradient) = start, self.evaluate(start)
-        scale = reaching_scale(gradient, self._box)
+        scale = reaching_scale(gradient, self._box) if scale is None else scale
         if scale == 0:
-            return _Ascent(start, value, 0.0, 0, "the gradient is 0 everywhere")
+            return _Ascent(start, value, gradient, 0.0, 0, "the gradient is 0 everywhere")
 
         def negative(point):
-            nonlocal y, value
+            nonlocal y, value, gradient
             if self.evaluations >= last_evaluation:
                 raise _BudgetSpentError
             here, slope = self.evaluate(point)
             if here > value:
-                y, value = self._last[0], here
+                y, value, gradient = self._last[0], here, slope
             return -scale * here, -scale * slope
 
         try:
-            reason, done = lbfgsb.minimize(negative, start, self._box.half_widths, iterations=iterations)
+            reason, done = lbfgsb.minimize(negative, start, self._box.half_widths, iterations=iterations,
+                                           tolerances=tolerances)
         except _BudgetSpentError:
-            return _Ascent(y, value, scale, iterations, "STOP: TOTAL NO. OF EVALUATIONS REACHED LIMIT")
-        return _Ascent(y, value, scale, done, f"{reason} after {done} iterations")
+            return _Ascent(y, value, gradient, scale, iterations, "STOP: TOTAL NO. OF EVALUATIONS REACHED LIMIT")
+        return _Ascent(y, value, gradient, scale, done, f"{reason} after {done} iterations")
 
     def seconds(self):
         """Returns the seconds since the search began, by what they were spent on."""

@@ -20,10 +20,12 @@ class SharpnessResult:
     """One measurement of Metric 2.1 and how it was obtained.
 
     Attributes:
-        sharpness: phi = (max f - f(x)) / (1 + f(x)) * 100, in percent.
+        sharpness: phi = (max f - f(x)) / (1 + f(x)) * 100, in percent, of the largest f seen.
+        solver_sharpness: The same of the largest f that the solver's iterations have found, without the vertex search.
         loss: f(x).
         max_loss: The largest f seen in the box; never below `loss`.
-        evaluations: Number of passes over the data, including those of the checks.
+        evaluations: Number of passes over the data, including those of the checks and of the vertex search.
+        vertex_evaluations: Number of passes of the vertex search, see `maximize`.
         status: The reason why the solver stopped in the start that found the maximum.
         configuration: The `configuration.Sharpness` with every choice.
         parameters: n, the number of trainable weights.
@@ -37,9 +39,11 @@ class SharpnessResult:
     """
 
     sharpness: float
+    solver_sharpness: float
     loss: float
     max_loss: float
     evaluations: int
+    vertex_evaluations: int
     status: str
     configuration: configuration.Sharpness
     parameters: int
@@ -64,16 +68,18 @@ class SharpnessResult:
 
 
 def measure_sharpness(model, inputs, labels, *, epsilon=1e-3, subspace_dim=None, statistics="batch", batch_size=5000,
-                      iterations=10, starts=None, seed=0, subspace_distribution="normal", from_logits=False):
+                      iterations=10, starts=None, seed=0, subspace_distribution="normal", solver="scaled",
+                      dropout_active=False, from_logits=False):
     """Measures Metric 2.1 of a model at its present weights x.
 
         C_eps = { z in R^p : |z_i| <= epsilon (|(A+ x)_i| + 1) }
         phi   = ( max_{y in C_eps} f(x + A y) - f(x) ) / (1 + f(x)) * 100
 
-    f is the mean cross-entropy over all of `inputs` with dropout off; all trainable weights are perturbed. The maximum
-    is approached by L-BFGS-B, so the result is a lower bound. Before the maximization the measurement verifies that f
-    is finite, that two evaluations agree, and that a directional derivative agrees with a central difference. The
-    model's weights, moving averages and seeds are never written to.
+    f is the mean cross-entropy over all of `inputs`, by default with dropout off; all trainable weights are perturbed.
+    The maximum is approached by L-BFGS-B and a vertex search (see `maximizer.maximize`), so the result is a lower
+    bound. Before the maximization the measurement verifies that f is finite, that two evaluations agree, and that a
+    directional derivative agrees with a central difference. The model's weights, moving averages and seeds are never
+    written to.
 
     Args:
         model: Any built `keras.Model` from inputs to class probabilities [batch, classes].
@@ -83,11 +89,14 @@ def measure_sharpness(model, inputs, labels, *, epsilon=1e-3, subspace_dim=None,
         subspace_dim: Dimension p of a random subspace, A in R^{n x p}; None (default) or 0 for the full space, A = I.
         statistics: Statistics that every batch normalization uses, however it was built: "batch" (default; the
             statistics of the batch, as the authors' code) or "moving" (the moving averages).
-        batch_size: Upper bound of the batches in which f is evaluated, default 5,000.
+        batch_size: Upper bound of the batches in which f is evaluated, default 5,000; "all" for a single batch.
         iterations: Iterations of L-BFGS-B from each start, default 10.
         starts: Number of starts; by default 1 in the full space and 4 in a subspace.
         seed: Seed of A and of the random starts, default 0.
         subspace_distribution: Distribution of A's entries: "normal", N(0, 1) (default), or "uniform" on [-1, 1].
+        solver: "scaled" (default) or "scipy", see `maximize`.
+        dropout_active: Whether the model is evaluated in training mode, with dropout masks that depend on the batch
+            alone, default False.
         from_logits: Whether the model returns logits, default False.
 
     Returns:
@@ -113,9 +122,10 @@ def measure_sharpness(model, inputs, labels, *, epsilon=1e-3, subspace_dim=None,
     choices = configuration.Sharpness(
         epsilon=epsilon, subspace_dim=subspace_dim or 0, subspace_distribution=subspace_distribution,
         statistics=statistics, batch_size=batch_size, iterations=iterations, starts=starts, seed=seed,
+        solver=solver, dropout_active=dropout_active,
     )
     objective = Objective(model, inputs, labels, statistics=statistics, batch_size=batch_size,
-                          from_logits=from_logits)
+                          dropout_active=dropout_active, from_logits=from_logits)
     return compute(objective, choices)
 
 
@@ -156,20 +166,25 @@ def compute(objective, choices):
     try:
         check = check_gradient(value, loss, gradient, box=box, size=objective.size, dtype=objective.dtype)
         maximum = maximize(value_and_gradient, box, iterations=choices.iterations, starts=choices.starts,
-                           seed=choices.seed, at_zero=(loss, gradient))
+                           seed=choices.seed, at_zero=(loss, gradient), solver=choices.solver)
     except FloatingPointError as error:
         raise MeasurementFailedError(f"epsilon={choices.epsilon}: {error}") from None
     if not check.conclusive:
         logging.warning("epsilon=%g: the rounding of f could be as large as its rise in so small a box",
                         choices.epsilon)
     return SharpnessResult(
-        sharpness=(maximum.value - loss) / (1 + loss) * 100, loss=loss, max_loss=maximum.value,
-        evaluations=objective.passes - passes, status=maximum.status, configuration=choices,
+        sharpness=_percent(maximum.value, loss), solver_sharpness=_percent(maximum.solver_value, loss), loss=loss,
+        max_loss=maximum.value, evaluations=objective.passes - passes, vertex_evaluations=maximum.vertex_evaluations,
+        status=maximum.status, configuration=choices,
         parameters=len(x), at_bound=maximum.share_at_bound, start_max_losses=maximum.start_values,
         scale=maximum.scales, check=check,
         seconds={**maximum.seconds, "measurement": time.perf_counter() - began},
         versions=machine.versions(), jit_compile=objective.jit_compile,
     )
+
+
+def _percent(max_loss, loss):
+    return (max_loss - loss) / (1 + loss) * 100
 
 
 class _FullSpace:

@@ -27,7 +27,7 @@ class Objective:
 
     The set is passed in equal batches of at most `batch_size`, a fixed seeded random partition. Forward and backward
     run in the model's own dtype inside a function that is compiled once and called for each batch, so that an interrupt
-    ends a pass between two batches; losses and gradients are accumulated in float64, on the device. Dropout is off. The
+    ends a pass between two batches; losses and gradients are accumulated in float64, on the device. The
     model is never written to: a call replaces its weights by x for its own duration and drops all updates.
 
     Args:
@@ -35,7 +35,9 @@ class Objective:
         inputs: Array [M, ...].
         labels: Whole numbers [M] or [M, 1] in 0 ... classes - 1.
         statistics: Statistics that every batch normalization uses: "batch" (default) or "moving".
-        batch_size: Upper bound of a batch, default 5,000; M is split as evenly as possible.
+        batch_size: Upper bound of a batch, default 5,000; M is split as evenly as possible. "all" for one batch.
+        dropout_active: Whether the model is called in training mode: dropout is active, with masks that the seeds of
+            its layers and the batch decide, so that f remains a function of x. False (default) for evaluation mode.
         from_logits: Whether the model returns logits; False (default) for probabilities.
         seed: Seed of the partition, default 0.
         devices: The devices, see `devices.devices`; each passes a part of every batch, and all normalize by the
@@ -54,7 +56,7 @@ class Objective:
     """
 
     def __init__(self, model, inputs, labels, *, statistics="batch", batch_size=5000,
-                 from_logits=False, seed=0, devices=None, jit_compile=None):
+                 dropout_active=False, from_logits=False, seed=0, devices=None, jit_compile=None):
         check_model(model, statistics)
         classes = count_classes(model, inputs, from_logits=from_logits)
         inputs, labels = check_examples(inputs, labels, classes)
@@ -62,9 +64,12 @@ class Objective:
         self._model = model
         self._statistics = statistics
         self._from_logits = from_logits
+        self._training = dropout_active
         self._variables = list(model.trainable_variables)
+        self._seeds = [v for v in model.variables if "seed_generator" in v.path] if dropout_active else []
         self._sizes = [int(np.prod(v.shape)) for v in self._variables]
         self.size = len(inputs)
+        batch_size = self.size if batch_size == "all" else batch_size
         self.passes = 0
         order, bounds = partition(self.size, batch_size, seed)
         self._order = tf.constant(order)
@@ -138,7 +143,7 @@ class Objective:
         XLA needs one for each size; partitions have two sizes at most. Without XLA one serves all sizes.
 
         Args:
-            compute: Function from weights, inputs and labels to two sums over them.
+            compute: Function from weights, the state of random generators, inputs and labels to two sums over them.
             totals: The specifications of the two sums.
         """
         compute = tf.function(compute, autograph=False, jit_compile=True) if self.jit_compile else compute
@@ -153,34 +158,39 @@ class Objective:
 
     def _add(self, compute, size, start, stop, weights, totals):
         """Adds the two sums that `compute` returns for each device's shard of a batch to `totals`."""
+        # Each batch has masks of its own, the same in each pass.
+        seeds = [v.value + tf.cast(tf.stack([0, start]), v.dtype) for v in self._seeds]
+
         def compute_shard(start, stop, weights):
             rows = self._order[slice(*self._devices.shard(start, stop))]
             rows = tf.ensure_shape(rows, [size])
-            return compute(weights, tf.gather(self._devices.local_copy(self._inputs), rows),
+            return compute(weights, seeds, tf.gather(self._devices.local_copy(self._inputs), rows),
                            tf.gather(self._devices.local_copy(self._labels), rows))
 
         with normalization_statistics(self._model, self._statistics, synchronized=self._devices.number > 1):
             parts = self._devices.total(self._devices.run(compute_shard, start, stop, weights))
         return tuple(total + part for total, part in zip(totals, parts))
 
-    def _loss_and_gradient(self, weights, inputs, labels):
+    def _loss_and_gradient(self, weights, seeds, inputs, labels):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
-            losses, _ = self._losses(weights, inputs, labels)
+            losses, _ = self._losses(weights, seeds, inputs, labels)
             batch_loss = tf.reduce_sum(losses)
         gradients = tape.gradient(batch_loss, weights, unconnected_gradients="zero")
         flat = tf.concat([tf.reshape(tf.cast(g, tf.float64), [-1]) for g in gradients], axis=0)
         return tf.reduce_sum(tf.cast(losses, tf.float64)), flat
 
-    def _loss_and_hits(self, weights, inputs, labels):
-        losses, outputs = self._losses(weights, inputs, labels)
+    def _loss_and_hits(self, weights, seeds, inputs, labels):
+        losses, outputs = self._losses(weights, seeds, inputs, labels)
         right = tf.equal(tf.argmax(outputs, axis=-1, output_type=tf.int32), labels)
         return tf.reduce_sum(tf.cast(losses, tf.float64)), tf.reduce_sum(tf.cast(right, tf.float64))
 
-    def _losses(self, weights, inputs, labels):
-        with _Evaluation(state_mapping=list(zip(self._variables, weights))) as evaluation:
-            outputs = self._model(inputs, training=False)
-        evaluation.check_not_random()
+    def _losses(self, weights, seeds, inputs, labels):
+        state = [*zip(self._variables, weights), *zip(self._seeds, seeds)]
+        with _Evaluation(state_mapping=state) as evaluation:
+            outputs = self._model(inputs, training=self._training)
+        if not self._training:
+            evaluation.check_not_random()
         losses = keras.losses.sparse_categorical_crossentropy(labels, outputs, from_logits=self._from_logits)
         return losses, outputs
 

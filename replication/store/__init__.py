@@ -74,9 +74,28 @@ class Store:
         def read(kind, content):
             return Measurement(schema.measurement(content, kind, record.folder / kind, weights=weights), content)
 
-        return {kind: tuple(self._sound(lambda content, kind=kind: read(kind, content),
-                                        self._readable(record.measurements(kind))))
-                for kind, choices in configuration.KINDS.items() if choices.RUNS == 1}
+        found = {kind: tuple(self._sound(lambda content, kind=kind: read(kind, content),
+                                         self._readable(record.measurements(kind))))
+                 for kind, choices in configuration.KINDS.items() if choices.RUNS == 1}
+        return {**found, "sharpness": tuple(_monotone(found["sharpness"]))}
+
+
+def _monotone(measured):
+    """Yields the sharpness measurements of one point, each at least that in a smaller box, which lies in its own.
+
+    One that is raised so has the epsilon of the smaller box in the field "from_epsilon" of its content. Its record
+    stays as it is.
+    """
+    for each in measured:
+        smaller = [other for other in measured
+                   if (other.protocol, other.choices.seed) == (each.protocol, each.choices.seed)
+                   and other.choices.epsilon < each.choices.epsilon]
+        largest = max(smaller, key=lambda other: other.content["max_loss"], default=each)
+        if largest.content["max_loss"] > each.content["max_loss"]:
+            raised = {name: largest.content[name] for name in ("sharpness", "max_loss")}
+            yield Measurement(each.choices, {**each.content, **raised, "from_epsilon": largest.choices.epsilon})
+        else:
+            yield each
 
 
 def _labelled(searches):

@@ -65,36 +65,78 @@ class EvaluationWatch(keras.callbacks.Callback):
         self.is_evaluating = False
 
 
-class StopWhenLossCeases(keras.callbacks.Callback):
-    """Stops a run once the training loss has gone `patience` epochs without sufficient improvement.
+class Stopping(keras.callbacks.Callback):
+    """Ends a run without a fixed number of epochs, by its history alone.
 
-    This is the paper's "until the loss function ceased to improve", made precise. An epoch improves the loss if the
-    loss that `fit` reports for it is below the best one so far by at least the share `min_improvement` of that best.
-    The rule depends on the losses alone: a resumed run stops where an uninterrupted one would have stopped.
+    The default is the paper's "until the loss function ceased to improve", made precise. An epoch improves the loss if
+    the loss that `fit` reports for it is below the best one so far by at least the share `min_improvement` of that
+    best. The run ends after `patience` epochs without. A run that stops by accuracy ends earlier, if the training
+    accuracy reaches the target. A resumed run stops where an uninterrupted one would have stopped.
 
     Args:
-        losses: The training losses of the epochs so far, a list that this callback extends.
-        patience: Number of epochs without sufficient improvement after which a run ends.
-        min_improvement: The relative decrease that counts as an improvement.
-
-    Attributes:
-        ceased: Whether the rule has stopped the run.
+        run: A `configuration.Run`.
+        history: The rows of the epochs so far, extended by a callback that comes before this one.
+        accuracy: Function that returns the training accuracy, a share, as result.json has it. It is called after each
+            epoch of a run with a target, and its value becomes the field "train_accuracy" of the row.
     """
 
-    def __init__(self, losses, *, patience, min_improvement):
+    def __init__(self, run, history, accuracy):
         super().__init__()
-        self._losses = losses
-        self._patience = patience
-        self._min_improvement = min_improvement
+        self._run = run
+        self._history = history
+        self._accuracy = accuracy
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self._run.target_accuracy is not None:
+            self._history[-1]["train_accuracy"] = self._accuracy()
+        if self.ended:
+            self.model.stop_training = True
+
+    @property
+    def ended(self):
+        """Whether a rule has ended the run; never with a fixed number of epochs."""
+        run, epochs = self._run, len(self._history)
+        if run.epochs is not None or epochs < run.min_epochs:
+            return False
+        return self.ceased is not None or run.stop == "accuracy" and self.reached is not None
 
     @property
     def ceased(self):
-        return ceased_to_improve(self._losses, patience=self._patience, min_improvement=self._min_improvement)
+        """The first epoch after which the loss has ceased to improve; None if there is none."""
+        losses = [row["loss"] for row in self._history]
+        return next((epoch for epoch in range(1, len(losses) + 1) if ceased_to_improve(
+            losses[:epoch], patience=self._run.patience, min_improvement=self._run.min_improvement)), None)
 
-    def on_epoch_end(self, epoch, logs=None):
-        self._losses.append(float(logs["loss"]))
-        if self.ceased:
-            self.model.stop_training = True
+    @property
+    def reached(self):
+        """The first epoch after which the training accuracy was at least the target; None if there is none."""
+        if self._run.target_accuracy is None:
+            return None
+        return next((row["epoch"] for row in self._history
+                     if 100 * row["train_accuracy"] >= self._run.target_accuracy), None)
+
+    @property
+    def stops(self):
+        """The epoch at which the run would have ended by each stop, as a dictionary; empty if there is but one."""
+        run, last = self._run, len(self._history)
+        ceased = self.ceased or last
+        found = {} if run.target_accuracy is None else {"accuracy": min(self.reached or ceased, ceased)}
+        found |= {"epochs": min(run.min_epochs, last)} if run.min_epochs else {}
+        return {"ceased": ceased, **found} if found else {}
+
+    @property
+    def reason(self):
+        """Why the run ended, in words."""
+        run = self._run
+        if run.epochs is not None:
+            return f"{run.epochs} epochs were asked for"
+        if run.stop == "accuracy" and self.reached is not None:
+            return f"the training accuracy reached {run.target_accuracy:g} %"
+        never = f"the training accuracy never reached {run.target_accuracy:g} %; " if run.stop == "accuracy" else ""
+        if self.ceased is None:
+            return f"{never}the upper bound of {len(self._history)} epochs"
+        return (f"{never}the training loss ceased to improve: no decrease by {run.min_improvement:.0%} "
+                f"in {run.patience} epochs")
 
 
 def ceased_to_improve(losses, *, patience, min_improvement):

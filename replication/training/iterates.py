@@ -70,9 +70,19 @@ def keep_minimizer(record, keep):
         iterate.finish()
 
 
+def drop_others(record, keep):
+    """Removes the iterates of a run that has just ended that were kept because its stops were not known before."""
+    if tasks.STOPS in keep:
+        asked = tasks.scheduled_epochs(keep, record.epochs, record.stops)
+        for iterate in record.iterates():
+            if iterate.epoch not in asked:
+                shutil.rmtree(iterate.folder)
+
+
 def missing_epochs(record, keep):
     """The epochs of a finished run that the schedules `keep` ask for and that have no iterate."""
-    return [epoch for epoch in tasks.scheduled_epochs(keep, record.epochs) if not record.iterate(epoch).exists]
+    return [epoch for epoch in tasks.scheduled_epochs(keep, record.epochs, record.stops)
+            if not record.iterate(epoch).exists]
 
 
 def starting_point(run, workdir, dataset):

@@ -13,7 +13,7 @@ from replication.devices import devices
 from replication.errors import TrainingFailedError
 from replication.training import iterates, state
 from replication.training.batches import Examples, evaluation_batches, training_batches
-from replication.training.callbacks import EvaluationWatch, History, StopWhenLossCeases, StopWhenNotFinite
+from replication.training.callbacks import EvaluationWatch, History, Stopping, StopWhenNotFinite
 from replication.training.compilation import build_training_model, make_deterministic
 from replication.training.model import synchronize
 from replication.weights import build_network, flatten_weights, load_weights, save_weights
@@ -152,15 +152,13 @@ class _Training:
             logging.warning("%s: from epoch %d on another machine, with other threads or other versions than before; "
                             "result.json will list them", record.folder, len(history) + 1)
             sessions.append({"from_epoch": len(history) + 1, **session})
-        stopping = StopWhenLossCeases([row["loss"] for row in history], patience=run.patience,
-                                      min_improvement=run.min_improvement)
+        stopping = Stopping(run, history, self._evaluation.training_accuracy)
         last_epoch = run.max_epochs if run.epochs is None else run.epochs
         # Checked once, before training: memory that TensorFlow keeps would look taken afterwards.
         with self._evaluation.fitting():
-            if len(history) < last_epoch and not (run.epochs is None and stopping.ceased):
-                callbacks = [stopping] if run.epochs is None else []
-                callbacks += [iterates.KeepIterates(record, self._network, keep),
-                              state.SaveState(record.state, history, sessions)]
+            if len(history) < last_epoch and not stopping.ended:
+                callbacks = [stopping, iterates.KeepIterates(record, self._network, keep),
+                             state.SaveState(record.state, history, sessions)]
                 if tensorboard:
                     callbacks.append(keras.callbacks.TensorBoard(log_dir=str(record.logs)))
                 self._fit(history, callbacks, epochs=last_epoch, verbose=verbose)
@@ -172,7 +170,8 @@ class _Training:
         save_weights(self._network, record.final_weights)
         record.finish({
             "epochs": len(history),
-            "stop": self._reason(len(history), stopping),
+            "stop": stopping.reason,
+            **({"stops": stopping.stops, "target_reached": stopping.reached} if stopping.stops else {}),
             **metrics,
             "distance_from_start": distance,
             "parameters": len(self._initial),
@@ -180,6 +179,7 @@ class _Training:
             "seconds": sum(row["seconds"] for row in history),
             **({"sessions": sessions} if sessions else {}),
         })
+        iterates.drop_others(record, keep)
 
     def replay(self, missing, *, verbose):
         """Trains a finished run once more and writes only the iterates of the epochs in `missing`."""
@@ -219,15 +219,6 @@ class _Training:
         remedy, size = self._model.remedy, self._examples.size("train")
         return len(history) * size * remedy.gradients + remedy.test_gradients(self._run, history, size)
 
-    def _reason(self, epochs, stopping):
-        run = self._run
-        if run.epochs is not None:
-            return f"{run.epochs} epochs were asked for"
-        if stopping.ceased:
-            return (f"the training loss ceased to improve: no decrease by {run.min_improvement:.0%} "
-                    f"in {run.patience} epochs")
-        return f"the upper bound of {epochs} epochs"
-
 
 class _Evaluation:
     """The losses and accuracies of a run's network on the training and the test set.
@@ -247,6 +238,10 @@ class _Evaluation:
     def batches(self, split):
         """The batches of "train" or "test" as a `tf.data.Dataset`."""
         return evaluation_batches(split, *self._partition(split))
+
+    def training_accuracy(self):
+        """The accuracy on the training set under the statistics of the run, a share."""
+        return self._model.evaluate(self.batches("train"), verbose=0)[1]
 
     def metrics(self, statistics):
         """Loss and accuracy of both sets under the "batch" or "moving" statistics of batch normalization."""

@@ -241,3 +241,22 @@ def test_bad_choices_are_named(name, options, message):
     with pytest.raises(ValueError, match=message) as raised:
         models.build(name, **options)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name, limit", [
+    ("glorot_uniform", lambda fan_in, fan_out: (6 / (fan_in + fan_out)) ** 0.5), ("uniform_0.05", lambda *_: 0.05),
+    ("he_uniform", lambda fan_in, _: (6 / fan_in) ** 0.5)])
+def test_initial_kernels_are_uniform_in_their_limits(name, limit):
+    for variable in models.build("F1", kernel_initializer=name).trainable_variables:
+        if variable.path.endswith("kernel"):
+            largest = limit(*variable.shape)
+            values = np.array(variable)
+            assert np.abs(values).max() == pytest.approx(largest, rel=5e-3)
+            assert values.std() == pytest.approx(largest / 3 ** 0.5, rel=0.02)
+
+
+def test_normalizations_take_the_epsilon():
+    layers = models.build("C1", normalization_epsilon=1e-5).layers
+    assert {layer.epsilon for layer in layers if isinstance(layer, keras.layers.BatchNormalization)} == {1e-5}
+    with pytest.raises(ValueError, match="kernel_initializer='normal': expected one of glorot_uniform"):
+        models.build("F1", kernel_initializer="normal")

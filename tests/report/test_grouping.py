@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from replication import catalog, experiments, records, remedies
+from replication import catalog, experiments, files, records, remedies
 from replication.configuration import Distribution, Run, Sharpness, Start, presets
 from replication.report import make_report
 from replication.store import Store, grouping
@@ -218,3 +218,16 @@ def test_trials_are_paired(paper_workdir):
 def test_labels_name_what_differs():
     labels = grouping.distinguish([{"a": 1, "b_c": 2}, {"a": 1, "b_c": 3}, {}])
     assert labels == ["b c 2", "b c 3", ""]
+
+
+def test_a_larger_box_has_at_least_what_was_found_in_a_smaller_one(paper_workdir):
+    record = paper_workdir.run(paper_run("LB", 0))
+    fixtures.write_measurement(record, Sharpness(epsilon=5e-4), 400.0)
+    finished = next(each for each in Store(paper_workdir).runs if each.name == record.name)
+    found = {each.choices.epsilon: each.content for each in finished.measurements["sharpness"]
+             if not each.choices.subspace_dim}
+    assert (found[1e-3]["sharpness"], found[1e-3]["from_epsilon"]) == (400.0, 5e-4)
+    assert "from_epsilon" not in found[5e-4]
+    assert files.read_json(record.measurement(Sharpness()))["sharpness"] == 323.0
+    make_report(paper_workdir)
+    assert "found in the box of 0.0005" in paper_workdir.page.read_text()

@@ -58,16 +58,18 @@ def test_the_compiled_routine_is_called():
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("tolerances", [(0.0, 0.0), lbfgsb.DEFAULT_TOLERANCES])
 @pytest.mark.parametrize("size, iterations", [(2, 1), (5, 10), (1000, 10), (20_000, 40)])
-def test_it_takes_the_same_steps_bit_for_bit(name, size, iterations):
+def test_it_takes_the_same_steps_bit_for_bit(name, size, iterations, tolerances):
     generator = np.random.default_rng(size)
     half_widths = generator.uniform(0.1, 2.0, size)
     start = generator.uniform(-half_widths, half_widths)
     ours, theirs = [], []
-    found = lbfgsb.minimize(FUNCTIONS[name](size, ours), start, half_widths, iterations=iterations)
+    found = lbfgsb.minimize(FUNCTIONS[name](size, ours), start, half_widths, iterations=iterations,
+                            tolerances=tolerances)
     *_, solution = scipy.optimize.fmin_l_bfgs_b(
         FUNCTIONS[name](size, theirs), start, bounds=np.stack([-half_widths, half_widths], axis=1), maxiter=iterations,
-        maxfun=10**6, factr=0, pgtol=0)
+        maxfun=10**6, factr=tolerances[0], pgtol=tolerances[1])
     # SciPy's front end does not evaluate a point twice in a row; nor does the maximizer.
     ours = [y for index, y in enumerate(ours) if index == 0 or not np.array_equal(y, ours[index - 1])]
     assert np.array_equal(ours, theirs)

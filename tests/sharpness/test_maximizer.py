@@ -85,3 +85,61 @@ def test_scale_takes_the_mass_of_the_rise_to_the_bounds():
     assert reaching_scale(gradient, box) == pytest.approx(2e3)
     assert reaching_scale(1e-8 * gradient, box) == pytest.approx(2e11)
     assert reaching_scale(np.zeros(3), Box(np.ones(3))) == 0
+
+
+@pytest.mark.parametrize("features, classes", [(1, 2), (2, 2), (3, 2), (1, 3)])
+def test_eight_starts_reach_the_best_corner_of_tiny_convex_problems(features, classes):
+    for seed in range(6):
+        inputs, labels = cases.softmax_regression(features, classes, seed=seed)
+        theta = cases.minimizer(inputs, labels, classes, seed=seed)
+        loss = cases.loss_and_gradient(theta, inputs, labels)[0]
+        for epsilon in (1e-3, 0.1, 0.5):
+            box = Box.around(theta, epsilon)
+            maximum = maximize(lambda y: cases.loss_and_gradient(theta + y, inputs, labels), box, starts=8)  # noqa: B023
+            percent = cases.brute_force_sharpness(theta, inputs, labels, epsilon)
+            assert (maximum.value - loss) / (1 + loss) * 100 == pytest.approx(percent, rel=1e-4)
+
+
+def test_the_vertex_search_leaves_a_corner_at_which_the_solver_ends():
+    """Of x^2 + y^2 + 1.8 x y - 0.5 x + 0.5 y, from the neighbourhood of a corner that is a local maximum."""
+    slope, curvature = np.array([-0.5, 0.5]), np.array([[2.0, 1.8], [1.8, 2.0]])
+
+    def function(y):
+        return float(slope @ y + y @ curvature @ y / 2), slope + curvature @ y
+
+    maximum = maximize(function, Box(np.ones(2)), iterations=1)
+    assert maximum.solver_value == pytest.approx(1.2) and maximum.value == pytest.approx(3.8)
+    assert maximum.start_values == (maximum.value,)
+    assert 1 <= maximum.vertex_evaluations <= 3
+
+
+def test_the_vertex_search_is_counted_and_never_loses():
+    function, box = _regression_at_minimizer()
+    maximum = maximize(function, box, starts=5)
+    assert maximum.value >= maximum.solver_value
+    assert 0 < maximum.vertex_evaluations <= 15 and maximum.vertex_evaluations < maximum.evaluations
+
+
+@pytest.mark.parametrize("minimize", [True, False])
+def test_scipys_defaults_are_those_of_fmin_l_bfgs_b(minimize):
+    import scipy.optimize
+
+    inputs, labels = cases.softmax_regression(3, 3, seed=0)
+    theta = cases.minimizer(inputs, labels, 3) if minimize else np.random.default_rng(1).normal(size=12)
+    box, calls = Box.around(theta, 0.1), []
+
+    def function(y):
+        calls.append(np.array(y))
+        return cases.loss_and_gradient(theta + y, inputs, labels)
+
+    _, value, found = scipy.optimize.fmin_l_bfgs_b(
+        lambda y: tuple(-part for part in function(y)), np.zeros(12), maxiter=10,
+        bounds=list(zip(-box.half_widths, box.half_widths)))
+    expected, calls[:] = np.array(calls), []
+    maximum = maximize(function, box, solver="scipy")
+    assert np.array_equal(calls, expected)
+    assert (maximum.value, maximum.solver_value, maximum.scales) == (max(-value, function(np.zeros(12))[0]), ) * 2 + (
+        (1.0,),)
+    assert maximum.vertex_evaluations == 0 and maximum.status.startswith(found["task"])
+    # Where the gradient is tiny, it does not move.
+    assert (maximum.value == function(np.zeros(12))[0]) == minimize

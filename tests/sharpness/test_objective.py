@@ -140,3 +140,38 @@ def test_xla_is_for_large_passes_of_known_dense_layers(model, size, gains):
     if tf.config.list_physical_devices("GPU"):
         pytest.skip("on a GPU XLA is off")
     assert gains_by_xla(model(), size, OneDevice()) == gains
+
+
+def test_one_batch_is_a_batch_of_the_whole_set():
+    model = cases.normalized_network(models.BatchNormalization())
+    inputs, labels = _data()
+    one, explicit, three = (Objective(model, inputs, labels, batch_size=size) for size in ("all", 210, 70))
+    assert one.value(one.x) == explicit.value(one.x) != three.value(one.x)
+
+
+def test_active_dropout_is_a_function_of_x_with_masks_of_each_batch():
+    model = cases.normalized_network(models.BatchNormalization(), dropout=0.5)
+    inputs, labels = _data()
+    active = Objective(model, inputs, labels, batch_size=70, dropout_active=True)
+    before = [np.array(v) for v in model.variables]
+    value, gradient = active.value_and_gradient(active.x)
+    assert value == active.value(active.x) == active.value_and_gradient(active.x)[0]
+    assert value != Objective(model, inputs, labels, batch_size=70).value(active.x)
+    direction = np.random.default_rng(0).normal(size=len(active.x))
+    step = 1e-3 * direction / np.linalg.norm(direction)
+    difference = active.value(active.x + step) - active.value(active.x - step)
+    assert 2 * gradient @ step == pytest.approx(difference, rel=0.05)
+    # By hand: the seeds of each batch are those of the layers plus the row at which it begins.
+    order, _ = partition(len(inputs), 70)
+    seeds, total = [v for v in model.variables if "seed_generator" in v.path], 0.0
+    states = [np.array(v) for v in seeds]
+    for start in (0, 70, 140):
+        for variable, state in zip(seeds, states):
+            variable.assign(state + np.array([0, start], state.dtype))
+        rows = order[start:start + 70]
+        outputs = model(inputs[rows], training=True)
+        total += float(tf.reduce_sum(keras.losses.sparse_categorical_crossentropy(labels[rows], outputs)))
+    assert value == pytest.approx(total / 210, rel=1e-5)
+    for variable, array in zip(model.variables, before):
+        variable.assign(array)
+    assert active.value(active.x) == value

@@ -28,8 +28,9 @@ class Measurement(Configuration):
     KIND: typing.ClassVar[str]
     COMPUTATION: typing.ClassVar[str]
     RUNS: typing.ClassVar[int] = 1
-    # Over how many examples f is taken; None for the whole training set.
+    # Over how many examples f is taken, None for the whole training set, and whether in training mode.
     examples = None
+    dropout_active = False
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)

@@ -5,8 +5,9 @@ import typing
 
 from replication.configuration.measurements.base import STATISTICS, Measurement
 from replication.errors import is_finite
-from replication.fields import number, one_of, whole
+from replication.fields import WholeOrAll, boolean, choice, number, one_of, whole
 
+SOLVERS = ("scaled", "scipy")
 SUBSPACE_DISTRIBUTIONS = ("normal", "uniform")
 # Bytes that storing the matrix A of a subspace may take.
 SUBSPACE_BUDGET = 2**30
@@ -36,8 +37,9 @@ class Sharpness(Measurement):
         "Distribution of A's entries: normal, N(0, 1), or uniform on [-1, 1] (the paper: not stated).")
     statistics: str = one_of(
         STATISTICS, "batch", "Statistics that batch normalization uses in f: batch (as the authors' code) or moving.")
-    batch_size: int = whole(
-        5000, "Upper bound of the equal batches in which f is evaluated (the authors' code: 5000).", at_least=1)
+    batch_size: int | str = choice(
+        5000, "Upper bound of the equal batches in which f is evaluated (the authors' code for training and the plots: "
+        "5000), or all for a single batch (the code that the authors name for the sharpness).", WholeOrAll())
     iterations: int = whole(10, "Iterations of L-BFGS-B from each start (the paper: 10).", at_least=1)
     starts: int | None = whole(
         None, "Starts of the maximizer: x itself, then random points of the box; by default 1 in the full space and 4 "
@@ -46,6 +48,12 @@ class Sharpness(Measurement):
     examples: int | None = whole(
         None, "Number of examples over which f is taken, a fixed random choice of the training set; by default all, as "
         "Metric 2.1 has it. Values over fewer enter no table.", at_least=1)
+    solver: str = one_of(
+        SOLVERS, "scaled", "scaled: L-BFGS-B on f times a factor with which it reaches the bounds, then a vertex "
+        "search; scipy: SciPy's fmin_l_bfgs_b with its defaults on f itself, as the authors name it.", added=True)
+    dropout_active: bool = boolean(
+        False, "Evaluate f in training mode, with dropout masks that depend on the batch alone, as the code that the "
+        "authors name does.", added=True)
 
     def __post_init__(self):
         if self.starts is None:
