@@ -1,7 +1,5 @@
 """Ratios of interleaved timings, the rate of a large matrix product, and the machine of both."""
 
-import pathlib
-import platform
 import statistics
 import time
 
@@ -99,14 +97,6 @@ class LargeProduct:
 
 
 def host():
-    """Returns the model of the processor and the entries of `machine.hardware`."""
-    return {"processor": _processor_model(), **machine.hardware()}
-
-
-def _processor_model():
-    path = pathlib.Path("/proc/cpuinfo")
-    if path.exists():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or "unknown"
+    """Returns the entries of `machine.hardware`, the processor's model first."""
+    found = machine.hardware()
+    return {"processor": found.pop("processor"), **found}

@@ -4,7 +4,7 @@ from absl import flags
 
 from flags import data, dataset, distribution
 from flags.define import define, given, jit_compile, values
-from replication import catalog, configuration, records, remedies
+from replication import catalog, configuration, paper, records, remedies
 from replication.configuration.presets import PAPER_BATCH_SIZES
 from replication.errors import UserError, require
 
@@ -89,9 +89,6 @@ def _stop(choices):
     if _STOP.value == "epochs":
         choices["epochs"] = _SCRIPT_EPOCHS
         return {}
-    # Here: it imports the report's libraries.
-    from replication.report import paper
-
     network, regime = choices["network"], choices["regime"]
     printed = paper.table(2).get(network, {}).get(f"train_{regime}")
     if printed is None or choices["dataset"] != catalog.NETWORKS[network].dataset:

@@ -1,18 +1,23 @@
 """The process and its machine: versions, hardware, threads, and log messages."""
 
 import contextlib
+import functools
 import glob
 import importlib.abc
 import importlib.metadata
 import importlib.util
 import logging
 import os
+import pathlib
 import platform
+import subprocess
 import sys
 import tempfile
 
 import threadpoolctl
 from absl import logging as absl_logging
+
+from replication import __version__
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "tensorflow-datasets", "scikit-learn", "matplotlib")
 
@@ -24,8 +29,11 @@ _ABSENT_GPU = (b"Could not find cuda drivers on your machine", b"failed call to 
 
 
 def versions():
-    """Returns the versions of Python and of the packages that affect results, by name."""
-    installed = {"python": platform.python_version()}
+    """Returns the versions of this package, of Python and of the packages that affect results, by name.
+
+    That of this package is followed by its commit in a checkout of git, and by "modified" if files differ from that.
+    """
+    installed = {"replication": _own_version(), "python": platform.python_version()}
     for package in _PACKAGES:
         try:
             installed[package] = importlib.metadata.version(package)
@@ -35,12 +43,47 @@ def versions():
 
 
 def hardware():
-    """Returns the operating system, the processor architecture and the number of processors."""
-    return {
+    """Returns the operating system, the architecture, model and number of processors, and the models of GPUs."""
+    found = {
         "system": platform.system(),
         "architecture": platform.machine(),
+        "processor": _processor_model(),
         "processors": os.cpu_count(),
     }
+    # A process without TensorFlow computes nothing on them.
+    if tensorflow := sys.modules.get("tensorflow"):
+        config = tensorflow.config
+        found["gpus"] = [config.experimental.get_device_details(device).get("device_name", "unknown")
+                         for device in config.list_physical_devices("GPU")]
+    return found
+
+
+@functools.cache
+def _own_version():
+    folder = pathlib.Path(__file__).parents[1]
+
+    def git(*arguments):
+        return subprocess.run(["git", "-C", folder, *arguments], check=True, capture_output=True, text=True,
+                              timeout=10).stdout.strip()
+
+    try:
+        # Not the commit of a repository that merely contains an installed copy.
+        if not (folder / ".git").exists():
+            return __version__
+        modified = ", modified" if git("status", "--porcelain", "--untracked-files=no") else ""
+        return f"{__version__} (commit {git('rev-parse', '--short=12', 'HEAD')}{modified})"
+    except (OSError, subprocess.SubprocessError):
+        return __version__
+
+
+@functools.cache
+def _processor_model():
+    """Returns the model of the processor as Linux knows it, or as Python does elsewhere."""
+    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as file:
+        for line in file:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown"
 
 
 def use_threads(number):

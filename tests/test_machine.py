@@ -3,10 +3,12 @@
 import logging
 import subprocess
 import sys
+import tomllib
 
 import pytest
 import tensorflow as tf
 
+from replication import machine
 from replication.machine import quiet_tensorflow
 from tests.scripts import ROOT, script
 
@@ -79,3 +81,13 @@ def test_the_log_has_plain_lines():
             "logging.warning('slow: %d', 3); logging.error('failed')")
     finished = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert finished.stderr.splitlines() == ["trained", "warning: slow: 3", "error: failed"]
+
+
+def test_records_name_the_version_and_commit_of_this_package_and_the_processor():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    own = machine.versions()["replication"]
+    assert own.startswith(project["version"])
+    if (ROOT / ".git").exists():
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+        assert commit[:12] in own
+    assert machine.hardware()["processor"]

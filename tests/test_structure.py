@@ -12,7 +12,8 @@ ROOT = pathlib.Path(__file__).parent.parent
 WAY = (
     ("replication",),
     ("replication.errors",),
-    ("replication.fields", "replication.files", "replication.machine"),
+    ("replication.fields", "replication.files", "replication.machine", "replication.statistics"),
+    ("replication.paper",),
     ("replication.catalog",),
     ("models",),
     ("replication.memory",),

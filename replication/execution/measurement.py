@@ -6,7 +6,7 @@ import itertools
 import tabulate
 from absl import logging
 
-from replication import data, files
+from replication import data, files, machine
 from replication.configuration.tasks import measured_epochs, require_schedule
 from replication.errors import UserError
 from replication.records import FILE_REMEDY
@@ -79,7 +79,7 @@ def measure_between(workdir, choices, runs, *, dataset, wait=False):
         if not file.exists():
             for record in runs:
                 record.check_data(dataset.to_json())
-            files.write_json(file, computation(choices)(runs, choices, dataset))
+            files.write_json(file, {**computation(choices)(runs, choices, dataset), "machine": machine.hardware()})
     return file
 
 
@@ -149,7 +149,8 @@ def _measure(record, points, choices, *, dataset, devices=None):
 def _measure_point(record, point, objective, *, choice):
     result = computation(choice)(objective, choice)
     logging.info("%s, epoch %d: %s", record.name, point.epoch, result.summary)
-    files.write_json(point.measurement(choice), {**result.to_json(), "weights_checksum": point.checksum})
+    files.write_json(point.measurement(choice), {
+        **result.to_json(), "machine": machine.hardware(), "weights_checksum": point.checksum})
 
 
 def _copy_from_twins(record, points, choices):

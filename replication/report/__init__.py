@@ -2,10 +2,10 @@
 
 import functools
 
-from replication import experiments, files
+from replication import experiments, files, paper
 from replication.experiments.base import EPSILON_LABELS, lowest_trials, test_accuracy, title
 from replication.experiments.table3 import common_protocol, values
-from replication.report import decisions, figures, formatting, page, paper, tables, verdicts
+from replication.report import decisions, figures, formatting, page, tables, verdicts
 from replication.store import Store
 from replication.store.grouping import EPSILONS
 

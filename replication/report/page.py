@@ -8,9 +8,9 @@ import pathlib
 
 import jinja2
 
-from replication import catalog
+from replication import catalog, paper
 from replication.configuration import presets
-from replication.report import decisions, figures, formatting, paper, tables, verdicts
+from replication.report import decisions, figures, formatting, tables, verdicts
 from replication.store.grouping import EPSILONS, MAIN
 
 _TEMPLATES = pathlib.Path(__file__).parent / "templates"

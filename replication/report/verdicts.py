@@ -5,10 +5,9 @@ import dataclasses
 import itertools
 import math
 
-from replication import catalog
+from replication import catalog, statistics
 from replication.experiments.base import Row
-from replication.report import statistics
-from replication.report.statistics import Summary
+from replication.statistics import Summary
 
 REPLICATED = "replicated"
 NOT_REPLICATED = "not replicated"

@@ -4,9 +4,9 @@ import functools
 
 import numpy as np
 
-from replication import catalog, experiments
+from replication import catalog, experiments, paper, statistics
 from replication.experiments.base import Row
-from replication.report import decisions, paper, statistics, verdicts
+from replication.report import decisions, verdicts
 
 TABLES = {number: experiments.tables()[number] for number in (2, 3, 4)}
 # Deviates with the mean 0 and the sample deviation 1, and the same in another order.

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from replication.report import decisions, paper, verdicts
+from replication import paper
+from replication.report import decisions, verdicts
 from replication.report.decisions import AGAINST, EXCLUDED, IN_FAVOUR, OPEN, checks, exit_code
 from tests.report import copies
 

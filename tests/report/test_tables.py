@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from replication import experiments
+from replication import experiments, paper
 from replication.experiments.base import Row
-from replication.report import paper, tables, verdicts
+from replication.report import tables, verdicts
 
 TABLE_2, TABLE_3, TABLE_4 = (experiments.tables()[number] for number in (2, 3, 4))
 

@@ -2,10 +2,10 @@ import math
 
 import pytest
 
-from replication import experiments
+from replication import experiments, paper
 from replication.experiments.base import Row
-from replication.report import paper, verdicts
-from replication.report.statistics import Summary, summarize
+from replication.report import verdicts
+from replication.statistics import Summary, summarize
 from tests.report import copies
 
 TABLE_2, TABLE_3, TABLE_4, TABLE_6, TABLE_7 = (experiments.tables()[number] for number in (2, 3, 4, 6, 7))

@@ -6,11 +6,11 @@ import math
 import pathlib
 
 from replication import files
-from replication.report.statistics import Summary
+from replication.statistics import Summary
 
 TRIALS = 5
 URL = "https://arxiv.org/abs/1609.04836"
-_FILE = pathlib.Path(__file__).parents[1] / "paper_values.json"
+_FILE = pathlib.Path(__file__).parent / "paper_values.json"
 # Half of the last printed digit.
 ROUNDING = 0.005
 # Columns of two tables that show the same runs.

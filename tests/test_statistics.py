@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from replication.report import statistics
-from replication.report.statistics import Summary, summarize
+from replication import statistics
+from replication.statistics import Summary, summarize
 
 FIRST, SECOND = [1.0, 1.4, 1.9, 1.1], [2.0, 3.5, 2.2]
 
