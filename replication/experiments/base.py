@@ -70,8 +70,7 @@ class Setup:
         jit_compile: Function from a network's name to whether XLA compiles its training.
         architecture: Form of C1 to C4, see `configuration.Run`; None for the default.
         describe: Function from a data set's name to its resolved `catalog.Dataset`.
-        study_networks: Networks of figures 4 to 6, `steepness`, `optimizers` and `remedies`; None for those of
-            `networks` that the preset has for them.
+        study_networks: Networks of the studies; None for those of `networks` that the preset has for them.
         batch_sizes: Figure 4's batch sizes, numbers or fractions of the training set; None for the preset's.
         warm_start_every: Figure 5: LB starts after every so many epochs of SB; None for the preset's.
     """
@@ -230,7 +229,7 @@ class Panel:
         series: `Series`, at least one on each axis.
         log_x, log_right: Whether these axes are logarithmic.
         log_left: Whether the left axis is; None if it depends on whether its values span more than a factor of 50.
-        marks: Pairs of an x and the regime whose minimizer lies there.
+        marks, x_ticks: Pairs of an x and the regime whose minimizer lies there, and of an x and its text on the axis.
     """
 
     x_label: str
@@ -241,6 +240,7 @@ class Panel:
     log_left: bool | None = None
     log_right: bool = False
     marks: tuple = ()
+    x_ticks: tuple = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -107,6 +107,8 @@ def _draw_panel(left, panel, colours):
         left.set_xlim(min(x), max(x))
     for x, regime in panel.marks:
         _mark(left, x, regime, colours[regime])
+    if panel.x_ticks:
+        left.set_xticks(*zip(*panel.x_ticks), rotation=40, horizontalalignment="right", parse_math=False)
     left.set_xlabel(panel.x_label)
     left.set_ylabel(panel.left_label)
     return lines

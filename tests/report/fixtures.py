@@ -19,6 +19,7 @@ LEVELS = {
 LEVELS["grid"] = (0.998, 0.979, 3e-3, 25.0,
                   {(0, 1e-3): 30.0, (0, 5e-4): 7.0, (100, 1e-3): 0.6, (100, 5e-4): 0.2})
 EPOCHS = 12
+STOPPED = {"ceased": 12, "accuracy": 7, "epochs": 9}
 VERSIONS = {"python": "3.12.1", "tensorflow": "2.21.0", "keras": "3.15.0"}
 
 
@@ -50,8 +51,9 @@ def write_tasks(workdir, tasks):
     """Writes the records of some tasks, as `merge` gives them, as if they had been carried out."""
     for task in tasks:
         if not isinstance(task, Measure):
-            record = write_run(workdir, task.run)
-            for epoch in scheduled_epochs(task.keep, EPOCHS):
+            changes = {"stops": STOPPED, "target_reached": 7} if task.run.min_epochs else {}
+            record = write_run(workdir, task.run, **changes)
+            for epoch in scheduled_epochs(task.keep, EPOCHS, record.stops):
                 write_iterate(record, epoch)
             continue
         for choices in task.choices:
@@ -67,7 +69,7 @@ def _write_measured(workdir, task, choices):
     elif task.at is None:
         write_measurement(record, choices, level(task.run, choices))
     else:
-        for iterate in (record.iterate(epoch) for epoch in measured_epochs(task.at, EPOCHS)):
+        for iterate in (record.iterate(epoch) for epoch in measured_epochs(task.at, EPOCHS, record.stops)):
             write_measurement(iterate, choices, level(task.run, choices) / (4 - iterate.epoch / 4),
                               loss=1 / iterate.epoch**2 if iterate.epoch else 2.3, weights_checksum=iterate.checksum)
 
@@ -89,8 +91,10 @@ def write_search(workdir, *, trials=4, **choices):
 
 
 def level(run, choices):
-    """A plausible sharpness."""
-    value = LEVELS[run.regime][4][choices.subspace_dim, choices.epsilon] * (1 + 0.1 * run.trial)
+    """A plausible sharpness, of a run of the study of choices by its batch size."""
+    regime = ("LB" if run.batch_size > 1000 else "SB") if run.min_epochs else run.regime
+    value = LEVELS[regime][4][choices.subspace_dim, choices.epsilon] * (1 + 0.1 * run.trial)
+    value *= {"scaled": 1, "scipy": 0.5}[choices.solver] * {"he_uniform": 0.25}.get(run.kernel_initializer, 1)
     return value / (1 + run.start.epoch) if run.start else value
 
 
@@ -112,7 +116,8 @@ def write_run(workdir, run, *, fingerprint="f00d", **changes):
     })
     record.write_history([
         {"epoch": epoch, "loss": 1 / epoch, "accuracy": train - 0.2 / epoch**2, "val_loss": 0.2,
-         "val_accuracy": test - 0.1 / epoch**2, "seconds": 1.5}
+         "val_accuracy": test - 0.1 / epoch**2, "seconds": 1.5,
+         **({} if run.target_accuracy is None else {"train_accuracy": train - 0.1 / epoch**2})}
         for epoch in range(1, EPOCHS + 1)])
     record.initial_weights.write_bytes(b"x0")
     record.final_weights.write_bytes(run.name.encode())
