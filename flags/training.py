@@ -68,7 +68,7 @@ def run(resolve_jit_compile, available_devices):
     if choices["learning_rate"] is None:
         choices["learning_rate"] = configuration.OPTIMIZERS[choices["optimizer"]]
     described = configuration.Run(**choices, **_stop(choices))
-    compiles = not (described.deterministic or described.distribution or remedy and not remedy.COMPILES)
+    compiles = not (described.deterministic or described.distribution or remedy and not remedy.compiles)
     if _JIT_COMPILE.value == "auto" and not compiles:
         return described
     return described.with_jit_compile(resolve_jit_compile(_JIT_COMPILE.value, described.network))

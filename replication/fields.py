@@ -142,7 +142,8 @@ def one_of(names, default, help, **options):
     return choice(default, help, OneOf(names), **options)
 
 
-def choice(default, help, values=None, *, expected=None, name=None, search=None, added=False, from_json=None):
+def choice(default, help, values=None, *, expected=None, name=None, search=None, added=False, nullable=False,
+           from_json=None):
     """A field of a `Configuration`.
 
     Args:
@@ -154,11 +155,12 @@ def choice(default, help, values=None, *, expected=None, name=None, search=None,
         search: The `Search` range of the tuner; None if the tuner leaves the field alone, True for a field of
             names or truth values that the tuner chooses from.
         added: Whether older records lack the field: its default then plays no part in the digest.
+        nullable: Whether None is admitted beside `values` although it is not the default.
         from_json: Function that reads a nested configuration from its JSON object; None for a plain value.
     """
     return dataclasses.field(default=default, metadata={
         "help": help, "values": values, "expected": expected, "name": name, "search": search, "added": added,
-        "from_json": from_json})
+        "nullable": nullable, "from_json": from_json})
 
 
 class Configuration:
@@ -172,7 +174,8 @@ class Configuration:
         """
         for field in dataclasses.fields(self):
             values, value = field.metadata.get("values"), getattr(self, field.name)
-            if values is not None and not (value is None and field.default is None):
+            nullable = field.default is None or field.metadata.get("nullable")
+            if values is not None and not (value is None and nullable):
                 require(values.admits(value), field.metadata["name"] or field.name, value,
                         field.metadata["expected"] or values.expected)
 

@@ -64,9 +64,9 @@ CONFIGURATIONS = {
     "dynamic_sampling": paper(remedy=remedies.DynamicSampling()),
     "dynamic_sampling options": paper(remedy=remedies.DynamicSampling(
         test="variance", first_batch_size=64, growth=2.0, theta=0.9)),
-    "sam": paper(remedy=remedies.SharpnessAware()),
-    "sam options": paper(remedy=remedies.SharpnessAware(rho=0.1)),
-    "asam": paper(remedy=remedies.SharpnessAware(adaptive=True)),
+    "sam": paper(remedy=remedies.SharpnessAware(examples=None)),
+    "sam options": paper(remedy=remedies.SharpnessAware(rho=0.1, examples=None)),
+    "asam": paper(remedy=remedies.SharpnessAware(adaptive=True, examples=None)),
     "sharpness": Sharpness(),
     "sharpness 5e-4": Sharpness(epsilon=5e-4, seed=3),
     "sharpness subspace": Sharpness(subspace_dim=100),

@@ -90,7 +90,7 @@ class Search(Configuration):
         return Run(**{
             "network": self.network, "regime": "grid", "trial": self.seed, "dataset": self.dataset,
             "epochs": self.epochs, "statistics": self.statistics, "architecture": self.architecture,
-            "classes": self.classes, "jit_compile": self.jit_compile and (remedy is None or remedy.COMPILES),
+            "classes": self.classes, "jit_compile": self.jit_compile and (remedy is None or remedy.compiles),
             **choices})
 
     def is_admissible(self, sharpness):

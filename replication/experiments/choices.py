@@ -1,8 +1,9 @@
 """The choices that the paper leaves open, on F1: initial kernels, stop, A, solver and batch of f, all combined.
 
     python -m replication.reproduce --preset=paper --networks=F1 --experiments=choices
+    python -m replication.reproduce --preset=paper --networks=F1 --experiments=choice_effects
 
-It has not been run yet on the paper's data.
+They have not been run yet on the paper's data.
 """
 
 import dataclasses

@@ -19,7 +19,7 @@ _NETWORKS = tuple(name for name, network in NETWORKS.items() if Augmentation.adm
 
 def remedied(run, remedy):
     """Returns a run with a remedy, and without XLA if that cannot compile the remedy's step."""
-    return dataclasses.replace(run, remedy=remedy, jit_compile=run.jit_compile and remedy.COMPILES)
+    return dataclasses.replace(run, remedy=remedy, jit_compile=run.jit_compile and remedy.compiles)
 
 
 def sharpness_columns(training):

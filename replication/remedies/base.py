@@ -22,11 +22,13 @@ class Remedy(Configuration):
     Attributes:
         NAME: Name in flags and records.
         NEEDS_IMAGES: Whether the remedy works on images only.
-        COMPILES: Whether XLA can compile the training step.
+        COMPILES: Whether XLA can compile the training step; `compiles` is that of one remedy with its options.
         GRADIENTS: Number of gradient evaluations for each example of a training batch.
+        BEFORE: By name, the value of an option that records from before it lack, where that is not its default.
     """
 
     NAME: typing.ClassVar[str]
+    BEFORE: typing.ClassVar[dict] = {}
     NEEDS_IMAGES: typing.ClassVar[bool] = False
     COMPILES: typing.ClassVar[bool] = True
     GRADIENTS: typing.ClassVar[int] = 1
@@ -42,6 +44,11 @@ class Remedy(Configuration):
         return self.GRADIENTS
 
     @property
+    def compiles(self):
+        """Whether XLA can compile the training step."""
+        return self.COMPILES
+
+    @property
     def label(self):
         """One line for readers: the name, and the options that differ from their defaults."""
         options, defaults = dataclasses.asdict(self), dataclasses.asdict(type(self)())
@@ -49,8 +56,9 @@ class Remedy(Configuration):
             f"{option.replace('_', ' ')} {value}" for option, value in options.items() if value != defaults[option])])
 
     def to_json(self):
-        """The name and the options as a JSON-ready dictionary."""
-        return {"name": self.NAME, **super().to_json()}
+        """The name and the options as a JSON-ready dictionary, as records have them: see `BEFORE`."""
+        return {"name": self.NAME, **{name: value for name, value in super().to_json().items()
+                                      if name not in self.BEFORE or value != self.BEFORE[name]}}
 
     @classmethod
     def from_json(cls, content):
@@ -61,7 +69,8 @@ class Remedy(Configuration):
         """
         options = dict(content) if isinstance(content, dict) else {}
         require_name("remedy", options.get("name"), REMEDIES)
-        return super(Remedy, REMEDIES[options.pop("name")]).from_json(options)
+        kind = REMEDIES[options.pop("name")]
+        return super(Remedy, kind).from_json({**kind.BEFORE, **options})
 
     @classmethod
     def admits(cls, network):
@@ -72,7 +81,7 @@ class Remedy(Configuration):
         """Raises a UserError unless a run can be trained with this remedy."""
         require(self.admits(NETWORKS[run.network]), "remedy", self.NAME,
                 f"another one or none, as {run.network} is not convolutional and takes no images")
-        require(self.COMPILES or not run.jit_compile, "jit_compile", run.jit_compile,
+        require(self.compiles or not run.jit_compile, "jit_compile", run.jit_compile,
                 f"false with the remedy {self.NAME}, whose step XLA cannot compile")
 
     def prepare(self, model):
@@ -81,6 +90,15 @@ class Remedy(Configuration):
         Layers and seed generators, seeded by `model.seed`, become attributes of the model. As part of its variables
         they are restored when a run is resumed.
         """
+
+    def learning_rate(self, run, examples):
+        """The learning rate, a number or a Keras schedule; by default the run's.
+
+        Args:
+            run: The `configuration.Run`.
+            examples: `training.batches.Examples`.
+        """
+        return run.learning_rate
 
     def learn(self, model, inputs, labels):
         """Takes one training step on a batch; by default one of plain training.

@@ -24,6 +24,11 @@ class Conservative(Remedy):
     penalty: float = number(1e-3, "lambda, the weight of ||x - x_k||^2 / 2 (the paper: 1e-3).", at_least=0,
                             search=Search(1e-4, 1e-1, log=True))
 
+    @classmethod
+    def listed(cls, small_batch):
+        # Without the proximal term: as many updates on the same batches, so that their number explains no difference.
+        return cls(), cls(penalty=0.0)
+
     @property
     def gradients(self):
         return self.iterations

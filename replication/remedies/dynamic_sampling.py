@@ -3,6 +3,9 @@
 Byrd et al. (2012): the gradient g of a batch B is accurate enough while
 
     sqrt(||V||_1 / |B|) <= theta ||g||,    V the variance of the gradients of single examples
+
+g is the gradient of a single batch, so that ||g||^2 is taken as the mean over several batches' gradients. The norm of
+their mean would be smaller, and the test stricter.
 """
 
 import dataclasses
@@ -97,7 +100,7 @@ def part_size(size, examples):
 
 
 def gradient_variance(model, examples, parts, *, jit_compile=False):
-    """The gradient, and its variance between equal parts of the training set, each passed as one batch.
+    """The squared gradient of a batch, and its variance between equal parts of the training set, each one batch.
 
     With batch normalization the gradient of a single example means nothing; hence parts. The passes are in training
     mode with the same dropout masks; moving averages and seeds do not change.
@@ -109,8 +112,8 @@ def gradient_variance(model, examples, parts, *, jit_compile=False):
         jit_compile: Whether XLA compiles the passes.
 
     Returns:
-        ||g||^2 of the mean gradient g, and ||V||_1 / size: the variance of a part's gradient, summed over all weights.
-        If the optimizer scales the loss, both have the square of its scale.
+        The mean of ||g||^2 over the parts, and ||V||_1 / size: the variance of a part's gradient, summed over all
+        weights. If the optimizer scales the loss, both have the square of its scale.
     """
     import tensorflow as tf
 
@@ -132,4 +135,4 @@ def gradient_variance(model, examples, parts, *, jit_compile=False):
         squares += squared_norm(gradients)
     mean = squared_norm(total) / len(parts)**2
     # NaN stays NaN if it comes first.
-    return mean, max(squares - len(parts) * mean, 0.0) / (len(parts) - 1)
+    return squares / len(parts), max(squares - len(parts) * mean, 0.0) / (len(parts) - 1)

@@ -12,11 +12,11 @@ from replication.remedies import Remedy
 from replication.training.model import MirroredModel, TrainingModel
 
 _OPTIMIZERS = {
-    "adam": lambda run: keras.optimizers.Adam(run.learning_rate, epsilon=run.adam_epsilon),
-    "sgd": lambda run: keras.optimizers.SGD(run.learning_rate),
-    "momentum": lambda run: keras.optimizers.SGD(run.learning_rate, momentum=0.9),
+    "adam": lambda run, rate: keras.optimizers.Adam(rate, epsilon=run.adam_epsilon),
+    "sgd": lambda run, rate: keras.optimizers.SGD(rate),
+    "momentum": lambda run, rate: keras.optimizers.SGD(rate, momentum=0.9),
     # As in Keras 1.
-    "adagrad": lambda run: keras.optimizers.Adagrad(run.learning_rate, initial_accumulator_value=0.0, epsilon=1e-8),
+    "adagrad": lambda run, rate: keras.optimizers.Adagrad(rate, initial_accumulator_value=0.0, epsilon=1e-8),
 }
 
 
@@ -39,7 +39,7 @@ def build_training_model(network, run, examples):
         raise UserError(f"network={run.network!r}: has losses of its own (a regularizer), which a remedy or "
                         "strategy=mirrored leaves out of some of its passes; train it without, or without them")
     with OneDevice().scope() if run.distribution is None else examples.devices.scope():
-        optimizer = _OPTIMIZERS[run.optimizer](run)
+        optimizer = _OPTIMIZERS[run.optimizer](run, model.remedy.learning_rate(run, examples))
         # An object, whose variables exist already: Keras would make those of "accuracy" during the first step, and
         # TensorFlow then traces the step twice.
         accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")

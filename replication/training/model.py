@@ -70,6 +70,36 @@ class TrainingModel(keras.Model):
         outputs, _ = self.stateless_call(weights or self.trainable_variables, state, inputs, training=True)
         return outputs, self.compute_loss(y=labels, y_pred=outputs)
 
+    def mean_over_parts(self, compute, inputs, labels, *, size):
+        """Computes gradients of the parts of a batch, one after the other, and averages them over its examples.
+
+        Args:
+            compute: Function from the inputs and labels of a part to gradients of the weights, a scalar loss and
+                outputs [part, classes].
+            inputs, labels: The batch.
+            size: Largest number of examples in a part; the batch is split as evenly as possible.
+
+        Returns:
+            The mean gradients and the mean loss of the batch, and the outputs of all its examples.
+        """
+        total = tf.shape(labels)[0]
+        number = (total + size - 1) // size
+
+        def add(part, gradients, loss, outputs):
+            rows = slice(part * total // number, (part + 1) * total // number)
+            share = tf.cast(tf.shape(labels[rows])[0], tf.float32) / tf.cast(total, tf.float32)
+            found, part_loss, part_outputs = compute(inputs[rows], labels[rows])
+            gradients = [mean + tf.cast(share, g.dtype) * g for mean, g in zip(gradients, found)]
+            return (part + 1, gradients, loss + tf.cast(share, loss.dtype) * tf.cast(part_loss, loss.dtype),
+                    outputs.write(part, part_outputs))
+
+        classes = self.outputs[0].shape[-1]
+        _, gradients, loss, outputs = tf.while_loop(lambda part, *_: part < number, add, (
+            tf.constant(0), [tf.zeros(v.shape, v.dtype) for v in self.trainable_variables], tf.constant(0.0),
+            tf.TensorArray(self.outputs[0].dtype, number, infer_shape=False, element_shape=[None, classes])),
+            parallel_iterations=1)
+        return gradients, loss, outputs.concat()
+
     def log(self, loss, labels, outputs):
         """Updates Keras's metrics with a batch and returns the logs.
 

@@ -71,7 +71,8 @@ def test_each_tells_what_it_is(name):
         experiment.name.startswith("figure"))
 
 
-MODULES = {name: {"searches": "tuning", "tradeoff": "tuning", "optimizers": "remedies"}.get(name, name)
+MODULES = {name: {"searches": "tuning", "tradeoff": "tuning", "optimizers": "remedies",
+                  "choice_effects": "choices"}.get(name, name)
            for name in experiments.names()}
 
 
@@ -225,6 +226,8 @@ def test_table_7_sets_plain_sb_beside_conservative_lb(setup):
 def test_remedies_are_all_that_the_network_admits(setup):
     listed = [run.remedy.NAME for run in runs_of("remedies", setup) if run.remedy]
     assert set(listed) == set(remedies.REMEDIES) - {"augmentation"} and listed.count("sam") == 2
+    # With penalty 0: as many updates without the proximal term.
+    assert listed.count("conservative") == 2 and listed.count("learning_rate_scaling") == 2
     convolutional = runs_of("remedies", paper_setup("C1"))
     assert remedies.Augmentation() in {run.remedy for run in convolutional}
     growing = {run.remedy.first_batch_size for run in convolutional

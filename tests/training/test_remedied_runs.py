@@ -23,7 +23,8 @@ GROWING = {
     "variance": remedies.DynamicSampling(test="variance", first_batch_size=20),
 }
 OF_VECTORS = [remedies.Conservative(), remedies.Adversarial(), remedies.Stability(), *GROWING.values(),
-              remedies.SharpnessAware(adaptive=True)]
+              remedies.SharpnessAware(adaptive=True), remedies.GhostNormalization(examples=100),
+              remedies.LearningRateScaling(small_batch=36, warmup_epochs=1.5)]
 
 
 def _train(run, folder):
@@ -138,7 +139,7 @@ def test_augmentation_goes_on_in_its_sequence(tmp_path):
 
 
 @pytest.mark.parametrize("remedy, choices", [
-    (remedies.Stability(), {"jit_compile": True}), (remedies.SharpnessAware(), {"jit_compile": True}),
+    (remedies.Stability(), {"jit_compile": True}), (remedies.Adversarial(), {"jit_compile": True}),
     (remedies.SharpnessAware(), {"precision": "mixed_bfloat16"}),
 ], ids=str)
 def test_remedies_work_with_xla_and_in_mixed_precision(remedy, choices, tmp_path):

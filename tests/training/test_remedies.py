@@ -1,5 +1,8 @@
 """The remedies' steps against their closed forms on a linear model."""
 
+import dataclasses
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -7,9 +10,10 @@ import scipy.special
 import tensorflow as tf
 
 import models
-from replication import remedies
+from replication import configuration, remedies
 from replication.remedies.stability import divergence
 from replication.training.model import TrainingModel
+from replication.weights import flatten_weights
 from tests.sharpness import cases
 
 RATE = 0.1
@@ -90,6 +94,60 @@ def test_sam_steps_along_the_gradient_at_the_perturbed_weights(adaptive):
     gradient = problem.gradient(w)
     step = 0.3 * scale**2 * gradient / np.linalg.norm(scale * gradient)
     np.testing.assert_allclose(problem.learn(), w - RATE * problem.gradient(w + step), **TOLERANCE)
+
+
+@pytest.mark.parametrize("size", [7, EXAMPLES])
+def test_sam_perturbs_each_part_of_the_batch_apart(size):
+    problem = Problem(remedies.SharpnessAware(rho=0.3, examples=size))
+    w, number = problem.start, -(-EXAMPLES // size)
+    total = np.zeros_like(w)
+    for part in range(number):
+        rows = slice(part * EXAMPLES // number, (part + 1) * EXAMPLES // number)
+        inputs, targets = problem.inputs[rows], problem.targets[rows]
+
+        def gradient(at, inputs=inputs, targets=targets):
+            return 2 / len(inputs) * inputs.T @ (inputs @ at - targets)
+
+        step = 0.3 * gradient(w) / np.linalg.norm(gradient(w))
+        total += len(inputs) / EXAMPLES * gradient(w + step)
+    np.testing.assert_allclose(problem.learn(), w - RATE * total, **TOLERANCE)
+
+
+def test_ghost_normalization_is_the_mean_step_of_small_batches():
+    """SGD moves by the mean of the moves on each part; a part of the whole batch is plain training."""
+    inputs, labels = _images()
+    whole, plain, ghost = _convolutional(remedies.GhostNormalization(examples=64)), _convolutional(), _convolutional(
+        remedies.GhostNormalization(examples=len(labels) // 2))
+    for model in (whole, plain, ghost):
+        for layer in model.layers:
+            if isinstance(layer, keras.layers.Dropout):
+                layer.rate = 0.0
+    start = flatten_weights(plain)
+    for model in (whole, plain):
+        _learn(model, inputs, labels)
+    np.testing.assert_allclose(flatten_weights(whole), flatten_weights(plain), atol=1e-6)
+    moves = []
+    for half in (slice(None, len(labels) // 2), slice(len(labels) // 2, None)):
+        model = _convolutional()
+        for layer in model.layers:
+            if isinstance(layer, keras.layers.Dropout):
+                layer.rate = 0.0
+        _learn(model, inputs[half], labels[half])
+        moves.append(flatten_weights(model) - start)
+    _learn(ghost, inputs, labels)
+    np.testing.assert_allclose(flatten_weights(ghost) - start, np.mean(moves, axis=0), atol=1e-6)
+    assert np.abs(flatten_weights(ghost) - flatten_weights(plain)).max() > 1e-4
+
+
+@pytest.mark.parametrize("rule, factor", [("linear", 16.0), ("sqrt", 4.0)])
+def test_the_learning_rate_rises_to_the_scaled_one(rule, factor):
+    run = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=400, learning_rate=0.01)
+    remedy = remedies.LearningRateScaling(rule=rule, small_batch=25, warmup_epochs=2.5)
+    rate = remedy.learning_rate(run, types.SimpleNamespace(size=lambda split: 1437))
+    # Four batches an epoch.
+    rates = [float(rate(step)) for step in (0, 5, 10, 1000)]
+    np.testing.assert_allclose(rates, [0.01, 0.01 * (1 + factor) / 2, 0.01 * factor, 0.01 * factor], rtol=1e-6)
+    assert dataclasses.replace(remedy, warmup_epochs=0.0).learning_rate(run, None) == 0.01 * factor
 
 
 def test_sam_leaves_the_weights_to_the_optimizer_alone():
