@@ -35,6 +35,8 @@ class Preset:
         table7_networks: Networks of table 7, a subset of `networks`.
         study_epsilons: The epsilons of figures 4 and 5, `optimizers` and `remedies`, a subset of `epsilons`.
         remedy_subspace_dims: The subspaces in which `remedies` measures, a subset of `subspace_dims`.
+        remedies: Names of the remedies of `remedies`; None for all.
+        remedy_variants: How many variants of each remedy; None for all.
         choices_trained: Whether `choices` trains runs of its own; otherwise it measures the minimizers of table 2.
         choices_examples, choices_batch_sizes: Examples over which `choices` takes f, and its batches, see `Sharpness`.
         note: A sentence for the readers of its report; "" for none.
@@ -65,6 +67,8 @@ class Preset:
     study_epsilons: tuple = (1e-3, 5e-4)
     remedy_subspace_dims: tuple = (0, 100)
     network_batch_sizes: dict = dataclasses.field(default_factory=dict)
+    remedies: tuple | None = None
+    remedy_variants: int | None = None
     choices_trained: bool = True
     choices_examples: int = 10_000
     choices_batch_sizes: tuple = (5000, "all")
@@ -110,7 +114,8 @@ PRESETS = {
         study_networks=("C1",), grid_batch_sizes=(8, 24, 0.1), grid_epochs=None,
         warm_start_epochs=8, warm_start_every=4, iterate_schedule=5, steepness_directions=25, steepness_blocks=25,
         remedy_trials=1, table7_networks=("C1",), study_epsilons=(1e-3,), remedy_subspace_dims=(0,),
-        choices_trained=False, choices_examples=1000, choices_batch_sizes=(250, "all"),
+        remedies=("augmentation", "conservative", "adversarial", "stability", "dynamic_sampling", "sam"),
+        remedy_variants=1, choices_trained=False, choices_examples=1000, choices_batch_sizes=(250, "all"),
         note="C2 and C4 stay out of it: they pool five times, which takes images of 32 × 32 pixels and minutes.",
     ),
 }

@@ -63,9 +63,9 @@ class Combination:
         return math.sqrt(statistics.fmean(math.log(ours / theirs) ** 2 for ours, theirs in wanted))
 
     def level(self, regime):
-        """The mean of ln(sharpness) over the entries of a regime; None if one is missing or 0."""
-        values = [self.values.get(entry) for entry in _ENTRIES if entry[1].endswith(regime)]
-        return statistics.fmean(map(math.log, values)) if all(values) else None
+        """The mean of ln(sharpness) over the measured entries of a regime; None if there is none, or one is 0."""
+        values = [value for (_, column), value in self.values.items() if column.endswith(regime)]
+        return statistics.fmean(map(math.log, values)) if values and min(values) > 0 else None
 
 
 def needs(setup):
@@ -94,7 +94,7 @@ def combinations(store):
             if all(points):
                 found.setdefault(small.run.dataset, []).extend(_combined(small, large, stop, epochs, points))
     return {dataset: sorted(each, key=lambda one: (one.distance is None, one.distance or 0.0))
-            for dataset, each in found.items()}
+            for dataset, each in found.items() if each}
 
 
 def listing(store):

@@ -26,12 +26,12 @@ def needs(setup, variants, spaces):
 
     Args:
         setup: A `Setup`.
-        variants: Function from an SB and an LB run to the variants of the latter.
+        variants: Function from the preset, an SB and an LB run to the variants of the latter.
         spaces: Dimensions of the subspaces; 0 is the full space.
     """
     runs = []
     for small, large in setup.pairs(setup.study_networks, trials=setup.remedy_trials):
-        runs += [small, large, *variants(small, large)]
+        runs += [small, large, *variants(setup.preset, small, large)]
     return [task for dimension in spaces if dimension in setup.preset.remedy_subspace_dims
             for task in measure(setup, runs, subspace_dim=dimension, epsilons=setup.preset.study_epsilons)]
 
@@ -87,11 +87,12 @@ def _cost(group, plain):
     return fmean(numbers[0]) / fmean(numbers[1])
 
 
-def _with_remedies(small, large):
-    """Returns LB with each remedy that its network admits."""
+def _with_remedies(preset, small, large):
+    """Returns LB with each remedy of the preset that its network admits."""
     batch_size = min(small.batch_size, large.batch_size)
-    return [remedied(large, remedy) for kind in REMEDIES.values() if kind.admits(NETWORKS[large.network])
-            for remedy in kind.listed(batch_size)]
+    kinds = [kind for name, kind in REMEDIES.items() if name in (preset.remedies or REMEDIES)]
+    return [remedied(large, remedy) for kind in kinds if kind.admits(NETWORKS[large.network])
+            for remedy in kind.listed(batch_size)[:preset.remedy_variants]]
 
 
 REMEDY_LISTING = Listing(
@@ -99,14 +100,16 @@ REMEDY_LISTING = Listing(
     caption=(
         "Which remedy brings LB to SB’s test accuracy, at which cost, and are its minimizers flat? The paper found "
         "augmentation and conservative training to help the accuracy and not the sharpness, adversarial and stability "
-        "training to bring no gain, and left dynamic sampling open. Sharpness-aware minimization (sam) is later than "
-        "the paper. Means over the trials; a gradient is that of one example."),
+        "training to bring no gain, and left dynamic sampling open. Sharpness-aware minimization (sam, with a "
+        "perturbation for each m examples), ghost normalization and the scaling of the learning rate are later than "
+        "the paper. Conservative training with penalty 0 makes as many updates without its proximal term. Means over "
+        "the trials; a gradient is that of one example."),
     needs=functools.partial(needs, variants=_with_remedies, spaces=tuple(_SPACES)),
     listing=functools.partial(listing, title="remedy", name=lambda run: run.remedy.label if run.remedy else "none",
                               without=("remedy", "jit_compile"), spaces=tuple(_SPACES)))
 
 
-def _with_optimizers(small, large):
+def _with_optimizers(preset, small, large):
     """Returns LB with each other optimizer, at its usual learning rate."""
     return [dataclasses.replace(large, optimizer=optimizer, learning_rate=rate)
             for optimizer, rate in OPTIMIZERS.items() if optimizer != large.optimizer]
