@@ -55,13 +55,15 @@ def jit_compile():
 class _WholeOrAllParser(flags.IntegerParser):
     """Reads a whole number of at least 1, or the word "all"."""
 
-    syntactic_help = "a whole number of at least 1, or all"
-
     def __init__(self):
         super().__init__(lower_bound=1)
+        self.syntactic_help = WholeOrAll().expected
 
     def parse(self, argument):
-        return argument if argument == "all" else super().parse(argument)
+        try:
+            return argument if argument == "all" else super().parse(argument)
+        except ValueError:
+            raise ValueError(f"expected {self.syntactic_help}") from None
 
     def flag_type(self):
         return "int or all"

@@ -94,6 +94,7 @@ def trained(tmp_path_factory):
     ("measure_sharpness", ["--subspace_dim=-1"], ["subspace_dim=-1"]),
     ("measure_sharpness", ["--subspace_dim=1.5"], ["--subspace_dim=1.5"]),
     ("verify", ["--tables=9"], ["9"]),
+    ("verify", ["--networks=F9"], ["F9", "F1, F2"]),
 ])
 def test_flags(name, arguments, words, tmp_path):
     assert_one_line(script(name, *arguments, f"--workdir={tmp_path / 'work'}"), *words)
@@ -137,7 +138,7 @@ def test_flags(name, arguments, words, tmp_path):
     ("reproduce", ["--trials=0"], ["trials", "a positive integer"]),
     ("reproduce", ["--jobs=0"], ["jobs", "a positive integer"]),
     ("reproduce", ["--warm_start_every=0"], ["warm_start_every", "a positive integer"]),
-    ("measure_sharpness", ["--batch_size=0"], ["batch_size", "a positive integer"]),
+    ("measure_sharpness", ["--batch_size=0"], ["batch_size", "expected a whole number of at least 1, or all"]),
     ("measure_sharpness", ["--examples=0"], ["examples", "a positive integer"]),
     ("measure_sharpness", ["--starts=0"], ["starts", "a positive integer"]),
     ("plot_parametric", ["--points=1"], ["points", ">= 2"]),

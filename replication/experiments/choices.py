@@ -172,7 +172,7 @@ def _runs(setup, kernels):
 def _measurements(preset, run, *, subspaces):
     spaces = [(0, SUBSPACE_DISTRIBUTIONS[0]), *itertools.product(subspaces, SUBSPACE_DISTRIBUTIONS)]
     for (dimension, distribution), solver, batch_size, epsilon in itertools.product(
-            spaces, SOLVERS, preset.choices_batch_sizes, preset.epsilons):
+            spaces, SOLVERS, preset.choices_batch_sizes, preset.study_epsilons):
         yield Sharpness(epsilon=epsilon, subspace_dim=dimension, subspace_distribution=distribution,
                         statistics=run.statistics, batch_size=batch_size, iterations=preset.iterations, starts=1,
                         seed=run.trial, examples=preset.choices_examples, solver=solver)
