@@ -67,7 +67,7 @@ def run(resolve_jit_compile, available_devices):
     catalog.require_batch_size("batch_size", choices["batch_size"], resolved)
     if choices["learning_rate"] is None:
         choices["learning_rate"] = configuration.OPTIMIZERS[choices["optimizer"]]
-    described = configuration.Run(**choices, **_stop(choices))
+    described = configuration.Run(**{**choices, **_stop(choices)})
     compiles = not (described.deterministic or described.distribution or remedy and not remedy.compiles)
     if _JIT_COMPILE.value == "auto" and not compiles:
         return described
@@ -87,8 +87,7 @@ def _stop(choices):
         raise UserError(f"--stop={_STOP.value}: decides the end of the run, as --epochs={choices['epochs']} does; give "
                         "one or the other")
     if _STOP.value == "epochs":
-        choices["epochs"] = _SCRIPT_EPOCHS
-        return {}
+        return {"epochs": _SCRIPT_EPOCHS}
     network, regime = choices["network"], choices["regime"]
     printed = paper.table(2).get(network, {}).get(f"train_{regime}")
     if printed is None or choices["dataset"] != catalog.NETWORKS[network].dataset:

@@ -14,6 +14,7 @@ SUBSPACE_BUDGET = 2**30
 # Passes of a measurement beside its ascents: at y = 0, its repetition, and the central difference.
 _CHECKS = 4
 _EVALUATIONS_PER_ITERATION = 1.3
+_VERTEX_EVALUATIONS = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +71,8 @@ class Sharpness(Measurement):
         return self.name
 
     def passes(self, dataset):
-        return _CHECKS + self.starts * self.iterations * _EVALUATIONS_PER_ITERATION
+        vertex = _VERTEX_EVALUATIONS if self.solver == "scaled" else 0
+        return _CHECKS + self.starts * (self.iterations * _EVALUATIONS_PER_ITERATION + vertex)
 
     def ascents(self):
         return 0 if self.subspace_dim else self.starts
