@@ -40,7 +40,8 @@ def missing(task, workdir, *, epochs):
     if task.at is None:
         points = [record]
     else:
-        last, stops = (record.epochs, record.stops) if record.is_finished else (epochs, (epochs,))
+        # Of a run that is not finished, any three epochs stand for its stops.
+        last, stops = (record.epochs, record.stops) if record.is_finished else (epochs, range(epochs - 2, epochs + 1))
         points = [record.iterate(epoch) for epoch in measured_epochs(task.at, last, stops)]
     return [choice for point in points for choice in task.choices if not point.measurement(choice).exists()]
 
@@ -56,7 +57,8 @@ def gradients(task, workdir, dataset, *, epochs):
     """
     if isinstance(task, Train):
         return epochs * dataset.training_size * (1 if task.run.remedy is None else task.run.remedy.gradients)
-    return dataset.training_size * sum(choice.passes(dataset) for choice in missing(task, workdir, epochs=epochs))
+    return sum((choice.examples or dataset.training_size) * choice.passes(dataset)
+               for choice in missing(task, workdir, epochs=epochs))
 
 
 def ascents(task, workdir, *, epochs):

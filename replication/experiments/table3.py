@@ -63,13 +63,19 @@ def needs(setup, subspace_dim):
 
 
 def rows(store, subspace_dim):
-    """Returns a `Row` for each comparison of plain SB and LB and each protocol of their measurements in one space."""
+    """Returns a `Row` for each comparison of plain SB and LB and each protocol of their measurements in one space.
+
+    Measurements as the presets make them need no label beside others.
+    """
+    found = measured(comparisons(store.runs), subspace_dim)
+    plain = [comparison for comparison, protocol, _ in found if _is_plain(comparison, protocol)]
     return [
-        Row(comparison.network, comparison.dataset, label, {
-            f"{name}_{regime}": by_trial(side, protocol, epsilon)
-            for regime, side in comparison.sides() for name, epsilon in EPSILONS.items()
-        }, comparison.runs(), _is_plain(comparison, protocol))
-        for comparison, protocol, label in measured(comparisons(store.runs), subspace_dim)
+        Row(comparison.network, comparison.dataset,
+            comparison.label if _is_plain(comparison, protocol) and plain.count(comparison) == 1 else label, {
+                f"{name}_{regime}": by_trial(side, protocol, epsilon)
+                for regime, side in comparison.sides() for name, epsilon in EPSILONS.items()
+            }, comparison.runs(), _is_plain(comparison, protocol))
+        for comparison, protocol, label in found
     ]
 
 

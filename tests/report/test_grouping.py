@@ -128,7 +128,7 @@ def test_measurements_made_differently_are_rows_of_their_own(paper_workdir):
     fixtures.write_measurement(record, Sharpness(iterations=20), 999.0)
     found = rows(paper_workdir, 3)
     assert found["iterations 20"]["eps1e-3_LB"] == {0: 999.0}
-    assert found["iterations 10"]["eps1e-3_LB"] == pytest.approx({0: 323.0, 1: 355.3, 2: 387.6})
+    assert found[""]["eps1e-3_LB"] == pytest.approx({0: 323.0, 1: 355.3, 2: 387.6})
     fixtures.write_measurement(record, Sharpness(starts=3), 1000.0)
     assert {row.label: row.plain for row in experiments.tables()[3].rows(Store(paper_workdir))} == {
         "iterations 10, starts 1": True, "iterations 10, starts 3": True, "iterations 20, starts 1": False}
