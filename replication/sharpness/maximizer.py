@@ -236,7 +236,9 @@ class _Search:
         return best
 
     def flip(self, ascent):
-        """Returns an ascent after the vertex search from its best point."""
+        """Returns an ascent after the vertex search from its best point, unless that is y = 0."""
+        if not ascent.y.any():
+            return ascent
         share, failures = _VERTEX_SHARE, 0
         for _ in range(_VERTEX_EVALUATIONS):
             gains = ascent.y * ascent.gradient
