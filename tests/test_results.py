@@ -7,7 +7,9 @@ import shutil
 import pytest
 
 from replication import records
+from replication.experiments import choices
 from replication.report import decisions, make_report, verify
+from replication.store import Store
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -75,3 +77,15 @@ def test_every_file_that_the_readme_and_docs_link_exists():
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
             if not target.startswith("http"):
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_readme_tells_how_far_the_open_choices_move_the_sharpness(redrawn):
+    plot, = choices.effects(Store(redrawn))
+    panel, = plot.panels
+    labels = dict(panel.x_ticks)
+    factors = {labels[round(x)]: y for series in panel.series if series.marker and series.label == "LB"
+               for x, y in zip(series.x, series.y)}
+    stop, solver = (max(found) / min(found) for found in (
+        [factor for label, factor in factors.items() if label.startswith(name)] for name in ("stop", "solver")))
+    assert f"stop and solver move LB's sharpness by factors of {stop:.0f} and {solver:.0f}" in (
+        ROOT / "README.md").read_text(encoding="utf-8")
