@@ -5,7 +5,7 @@ from absl import flags
 from flags import data, dataset, distribution
 from flags.define import define, given, jit_compile, values
 from replication import catalog, configuration, paper, records, remedies
-from replication.configuration.presets import PAPER_BATCH_SIZES
+from replication.configuration.presets import PAPER_BATCH_SIZES, SCRIPT_EPOCHS
 from replication.errors import UserError, require
 
 _JIT_COMPILE = jit_compile()
@@ -32,8 +32,6 @@ _CONFIG = flags.DEFINE_string(
 _KEEP_ITERATES = flags.DEFINE_integer(
     "keep_iterates", None, "Keep the weights after every so many epochs; 0: after the epochs 1, 2, 4, 8, ... and the "
     "last.", lower_bound=0)
-# As in the authors' script.
-_SCRIPT_EPOCHS = 20
 TENSORBOARD = flags.DEFINE_bool("tensorboard", False, "Write TensorBoard's files to the run's folder logs.")
 
 _FLAGS_OF_THE_RUN = (*_RUN.values(), _STOP, _SYNCHRONIZED, _REMEDY, _WARM_START, _JIT_COMPILE, dataset.DATASET,
@@ -87,7 +85,7 @@ def _stop(choices):
         raise UserError(f"--stop={_STOP.value}: decides the end of the run, as --epochs={choices['epochs']} does; give "
                         "one or the other")
     if _STOP.value == "epochs":
-        return {"epochs": _SCRIPT_EPOCHS}
+        return {"epochs": SCRIPT_EPOCHS}
     network, regime = choices["network"], choices["regime"]
     printed = paper.table(2).get(network, {}).get(f"train_{regime}")
     if printed is None or choices["dataset"] != catalog.NETWORKS[network].dataset:

@@ -7,6 +7,8 @@ from replication.configuration.run import KERNEL_INITIALIZERS, OPTIMIZERS, Run
 from replication.errors import require_name
 
 PAPER_BATCH_SIZES = {"SB": 256, "LB": 0.1}
+# The epochs of the authors' script.
+SCRIPT_EPOCHS = 20
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,6 +17,7 @@ from replication import paper
 from replication.catalog import NETWORKS
 from replication.configuration import Measure, Sharpness
 from replication.configuration.measurements.sharpness import SOLVERS, SUBSPACE_DISTRIBUTIONS
+from replication.configuration.presets import SCRIPT_EPOCHS
 from replication.configuration.run import KERNEL_INITIALIZERS
 from replication.configuration.tasks import STOPS
 from replication.experiments.base import Figure, Listing, ListingLine, Panel, Plot, Series
@@ -24,8 +25,6 @@ from replication.store.grouping import EPSILONS, REGIMES, buckets, comparisons, 
 
 _NETWORK = "F1"
 _SUBSPACE_DIM = 100
-# The epochs of the authors' script, one of the stops.
-_SCRIPT_EPOCHS = 20
 _COLUMNS = tuple(f"{epsilon}_{regime}" for epsilon in EPSILONS for regime in REGIMES)
 # The entries of tables 3 and 4; the last cannot be as printed.
 _ENTRIES = tuple((table, column) for table in (3, 4) for column in _COLUMNS)
@@ -89,9 +88,8 @@ def combinations(store):
     """Returns the `Combination`s of a store by data set, those of the nearest first."""
     found = {}
     for small, large in _pairs(store):
-        stops = small.result.get("stops", {"ceased": small.result["epochs"]})
-        for stop in stops:
-            epochs = [each.result.get("stops", {"ceased": each.result["epochs"]}).get(stop) for each in (small, large)]
+        for stop in _stops(small):
+            epochs = [_stops(each).get(stop) for each in (small, large)]
             points = [_point(each, epoch) for each, epoch in zip((small, large), epochs)]
             if all(points):
                 found.setdefault(small.run.dataset, []).extend(_combined(small, large, stop, epochs, points))
@@ -167,7 +165,7 @@ def _runs(setup, kernels):
     for regime in REGIMES:
         run = setup.run(_NETWORK, regime, 0)
         target = paper.table(2)[_NETWORK][f"train_{regime}"].mean
-        yield dataclasses.replace(run, regime="grid", kernel_initializer=kernels, min_epochs=_SCRIPT_EPOCHS,
+        yield dataclasses.replace(run, regime="grid", kernel_initializer=kernels, min_epochs=SCRIPT_EPOCHS,
                                   target_accuracy=target)
 
 
@@ -183,11 +181,16 @@ def _measurements(preset, run, *, subspaces):
 def _pairs(store):
     """Returns pairs of an SB and an LB run: those of the study, which differ in the size of their batches, or plain."""
     studied = [each for each in store.runs if each.run.network == _NETWORK and each.run.regime == "grid"
-               and each.run.min_epochs == _SCRIPT_EPOCHS]
+               and each.run.min_epochs == SCRIPT_EPOCHS]
     groups = buckets(studied, lambda each: (key(each, "batch_size", "target_accuracy"), each.run.trial))
     pairs = [sorted(alike, key=lambda each: each.run.batch_size) for _, alike in groups if len(alike) == 2]
     return pairs or [pair for comparison in comparisons(store.runs) if comparison.network == _NETWORK
                      for pair in comparison.pairs()]
+
+
+def _stops(finished_run):
+    """Returns the epoch of each stop of a run by name; that of its minimizer alone if it has but one."""
+    return finished_run.result.get("stops", {"ceased": finished_run.result["epochs"]})
 
 
 def _point(finished_run, epoch):

@@ -67,15 +67,15 @@ def rows(store, subspace_dim):
 
     Measurements as the presets make them need no label beside others.
     """
-    found = measured(comparisons(store.runs), subspace_dim)
-    plain = [comparison for comparison, protocol, _ in found if _is_plain(comparison, protocol)]
+    found = [(*each, _is_plain(*each[:2])) for each in measured(comparisons(store.runs), subspace_dim)]
+    plain = [comparison for comparison, _, _, is_plain in found if is_plain]
     return [
         Row(comparison.network, comparison.dataset,
-            comparison.label if _is_plain(comparison, protocol) and plain.count(comparison) == 1 else label, {
+            comparison.label if is_plain and plain.count(comparison) == 1 else label, {
                 f"{name}_{regime}": by_trial(side, protocol, epsilon)
                 for regime, side in comparison.sides() for name, epsilon in EPSILONS.items()
-            }, comparison.runs(), _is_plain(comparison, protocol))
-        for comparison, protocol, label in found
+            }, comparison.runs(), is_plain)
+        for comparison, protocol, label, is_plain in found
     ]
 
 

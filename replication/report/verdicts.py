@@ -7,6 +7,7 @@ import math
 
 from replication import catalog, statistics
 from replication.experiments.base import Row
+from replication.paper import ROUNDING
 from replication.statistics import Summary
 
 REPLICATED = "replicated"
@@ -28,9 +29,8 @@ MARGINS = {"accuracy": 0.5, "sharpness": 2}
 SIZE = 3
 # Of a test of direction.
 SIGNIFICANCE = 0.05
-# Deviations are not taken to be smaller than these: the relative one of a sharpness, and half the last printed digit.
+# The relative deviation of a sharpness is not taken to be smaller.
 SHARPNESS_RESOLUTION = 0.01
-_PRINTED = 0.005
 # Test examples of a data set that the catalog does not know the size of; the paper's TIMIT has 310,621.
 _TEST_EXAMPLES = 10_000
 
@@ -171,7 +171,7 @@ def _value(entry, values, reason):
     found = {"ours": statistics.summarize(values)}
     if doubt := reason or entry.paper.doubt:
         return {**found, "verdict": NOT_JUDGED, "note": doubt}
-    printed = statistics.at_least(entry.paper, _PRINTED)
+    printed = statistics.at_least(entry.paper, ROUNDING)
     if entry.kind == "accuracy":
         ours, back = statistics.at_least(found["ours"], _accuracy_resolution(entry.dataset)), float
     elif all(map(_is_measured, values)):
@@ -232,7 +232,7 @@ def _printed_contrast(kind, small, large):
     """Returns the paper's contrast: the gap of its means, or the ratio of its geometric means."""
     if kind == "gap":
         return Summary(small.mean - large.mean, None, small.trials)
-    small, large = (statistics.logarithm(statistics.at_least(each, _PRINTED)) for each in (small, large))
+    small, large = (statistics.logarithm(statistics.at_least(each, ROUNDING)) for each in (small, large))
     return Summary(math.exp(large.mean - small.mean), None, small.trials)
 
 
