@@ -53,7 +53,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
 
 @contextlib.contextmanager
-def normalization_statistics(model, statistics, *, moments=None, synchronized=False):
+def normalization_statistics(model, statistics, *, moments=None, calls=None, synchronized=False):
     """Makes every batch normalization of `model` evaluate with `statistics` within a block.
 
     This holds for Keras's own layers, for subclasses and for layers in sub-models, whatever mode they were built with
@@ -64,6 +64,8 @@ def normalization_statistics(model, statistics, *, moments=None, synchronized=Fa
         statistics: "batch" or "moving".
         moments: With "batch", a dictionary that receives for each layer a list of pairs, the mean and the variance of
             each call (a shared layer is called more than once). None (default) collects nothing.
+        calls: A list that receives, for each call of a layer, a pair of the layer and the argument `training` that the
+            call had. None (default) collects nothing.
         synchronized: With "batch", whether the statistics are those of all replicas of a `tf.distribute.Strategy`
             together, or of each replica alone (default).
 
@@ -76,10 +78,9 @@ def normalization_statistics(model, statistics, *, moments=None, synchronized=Fa
     try:
         for layer in layers:
             layer.synchronized = synchronized
-            if statistics == "batch":
-                layer.call = functools.partial(_call_by_batch, layer, moments)
-            else:
-                layer.call = functools.partial(_call_by_moving_averages, layer)
+            replacement = (functools.partial(_call_by_batch, layer, moments) if statistics == "batch"
+                           else functools.partial(_call_by_moving_averages, layer))
+            layer.call = replacement if calls is None else functools.partial(_noted, layer, replacement, calls)
         yield
     finally:
         for layer, (value, call) in zip(layers, before):
@@ -141,6 +142,11 @@ def _centred_moments(moments, axis, inputs, mask):
     shift = ops.stop_gradient(moments(inputs, mask)[0])
     mean, variance = moments(inputs - ops.reshape(shift, shape), mask)
     return mean + shift, variance
+
+
+def _noted(layer, call, calls, inputs, training=None, mask=None):
+    calls.append((layer, training))
+    return call(inputs, training=training, mask=mask)
 
 
 def _call_by_batch(layer, moments, inputs, training=None, mask=None):

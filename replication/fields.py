@@ -173,7 +173,8 @@ class Configuration:
             UserError: a value is not admitted; the message names the field and what would be right.
         """
         for field in dataclasses.fields(self):
-            values, value = field.metadata.get("values"), getattr(self, field.name)
+            values, value = field.metadata.get("values"), _plain(getattr(self, field.name))
+            object.__setattr__(self, field.name, value)
             nullable = field.default is None or field.metadata.get("nullable")
             if values is not None and not (value is None and nullable):
                 require(values.admits(value), field.metadata["name"] or field.name, value,
@@ -214,3 +215,8 @@ class Configuration:
                  if value is not None and value is not False and not (name in added and value == added[name])}
         canonical = json.dumps(taken, sort_keys=True, allow_nan=False)
         return hashlib.sha256(canonical.encode()).hexdigest()[:8]
+
+
+def _plain(value):
+    """Returns a scalar of NumPy as the Python number that it holds, and anything else as it is."""
+    return value.item() if getattr(value, "shape", None) == () and hasattr(value, "item") else value

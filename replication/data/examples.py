@@ -5,11 +5,9 @@ import dataclasses
 import numpy as np
 
 from replication import catalog
+from replication.data.arrays import as_numbers, check_classes, check_finite
 from replication.errors import UserError, is_whole, require
 from replication.files import array_checksum
-
-# Elements that are tested for NaN at once, which bounds the memory of the test.
-_CHUNK = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -144,7 +142,7 @@ def check_examples(inputs, labels, classes):
     Raises:
         UserError: an input or a label is not valid; the message holds the index of the first one.
     """
-    inputs, labels = _as_numbers("inputs", inputs), _as_numbers("labels", labels)
+    inputs, labels = as_numbers("inputs", inputs), as_numbers("labels", labels)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:
@@ -154,42 +152,6 @@ def check_examples(inputs, labels, classes):
         raise UserError(f"inputs: shape {inputs.shape}, expected at least one example, [N, ...]")
     if len(inputs) != len(labels):
         raise UserError(f"labels: {len(labels)} for {len(inputs)} inputs, expected one label for each input")
-    _check_classes(labels, classes)
-    _check_finite(inputs)
+    check_classes(labels, classes)
+    check_finite(inputs)
     return inputs, labels.astype(np.int32, copy=False)
-
-
-def _as_numbers(name, values):
-    try:
-        # Subclasses are kept, so that a memory map remains recognizable.
-        array = np.asanyarray(values)
-    except (TypeError, ValueError):
-        raise UserError(f"{name}: not an array (rows of unequal length?), expected an array "
-                        "of numbers") from None
-    if array.dtype.kind not in "iuf":
-        raise UserError(f"{name}: type {array.dtype}, expected an array of "
-                        f"{'whole' if name == 'labels' else 'real'} numbers")
-    return array
-
-
-def _check_classes(labels, classes):
-    for offends, expected in (
-        (labels != np.rint(labels), "a whole number"),
-        ((labels < 0) | (labels >= classes), f"0 to {classes - 1}, one of {classes} classes counted from 0"),
-    ):
-        if offends.any():
-            index = int(np.argmax(offends))
-            raise UserError(f"labels[{index}]={labels[index].item()}: expected {expected}")
-
-
-def _check_finite(inputs):
-    if inputs.dtype.kind != "f":
-        return
-    rows = max(1, _CHUNK * len(inputs) // max(1, inputs.size))
-    for start in range(0, len(inputs), rows):
-        finite = np.isfinite(inputs[start:start + rows])
-        if not finite.all():
-            index = np.unravel_index(np.argmin(finite), finite.shape)
-            where = (int(index[0]) + start, *map(int, index[1:]))
-            raise UserError(f"inputs[{', '.join(map(str, where))}]={inputs[where].item()}: expected a "
-                            "finite number; correct or leave out that example")

@@ -6,10 +6,18 @@ import math
 import numpy as np
 
 from replication.errors import MeasurementFailedError
-from replication.sharpness.maximizer import NOT_FINITE
+from replication.sharpness.maximizer import NOT_FINITE, Box
 
-_STEPS = (1e-3, 1e-2, 1e-4, 1e-1)
-_RELATIVE_TOLERANCE = 0.05
+# The deviation that a right gradient may have, and the rounding noise that the first step allows for, as shares of the
+# derivative.
+_TOLERANCE = 0.05
+_NOISE = 0.01
+# Steps are shares of the way to the corner of the box, from the smallest one on each four times the one before.
+_SMALLEST_STEP = 1e-6
+_FACTOR = 4
+# The check of every weight takes f over so many examples, in a box of this epsilon.
+_EXAMPLES = 32
+_EPSILON = 1e-3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,14 +25,15 @@ class GradientCheck:
     """A directional derivative of f beside a central difference.
 
     The direction d leads from y = 0 to the corner of the box that the gradient points to, so that the derivative is
-    sum_i |g_i| half_width_i: every coordinate counts, and none cancels another.
+    sum_i |g_i| half_width_i: every coordinate counts, and none cancels another. Coordinates without gradient go either
+    way at random.
 
     Attributes:
         derivative: The derivative that the gradient gives.
-        difference: (f(step d) - f(-step d)) / (2 step).
-        step: The step, as a share of the way to the corner.
-        tolerance: The deviation that was allowed: 5 % and the rounding noise.
-        conclusive: Whether the derivative is larger than the rounding noise.
+        difference: (f(step d) - f(-step d)) / (2 step), or its extrapolation from two steps to a step of 0.
+        step: The step, as a share of the way to the corner; the smaller one of two.
+        tolerance: The deviation that was allowed: 5 % and the uncertainty of the difference.
+        conclusive: Whether the derivative is larger than the uncertainty of the difference.
     """
 
     derivative: float
@@ -32,6 +41,11 @@ class GradientCheck:
     step: float
     tolerance: float
     conclusive: bool
+
+    @property
+    def passed(self):
+        """Whether the two agree."""
+        return abs(self.difference - self.derivative) <= self.tolerance
 
 
 def check_repeatable(first, second, *, dtype):
@@ -44,38 +58,109 @@ def check_repeatable(first, second, *, dtype):
                                      "a layer draws random numbers in evaluation (active dropout or noise)")
 
 
-def check_gradient(value, value_at_zero, gradient, *, box, size, dtype):
-    """Compares the gradient at y = 0 with a central difference along the direction of steepest rise.
+def check_gradient(objective, loss, gradient, direction, derivative):
+    """Compares a directional derivative at x with central differences over the whole set.
 
     Args:
-        value: Function from y, float64 [p], to f.
-        value_at_zero: f at y = 0.
-        gradient: Gradient of f at y = 0, float64 [p].
-        box: The `Box`.
-        size: Number of examples that f averages over.
-        dtype: NumPy dtype in which f is computed.
+        objective: The `Objective`.
+        loss, gradient: f(x) and its gradient, float64 [n].
+        direction: The direction that leads to a corner of the box, float64 [n].
+        derivative: The derivative of f along it, from the gradient with respect to y.
 
     Returns:
-        The first `GradientCheck` that agrees; steps begin at a thousandth of the box.
+        A `GradientCheck` that has passed.
 
     Raises:
         FloatingPointError: f is not finite at a point of the box.
-        MeasurementFailedError: no step gives agreement: the gradient is not that of f.
+        MeasurementFailedError: the gradient is not that of f.
     """
-    direction = box.corner(gradient)
-    derivative = float(gradient @ direction)
-    noise = _rounding(dtype) * (1 + abs(value_at_zero)) / math.sqrt(size)
-    for step in _STEPS:
-        difference = (value(step * direction) - value(-step * direction)) / (2 * step)
-        if not math.isfinite(difference):
+    return _require("", _compare(objective, loss, gradient, direction, derivative))
+
+
+def check_every_weight(objective):
+    """Compares the gradient of each weight with central differences, over a few examples.
+
+    Along the steepest direction of the whole box the large weights hide the small ones. Here each variable has a
+    direction of its own, and so have all coordinates without gradient, which may have been forgotten.
+
+    Raises:
+        MeasurementFailedError: the gradient of a weight is wrong or missing; the message names the weight.
+    """
+    x, generator = objective.x, np.random.default_rng(0)
+    loss, gradient = objective.value_and_gradient(x, _EXAMPLES)
+    ascent = steepest_corner(gradient, Box.around(x, _EPSILON), generator)
+    ends = np.cumsum([math.prod(v.shape) for v in objective.variables])
+    parts = {f" in weight {v.path!r}": slice(end - math.prod(v.shape), end)
+             for v, end in zip(objective.variables, ends)}
+    parts[" where it is 0"] = gradient == 0
+    for name, part in parts.items():
+        direction = np.zeros_like(x)
+        direction[part] = ascent[part]
+        if direction.any():
+            try:
+                _require(name, _compare(objective, loss, gradient, direction, float(gradient @ direction), _EXAMPLES))
+            except FloatingPointError as error:
+                raise MeasurementFailedError(f"{error} (the check{name})") from None
+
+
+def steepest_corner(gradient, box, generator):
+    """Returns the corner of a `Box` that `gradient` [p] points to; coordinates without gradient go either way."""
+    return np.where(gradient == 0, box.random_corner(generator), box.corner(gradient))
+
+
+def _compare(objective, loss, gradient, direction, derivative, examples=None):
+    x, size = objective.x, objective.size if examples is None else min(examples, objective.size)
+    noise = _rounding(objective.dtype) * (1 + abs(loss)) / math.sqrt(size)
+
+    def difference(step):
+        """Returns the central difference, as if the weights could move by exactly the step."""
+        ahead, behind = (objective.representable(x + sign * step * direction) for sign in (1, -1))
+        rise = objective.value(ahead, examples) - objective.value(behind, examples)
+        if not math.isfinite(rise):
             raise FloatingPointError(NOT_FINITE)
-        tolerance = _RELATIVE_TOLERANCE * abs(derivative) + noise / step
-        if abs(difference - derivative) <= tolerance:
-            return GradientCheck(derivative, difference, step, tolerance,
-                                 conclusive=noise / step < abs(derivative))
-    raise MeasurementFailedError(
-        f"the gradient of f is wrong: along the steepest direction of the box it says {derivative:.6g}, a central "
-        f"difference {difference:.6g}; does the model use a custom gradient, or a layer that cannot be differentiated?")
+        # The rounding of the weights changes the rise to first order.
+        return float(rise - gradient @ (ahead - behind - 2 * step * direction)) / (2 * step)
+
+    first = noise / (_NOISE * abs(derivative)) if derivative else 1.0
+    first = min(max(first, _SMALLEST_STEP), 1.0)
+    found = {first: difference(first)}
+    if abs(found[first] - derivative) <= _TOLERANCE * abs(derivative) + (noise if derivative == 0 else 0):
+        return GradientCheck(derivative, found[first], first, _TOLERANCE * abs(derivative) + noise / first,
+                             conclusive=noise / first <= _TOLERANCE * abs(derivative))
+    steps = [step for step in first * float(_FACTOR) ** np.arange(-10, 11) if _SMALLEST_STEP <= step <= 1]
+    for step in steps:
+        found.setdefault(step, difference(step))
+    return _extrapolate(derivative, sorted(found.items()), noise)
+
+
+def _extrapolate(derivative, differences, noise):
+    """Returns the `GradientCheck` of the least uncertain of the extrapolations to a step of 0.
+
+    The error of a central difference grows with the square of the step, that of the extrapolation from two steps with
+    the fourth power; rounding noise grows as the step falls.
+    """
+    weight = _FACTOR**2
+    limits = [(step, smaller, (weight * smaller - larger) / (weight - 1))
+              for (step, smaller), (_, larger) in zip(differences, differences[1:])]
+    best = None
+    for i, (step, smaller, limit) in enumerate(limits):
+        neighbour = limits[i + 1][2] if i + 1 < len(limits) else limits[i - 1][2]
+        uncertainty = max(abs(limit - smaller), abs(limit - neighbour)) + 2 * noise / step
+        if best is None or uncertainty < best[0]:
+            best = uncertainty, limit, step
+    uncertainty, limit, step = best
+    scale = max(abs(limit), abs(derivative))
+    return GradientCheck(derivative, limit, step, _TOLERANCE * scale + 2 * uncertainty,
+                         conclusive=uncertainty <= _TOLERANCE * scale)
+
+
+def _require(where, check):
+    if not check.passed:
+        raise MeasurementFailedError(
+            f"the gradient of f is wrong{where}: along the steepest direction of the box it says "
+            f"{check.derivative:.6g}, a central difference {check.difference:.6g}; does the model use a custom "
+            "gradient, or a layer that cannot be differentiated?")
+    return check
 
 
 def _rounding(dtype):

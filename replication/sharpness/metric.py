@@ -2,17 +2,30 @@
 
 import dataclasses
 import functools
+import math
 import time
 
+import keras
 import numpy as np
 from absl import logging
 
 from replication import configuration, machine
-from replication.errors import MeasurementFailedError, UserError
-from replication.sharpness.checks import GradientCheck, check_gradient, check_repeatable
+from replication.errors import MeasurementFailedError, UserError, require
+from replication.sharpness.checks import (
+    GradientCheck,
+    check_every_weight,
+    check_gradient,
+    check_repeatable,
+    steepest_corner,
+)
+from replication.sharpness.examples import read_examples
 from replication.sharpness.maximizer import Box, maximize
 from replication.sharpness.objective import Objective
 from replication.sharpness.subspace import RandomSubspace
+from replication.sharpness.suitability import layer_variables
+
+# What distinguishes the random numbers of the check from those of the starts.
+_CORNER = 10**6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +49,7 @@ class SharpnessResult:
         seconds: The seconds of the maximization, see `Maximum`, and of the whole "measurement".
         versions: The versions of the packages that the numbers depend on.
         jit_compile: Whether XLA compiled the passes, which rounds differently.
+        layers: With `per_layer`, the sharpness of each layer's weights alone, by the layer's path; otherwise None.
     """
 
     sharpness: float
@@ -54,6 +68,7 @@ class SharpnessResult:
     seconds: dict
     versions: dict
     jit_compile: bool
+    layers: dict | None = None
 
     @property
     def summary(self):
@@ -64,31 +79,42 @@ class SharpnessResult:
 
     def to_json(self):
         """Returns the result as a JSON-ready dictionary."""
-        return dataclasses.asdict(self)
+        content = dataclasses.asdict(self)
+        return content if self.layers is not None else {k: v for k, v in content.items() if k != "layers"}
 
 
-def measure_sharpness(model, inputs, labels, *, epsilon=1e-3, subspace_dim=None, statistics="batch", batch_size=5000,
-                      iterations=10, starts=None, seed=0, subspace_distribution="normal", solver="scaled",
-                      dropout_active=False, from_logits=False):
+def measure_sharpness(model: keras.Model, inputs, labels=None, *, epsilon: float = 1e-3,
+                      subspace_dim: int | None = None, statistics: str = "batch", batch_size: int | str = 5000,
+                      iterations: int = 10, starts: int | None = None, seed: int = 0,
+                      subspace_distribution: str = "normal", solver: str = "scaled", dropout_active: bool = False,
+                      from_logits: bool = False, loss=None, variables=None,
+                      per_layer: bool = False) -> SharpnessResult:
     """Measures Metric 2.1 of a model at its present weights x.
 
         C_eps = { z in R^p : |z_i| <= epsilon (|(A+ x)_i| + 1) }
         phi   = ( max_{y in C_eps} f(x + A y) - f(x) ) / (1 + f(x)) * 100
 
-    f is the mean cross-entropy over all of `inputs`, by default with dropout off; all trainable weights are perturbed.
-    The maximum is approached by L-BFGS-B and a vertex search (see `maximizer.maximize`), so the result is a lower
-    bound. Before the maximization the measurement verifies that f is finite, that two evaluations agree, and that a
-    directional derivative agrees with a central difference. The model's weights, moving averages and seeds are never
-    written to.
+    f is the mean loss over all of `inputs`, by default the cross-entropy with dropout off; all trainable weights are
+    perturbed, or those of `variables`. f is the mean that `Model.evaluate` gives for the same batches: masks and sample
+    weights count. The maximum is approached by L-BFGS-B and a vertex search (see `maximizer.maximize`), so the result
+    is a lower bound. Before the maximization the measurement verifies that f is finite, that it does not depend on the
+    states of random generators, and that the gradient agrees with central differences; for models with parts that are
+    not Keras's, it verifies that of each weight. During a pass over the data the model's weights are those of a point
+    of the box. Afterwards, whatever happens, weights, moving averages and seeds are what they were.
 
     Args:
-        model: Any built `keras.Model` from inputs to class probabilities [batch, classes].
-        inputs: The inputs of the training set, an array [M, ...].
-        labels: Whole numbers [M] in 0 ... classes - 1.
+        model: Any built `keras.Model`; without `loss`, one from inputs to class probabilities [batch, ..., classes].
+        inputs: The inputs of the training set: an array [M, ...]; a list or a dictionary of arrays for a model of
+            several inputs; or, without `labels`, batches of (inputs, labels) or (inputs, labels, sample_weight): a
+            `tf.data.Dataset`, a `keras.utils.PyDataset` or another iterable. Batches are read into memory, once, and
+            divided anew into batches of `batch_size`.
+        labels: What the loss takes, an array [M, ...]; without `loss`, class numbers in 0 ... classes - 1 or one-hot
+            rows. None (default) if `inputs` are batches.
         epsilon: Size of the box, default 1e-3 (the paper's other value is 5e-4).
         subspace_dim: Dimension p of a random subspace, A in R^{n x p}; None (default) or 0 for the full space, A = I.
         statistics: Statistics that every batch normalization uses, however it was built: "batch" (default; the
-            statistics of the batch, as the authors' code) or "moving" (the moving averages).
+            statistics of the batch, as the authors' code) or "moving" (the moving averages). If a layer uses moving
+            averages in training too, a warning gives f(x) by both.
         batch_size: Upper bound of the batches in which f is evaluated, default 5,000; "all" for a single batch.
         iterations: Iterations of L-BFGS-B from each start, default 10.
         starts: Number of starts; by default 1 in the full space and 4 in a subspace.
@@ -97,7 +123,13 @@ def measure_sharpness(model, inputs, labels, *, epsilon=1e-3, subspace_dim=None,
         solver: "scaled" (default) or "scipy", see `maximize`.
         dropout_active: Whether the model is evaluated in training mode, with dropout masks that depend on the batch
             alone, default False.
-        from_logits: Whether the model returns logits, default False.
+        from_logits: Whether the model returns logits, default False; without `loss` only.
+        loss: None (default) for the cross-entropy; "compiled" for the loss with which the model was compiled, with its
+            penalties; a `keras.losses.Loss` or the name of one; or a function from labels and outputs to losses.
+        variables: Some of the trainable variables, or a pattern of their paths as in `fnmatch`, such as "conv2d_1/*",
+            to perturb these alone. None (default) for all.
+        per_layer: Whether to measure each layer's weights alone as well, default False; in a subspace, only layers
+            with at least `subspace_dim` weights.
 
     Returns:
         A `SharpnessResult`.
@@ -119,14 +151,30 @@ def measure_sharpness(model, inputs, labels, *, epsilon=1e-3, subspace_dim=None,
     >>> f"{result.sharpness:.3f} {known:.3f}"
     '6.201 6.201'
     """
+    require(isinstance(per_layer, bool | np.bool_), "per_layer", per_layer, "True or False")
     choices = configuration.Sharpness(
         epsilon=epsilon, subspace_dim=subspace_dim or 0, subspace_distribution=subspace_distribution,
         statistics=statistics, batch_size=batch_size, iterations=iterations, starts=starts, seed=seed,
-        solver=solver, dropout_active=dropout_active,
-    )
-    objective = Objective(model, inputs, labels, statistics=statistics, batch_size=batch_size,
-                          dropout_active=dropout_active, from_logits=from_logits)
-    return compute(objective, choices)
+        solver=solver, dropout_active=dropout_active)
+    examples = read_examples(model, inputs, labels)
+    options = {"batch_size": choices.batch_size, "dropout_active": choices.dropout_active, "from_logits": from_logits,
+               "loss": loss}
+    objective = Objective(model, examples, statistics=statistics, variables=variables, **options)
+    if layers := objective.moving_in_training:
+        moving = Objective(model, examples, statistics="moving", variables=variables, **options)
+        logging.warning("batch normalization %s uses moving averages in training too (it is frozen, or called with "
+                        "training=False): f(x) is %.6g by the statistics of the batch, as measured, and %.6g with "
+                        "statistics='moving'", ", ".join(repr(layer.name) for layer in layers),
+                        objective.value(objective.x), moving.value(moving.x))
+    result = compute(objective, choices)
+    if not per_layer:
+        return result
+    parts = {}
+    for layer, own in layer_variables(objective.variables).items():
+        if sum(math.prod(v.shape) for v in own) >= max(choices.subspace_dim, 1):
+            part = Objective(model, examples, statistics=statistics, variables=own, **options)
+            parts[layer] = compute(part, choices).sharpness
+    return dataclasses.replace(result, layers=parts)
 
 
 def compute(objective, choices):
@@ -152,19 +200,19 @@ def compute(objective, choices):
                         "the number of trainable weights")
     space = _subspace(x, choices) if choices.subspace_dim else _FullSpace(x)
 
-    def value(y):
-        return objective.value(space.point(y))
-
     def value_and_gradient(y):
         loss, gradient = objective.value_and_gradient(space.point(y))
         return loss, space.pull_back(gradient)
 
     box = Box.around(space.coordinates, choices.epsilon)
-    zero = np.zeros_like(box.half_widths)
-    loss, gradient = value_and_gradient(zero)
-    check_repeatable(loss, value(zero), dtype=objective.dtype)
+    loss, full_gradient = objective.value_and_gradient(x)
+    gradient = space.pull_back(full_gradient)
+    check_repeatable(loss, objective.value_with_other_seeds(x), dtype=objective.dtype)
+    if not objective.has_known_gradients:
+        check_every_weight(objective)
+    corner = steepest_corner(gradient, box, np.random.default_rng((choices.seed, _CORNER)))
     try:
-        check = check_gradient(value, loss, gradient, box=box, size=objective.size, dtype=objective.dtype)
+        check = check_gradient(objective, loss, full_gradient, space.point(corner) - x, float(gradient @ corner))
         maximum = maximize(value_and_gradient, box, iterations=choices.iterations, starts=choices.starts,
                            seed=choices.seed, at_zero=(loss, gradient), solver=choices.solver)
     except FloatingPointError as error:

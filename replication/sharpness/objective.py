@@ -1,4 +1,4 @@
-"""f, the mean cross-entropy of a model over a whole data set, and its gradient, as functions of x."""
+"""f, the mean loss of a model over a whole data set, and its gradient, as functions of x."""
 
 import contextlib
 import functools
@@ -8,18 +8,23 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.normalization import BatchNormalization, check_statistics, normalization_statistics
+from models.normalization import BatchNormalization, normalization_statistics
 from replication import memory
-from replication.data import check_examples, partition
+from replication.data import partition
 from replication.devices import OneDevice
-from replication.errors import UserError
-from replication.weights import flatten_weights
+from replication.sharpness import tracing
+from replication.sharpness.examples import Examples, map_arrays, read_examples
+from replication.sharpness.inspection import inspect
+from replication.sharpness.losses import is_right, resolve_loss
+from replication.sharpness.suitability import check_model, check_weights, has_known_gradients, select_variables
 
 # XLA makes a pass of these layers a quarter faster on a CPU, and one of convolutions slower. It compiles F1 in half a
 # second, which the passes of a measurement save from about this number of weights times examples on.
 _LAYERS_FOR_XLA = (keras.layers.InputLayer, keras.layers.Dense, keras.layers.BatchNormalization, BatchNormalization,
                    keras.layers.Activation, keras.layers.ReLU, keras.layers.Softmax, keras.layers.Flatten)
 _WORK_FOR_XLA = 2e10
+# How far the states of random generators move to see whether f depends on them.
+_OTHER_SEEDS = 1_000_003
 
 
 class Objective:
@@ -27,18 +32,21 @@ class Objective:
 
     The set is passed in equal batches of at most `batch_size`, a fixed seeded random partition. Forward and backward
     run in the model's own dtype inside a function that is compiled once and called for each batch, so that an interrupt
-    ends a pass between two batches; losses and gradients are accumulated in float64, on the device. The
-    model is never written to: a call replaces its weights by x for its own duration and drops all updates.
+    ends a pass between two batches; losses and gradients are accumulated in float64, on the device. For the duration of
+    a pass the model's weights are x; afterwards, whatever happens, they are what they were. All other variables are
+    left alone: a call of the model drops its updates.
 
     Args:
-        model: A built `keras.Model` from inputs to class probabilities, or logits, [batch, classes].
-        inputs: Array [M, ...].
-        labels: Whole numbers [M] or [M, 1] in 0 ... classes - 1.
+        model: A built `keras.Model`; without `loss`, one from inputs to class probabilities or logits [..., classes].
+        inputs: Array [M, ...], several of them, or batches with their labels, see `measure_sharpness`; or `Examples`.
+        labels: What the loss takes; without `loss`, class numbers [M, ...] or [M, ..., 1], or one-hot rows.
         statistics: Statistics that every batch normalization uses: "batch" (default) or "moving".
         batch_size: Upper bound of a batch, default 5,000; M is split as evenly as possible. "all" for one batch.
         dropout_active: Whether the model is called in training mode: dropout is active, with masks that the seeds of
             its layers and the batch decide, so that f remains a function of x. False (default) for evaluation mode.
         from_logits: Whether the model returns logits; False (default) for probabilities.
+        loss: None (default) for cross-entropy, or another loss, see `measure_sharpness`.
+        variables: The trainable variables that x consists of, see `select_variables`; None (default) for all.
         seed: Seed of the partition, default 0.
         devices: The devices, see `devices.devices`; each passes a part of every batch, and all normalize by the
             statistics of the whole batch, so that f is the same. None (default) for one device.
@@ -47,85 +55,128 @@ class Objective:
 
     Attributes:
         x: The model's weights when the objective was made, or at the last `reread`, float64 [n].
+        model: The model.
+        variables: The variables that x consists of.
         size: The number of examples, M.
-        passes: The number of passes over the data so far.
+        dtype: The least precise NumPy dtype of the operations between the weights and f.
+        moving_in_training: The batch normalizations that use moving averages in training too, although f uses the
+            statistics of the batch.
+        has_known_gradients: Whether the model and the loss consist of Keras's parts and ours alone.
+        passes: The number of passes over the whole data so far.
         jit_compile: Whether XLA compiles them.
 
     Raises:
         UserError: the model, inputs or labels do not fit; the message says which and why.
     """
 
-    def __init__(self, model, inputs, labels, *, statistics="batch", batch_size=5000,
-                 dropout_active=False, from_logits=False, seed=0, devices=None, jit_compile=None):
+    def __init__(self, model, inputs, labels=None, *, statistics="batch", batch_size=5000, dropout_active=False,
+                 from_logits=False, loss=None, variables=None, seed=0, devices=None, jit_compile=None):
         check_model(model, statistics)
-        classes = count_classes(model, inputs, from_logits=from_logits)
-        inputs, labels = check_examples(inputs, labels, classes)
+        check_weights(model)
+        self.model, self.variables = model, select_variables(model, variables)
+        examples = inputs if isinstance(inputs, Examples) else read_examples(model, inputs, labels)
         self._devices = devices or OneDevice()
-        self._model = model
         self._statistics = statistics
-        self._from_logits = from_logits
         self._training = dropout_active
-        self._variables = list(model.trainable_variables)
-        self._seeds = [v for v in model.variables if "seed_generator" in v.path] if dropout_active else []
-        self._sizes = [int(np.prod(v.shape)) for v in self._variables]
-        self.size = len(inputs)
-        batch_size = self.size if batch_size == "all" else batch_size
-        self.passes = 0
-        order, bounds = partition(self.size, batch_size, seed)
+        self._loss = resolve_loss(loss, model, examples, from_logits=from_logits)
+        seen = inspect(model, examples, self._loss, self.variables, statistics=statistics, training=dropout_active,
+                       classify=loss is None, from_logits=from_logits)
+        self._seeds, self.dtype, self.moving_in_training = seen.seeds, seen.dtype, seen.moving_in_training
+        self.size, self.passes = examples.size, 0
+        # A loss of Keras has a name here, or a class of Keras.
+        self.has_known_gradients = has_known_gradients(model) and (
+            loss is None or isinstance(loss, str) and loss != "compiled" or type(loss).__module__.startswith("keras."))
+        order, bounds = partition(self.size, self.size if batch_size == "all" else batch_size, seed)
         self._order = tf.constant(order)
         self._bounds = bounds.tolist()
         self._largest_batch = self._devices.rows_per_memory(int(bounds[1]))
         self._fitting_passes = set()
-        self._inputs = self._devices.to_device(inputs)
-        self._labels = self._devices.to_device(labels)
-        self.x = flatten_weights(model)
-        self.jit_compile = gains_by_xla(model, self.size, self._devices) if jit_compile is None else jit_compile
+        arrays = (examples.inputs, seen.labels, examples.weights)
+        self._structure = tf.nest.map_structure(lambda array: array is not None, arrays)
+        self._arrays = [None if array is None else self._devices.to_device(array)
+                        for array in tf.nest.flatten(arrays)]
+        if jit_compile is None:
+            jit_compile = loss is None and gains_by_xla(model, self.size, self._devices)
+        self.jit_compile = jit_compile
+        self.reread()
+        self._assign = tracing.trace(self._set_weights, tf.TensorSpec([len(self.x)], tf.float64))
+        self._restore = tracing.trace(
+            lambda values: [v.assign(value) for v, value in zip(self.variables, values)] and None,
+            [tf.TensorSpec(v.shape, v.dtype) for v in self.variables])
         scalar, gradient = tf.TensorSpec([], tf.float64), tf.TensorSpec([len(self.x)], tf.float64)
         self._add_gradient = self._compiled(self._loss_and_gradient, (scalar, gradient))
         self._add_accuracy = self._compiled(self._loss_and_hits, (scalar, scalar))
 
     def reread(self):
         """Reads `x` from the model again, after the model has been given other weights."""
-        self.x = flatten_weights(self._model)
+        self.x = np.concatenate([v.numpy().astype(np.float64).reshape(-1) for v in self.variables])
 
-    @property
-    def dtype(self):
-        """The NumPy dtype of the least precise trainable variable or layer."""
-        computed = (layer.compute_dtype for layer in self._model._flatten_layers())
-        return min((np.dtype(d) for d in (*(v.dtype for v in self._variables), *computed) if "float" in str(d)),
-                   key=lambda d: d.itemsize)
+    def representable(self, x):
+        """Returns x, float64 [n], as the model's variables hold it, rounded to their dtypes."""
+        parts = np.split(x, np.cumsum([int(np.prod(v.shape)) for v in self.variables])[:-1])
+        return np.concatenate([part.astype(v.dtype).astype(np.float64) for v, part in zip(self.variables, parts)])
 
-    def value_and_gradient(self, x):
+    def value_and_gradient(self, x, examples=None):
         """Returns f(x) as a float and its gradient, float64 [n].
+
+        Args:
+            x: Weights, float64 [n].
+            examples: The mean is taken over the first so many examples of the partition; None (default) for all.
 
         Raises:
             UserError: the activations of a batch do not fit into memory.
         """
         with self._fitting(backward=True):
-            loss, gradient = self._mean(self._add_gradient, x, tf.zeros([len(self.x)], tf.float64))
+            loss, gradient = self._mean(self._add_gradient, x, tf.zeros([len(self.x)], tf.float64), examples=examples)
         return float(loss), gradient.numpy()
 
-    def value(self, x):
-        """Returns f(x) as a float."""
-        return self.value_and_accuracy(x)[0]
+    def value(self, x, examples=None):
+        """Returns f(x) as a float, over all or the first examples as `value_and_gradient` does."""
+        return self.value_and_accuracy(x, examples)[0]
 
-    def value_and_accuracy(self, x):
-        """Returns f(x) and the share of examples whose most probable class is their label, as floats.
+    def value_and_accuracy(self, x, examples=None):
+        """Returns f(x) and the share of labels that are the most probable class, as floats; NaN without classes.
 
         Raises:
             UserError: the activations of a batch do not fit into memory.
         """
+        return self._value(x, examples=examples)
+
+    def value_with_other_seeds(self, x):
+        """Returns f(x) as a float; without active dropout, random generators have other states than elsewhere.
+
+        The value is f(x) unless a layer draws random numbers in evaluation.
+        """
+        return self._value(x, offset=0 if self._training else _OTHER_SEEDS)[0]
+
+    def _value(self, x, **options):
         with self._fitting(backward=False):
-            loss, accuracy = self._mean(self._add_accuracy, x, tf.zeros([], tf.float64))
+            loss, accuracy = self._mean(self._add_accuracy, x, tf.zeros([], tf.float64), **options)
         return float(loss), float(accuracy)
 
-    def _mean(self, add, x, zero):
+    def _mean(self, add, x, zero, *, examples=None, offset=0):
         """Runs `add` over all batches; returns the mean loss and the mean of its second sum, which starts at `zero`."""
-        self.passes += 1
-        weights, totals = self._unflatten(x), (tf.zeros([], tf.float64), zero)
-        for start, stop in itertools.pairwise(self._bounds):
-            totals = add(stop - start)(tf.constant(start), tf.constant(stop), weights, totals)
-        return tuple(total / self.size for total in totals)
+        self.passes += examples is None
+        bounds = self._bounds if examples is None else [0, min(examples, self._bounds[1])]
+        totals = (tf.zeros([], tf.float64), zero)
+        with self._weights(x):
+            for start, stop in itertools.pairwise(bounds):
+                totals = add(stop - start)(tf.constant(start), tf.constant(stop), tf.constant(offset), totals)
+        return tuple(total / bounds[-1] for total in totals)
+
+    @contextlib.contextmanager
+    def _weights(self, x):
+        """Opens a block within which the model's weights are x."""
+        before = [tf.identity(v.value) for v in self.variables]
+        try:
+            self._assign(tf.constant(x, tf.float64))
+            yield
+        finally:
+            self._restore(before)
+
+    def _set_weights(self, x):
+        for variable, part in zip(self.variables, tf.split(x, [int(np.prod(v.shape)) for v in self.variables])):
+            variable.assign(tf.cast(tf.reshape(part, variable.shape), variable.dtype))
 
     @contextlib.contextmanager
     def _fitting(self, *, backward):
@@ -133,7 +184,7 @@ class Objective:
         if backward in self._fitting_passes:
             yield
             return
-        with memory.guard(self._model, self._largest_batch, backward=backward):
+        with memory.guard(self.model, self._largest_batch, backward=backward):
             yield
         self._fitting_passes |= {backward, False}
 
@@ -143,82 +194,60 @@ class Objective:
         XLA needs one for each size; partitions have two sizes at most. Without XLA one serves all sizes.
 
         Args:
-            compute: Function from weights, the state of random generators, inputs and labels to two sums over them.
+            compute: Function from the states of random generators, inputs, labels and weights to two sums over them.
             totals: The specifications of the two sums.
         """
-        compute = tf.function(compute, autograph=False, jit_compile=True) if self.jit_compile else compute
         row = tf.TensorSpec([], tf.int32)
-        signature = [row, row, [tf.TensorSpec(v.shape, v.dtype) for v in self._variables], totals]
 
         @functools.cache
         def add(size):
-            return tf.function(functools.partial(self._add, compute, size), input_signature=signature, autograph=False)
+            return tracing.trace(functools.partial(self._add, compute, size), row, row, row, totals)
 
         return add if self.jit_compile else lambda size: add(None)
 
-    def _add(self, compute, size, start, stop, weights, totals):
+    def _add(self, compute, size, start, stop, offset, totals):
         """Adds the two sums that `compute` returns for each device's shard of a batch to `totals`."""
         # Each batch has masks of its own, the same in each pass.
-        seeds = [v.value + tf.cast(tf.stack([0, start]), v.dtype) for v in self._seeds]
+        first = start if self._training else 0
+        seeds = [v.value + tf.cast(tf.stack([0, first + offset]), v.dtype) for v in self._seeds]
 
-        def compute_shard(start, stop, weights):
-            rows = self._order[slice(*self._devices.shard(start, stop))]
-            rows = tf.ensure_shape(rows, [size])
-            return compute(weights, seeds, tf.gather(self._devices.local_copy(self._inputs), rows),
-                           tf.gather(self._devices.local_copy(self._labels), rows))
+        def compute_shard(start, stop):
+            rows = tf.ensure_shape(self._order[slice(*self._devices.shard(start, stop))], [size])
+            batch = tf.nest.pack_sequence_as(self._structure, [
+                None if array is None else tf.gather(self._devices.local_copy(array), rows)
+                for array in self._arrays])
+            if not self.jit_compile:
+                return compute(seeds, *batch)
+            specification = map_arrays(lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype), batch)
+            return tracing.trace(compute, [tf.TensorSpec(v.shape, v.dtype) for v in seeds], *specification,
+                                 jit_compile=True)(seeds, *batch)
 
-        with normalization_statistics(self._model, self._statistics, synchronized=self._devices.number > 1):
-            parts = self._devices.total(self._devices.run(compute_shard, start, stop, weights))
+        with normalization_statistics(self.model, self._statistics, synchronized=self._devices.number > 1):
+            parts = self._devices.total(self._devices.run(compute_shard, start, stop))
         return tuple(total + part for total, part in zip(totals, parts))
 
-    def _loss_and_gradient(self, weights, seeds, inputs, labels):
+    def _loss_and_gradient(self, seeds, inputs, labels, weights):
+        values = [v.value for v in self.variables]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(weights)
-            losses, _ = self._losses(weights, seeds, inputs, labels)
-            batch_loss = tf.reduce_sum(losses)
-        gradients = tape.gradient(batch_loss, weights, unconnected_gradients="zero")
-        flat = tf.concat([tf.reshape(tf.cast(g, tf.float64), [-1]) for g in gradients], axis=0)
-        return tf.reduce_sum(tf.cast(losses, tf.float64)), flat
+            tape.watch(values)
+            loss, _ = self._losses(seeds, inputs, labels, weights)
+        gradients = tape.gradient(loss, values, unconnected_gradients="zero")
+        # The gradient of an embedding comes in slices.
+        gradients = [tf.cast(tf.convert_to_tensor(g), tf.float64) for g in gradients]
+        return loss, tf.concat([tf.reshape(g, [-1]) for g in gradients], axis=0)
 
-    def _loss_and_hits(self, weights, seeds, inputs, labels):
-        losses, outputs = self._losses(weights, seeds, inputs, labels)
-        right = tf.equal(tf.argmax(outputs, axis=-1, output_type=tf.int32), labels)
-        return tf.reduce_sum(tf.cast(losses, tf.float64)), tf.reduce_sum(tf.cast(right, tf.float64))
+    def _loss_and_hits(self, seeds, inputs, labels, weights):
+        loss, outputs = self._losses(seeds, inputs, labels, weights)
+        right = is_right(labels, outputs)
+        if right is None:
+            return loss, tf.constant(np.nan, tf.float64)
+        each = tf.cast(tf.reduce_prod(tf.shape(right)[1:]), tf.float64)
+        return loss, tf.reduce_sum(tf.cast(right, tf.float64)) / each
 
-    def _losses(self, weights, seeds, inputs, labels):
-        state = [*zip(self._variables, weights), *zip(self._seeds, seeds)]
-        with _Evaluation(state_mapping=state) as evaluation:
-            outputs = self._model(inputs, training=self._training)
-        if not self._training:
-            evaluation.check_not_random()
-        losses = keras.losses.sparse_categorical_crossentropy(labels, outputs, from_logits=self._from_logits)
-        return losses, outputs
-
-    def _unflatten(self, x):
-        parts = tf.split(x, self._sizes)
-        return [tf.cast(tf.reshape(part, v.shape), v.dtype) for part, v in zip(parts, self._variables)]
-
-
-class _Evaluation(keras.StatelessScope):
-    """A scope in which a call changes no variable, and which notices draws from Keras's generators.
-
-    The scope drops the update of a seed, so a random layer would draw the same numbers in each call, and comparing two
-    evaluations would not show that f is random.
-    """
-
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self._updated = []
-
-    def add_update(self, update):
-        self._updated.append(update[0])
-        super().add_update(update)
-
-    def check_not_random(self):
-        """Raises a UserError if a seed was advanced."""
-        if any("seed_generator" in variable.path for variable in self._updated):
-            raise UserError("the model draws random numbers in evaluation (dropout or noise that stays active); "
-                            "f must be deterministic: make the layer obey training=False")
+    def _losses(self, seeds, inputs, labels, weights):
+        with tracing.Evaluation(zip(self._seeds, seeds)):
+            outputs = self.model(inputs, training=self._training)
+            return self._loss(inputs, labels, outputs, weights), outputs
 
 
 def gains_by_xla(model, size, devices):
@@ -234,52 +263,3 @@ def gains_by_xla(model, size, devices):
     work = size * sum(v.shape.num_elements() for v in model.trainable_variables)
     return (known and devices.number == 1 and work >= _WORK_FOR_XLA
             and not tf.config.list_physical_devices("GPU"))
-
-
-def check_model(model, statistics="moving"):
-    """Raises a UserError unless `model` is a built `keras.Model` whose normalizations can use `statistics`."""
-    if keras.backend.backend() != "tensorflow":
-        raise UserError(f"Keras runs on {keras.backend.backend()!r}; set KERAS_BACKEND=tensorflow")
-    if not isinstance(model, keras.Model):
-        raise UserError(f"model: expected a keras.Model of Keras 3, received {type(model).__name__}")
-    if not model.built:
-        raise UserError(f"model {model.name!r}: not built; call it once on a batch of inputs")
-    half = [layer for layer in model._flatten_layers() if layer.compute_dtype in ("float16", "bfloat16")]
-    if half:
-        raise UserError(f"model {model.name!r}: layer {half[0].name!r} computes in {half[0].compute_dtype}; sharpness "
-                        "needs float32 at least, rounding would drown the rise that it seeks")
-    if not model.trainable_variables:
-        raise UserError(f"model {model.name!r}: has no trainable weights; there is nothing to perturb")
-    try:
-        check_statistics(model, statistics)
-    except ValueError as error:
-        raise UserError(str(error)) from None
-
-
-def count_classes(model, inputs, *, from_logits):
-    """Returns the number of outputs of `model`, from a call on a few of `inputs`.
-
-    Raises:
-        UserError: the model does not take such inputs, has another kind of output, or returns no probabilities although
-            `from_logits` is false.
-    """
-    if isinstance(inputs, dict | list | tuple) and len(getattr(model, "inputs", None) or [None]) != 1:
-        raise UserError(f"model {model.name!r}: takes several inputs; sharpness is measured of models of one")
-    if not len(inputs):
-        raise UserError("inputs: there are no examples")
-    with _Evaluation():
-        try:
-            outputs = model(tf.convert_to_tensor(inputs[:32]), training=False)
-        except (ValueError, tf.errors.InvalidArgumentError) as error:
-            reason = str(error).splitlines()[0]
-            raise UserError(f"inputs of shape {np.shape(inputs)} do not fit model {model.name!r}: {reason}") from None
-    if not tf.is_tensor(outputs) or len(outputs.shape) != 2:
-        raise UserError(f"model {model.name!r}: expected one output of shape [batch, classes]")
-    if outputs.shape[-1] == 1:
-        raise UserError(f"model {model.name!r}: has a single output; expected one for each class, so two at least")
-    rows = np.asarray(outputs, np.float64)
-    if not from_logits and np.all(np.isfinite(rows)) and (
-            rows.min() < 0 or not np.allclose(rows.sum(axis=-1), 1, atol=1e-2)):
-        raise UserError(f"model {model.name!r}: its outputs are no probabilities (negative, or their sum is "
-                        "not 1); give from_logits=True if they are logits")
-    return outputs.shape[-1]

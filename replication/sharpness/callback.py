@@ -1,0 +1,100 @@
+"""A Keras callback that measures sharpness during training."""
+
+import inspect
+import math
+
+import keras
+
+from replication import configuration
+from replication.errors import require, require_name
+from replication.fields import Whole
+from replication.sharpness.examples import read_examples
+from replication.sharpness.metric import compute, measure_sharpness
+from replication.sharpness.objective import Objective
+
+_UNITS = ("epoch", "batch")
+_CHOICES = inspect.signature(measure_sharpness).parameters.keys() - {"model", "inputs", "labels", "per_layer"}
+_FIELDS = inspect.signature(configuration.Sharpness).parameters
+_OF_OBJECTIVE = ("statistics", "batch_size", "dropout_active", "from_logits", "loss", "variables")
+
+
+class SharpnessCallback(keras.callbacks.Callback):
+    """Measures Metric 2.1 of a model while `fit` trains it, and adds it to the logs.
+
+    Training goes on bit for bit as without the callback. Callbacks that come after it in the list of `fit`, such as
+    `CSVLogger`, `TensorBoard` or that of Weights & Biases, write the values as they write the loss. An epoch without a
+    measurement has NaN, because loggers take their columns from the first epoch.
+
+    Args:
+        inputs, labels: The training set, see `measure_sharpness`. They are read when training begins.
+        every: A measurement after so many epochs or batches each, default 1.
+        unit: "epoch" (default) or "batch". With "batch" an epoch has the value of its last measurement.
+        prefix: The name of the sharpness in the logs, default "sharpness"; f(x) has the name `prefix`_loss.
+        **choices: Arguments of `measure_sharpness`, but for `per_layer`.
+
+    Attributes:
+        results: The `SharpnessResult`s so far, as pairs with the number of the epoch or batch, counted from 1 in all
+            calls of `fit`.
+
+    Raises:
+        UserError: an argument is unknown or out of range.
+
+    Example:
+
+    >>> import numpy as np
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, activation="softmax")])
+    >>> model.compile("sgd", "sparse_categorical_crossentropy")
+    >>> x, y = np.eye(2, dtype="float32"), np.array([0, 1])
+    >>> history = model.fit(x, y, epochs=2, verbose=0, callbacks=[SharpnessCallback(x, y, epsilon=0.01)])
+    >>> len(history.history["sharpness"])
+    2
+    """
+
+    def __init__(self, inputs, labels=None, *, every: int = 1, unit: str = "epoch", prefix: str = "sharpness",
+                 **choices):
+        super().__init__()
+        require(Whole(1).admits(every), "every", every, Whole(1).expected)
+        require_name("unit", unit, _UNITS)
+        for name in choices:
+            require(name in _CHOICES, "argument", name, "one of those of measure_sharpness, but for per_layer")
+        fields = {**choices, "subspace_dim": choices.get("subspace_dim") or 0}
+        self._choices = configuration.Sharpness(**{name: fields[name] for name in fields if name in _FIELDS})
+        self._of_objective = {name: value for name, value in choices.items() if name in _OF_OBJECTIVE}
+        self._data = inputs, labels
+        self._every, self._unit, self._prefix = every, unit, prefix
+        self._objective = None
+        self._done = 0
+        self._last = {prefix: math.nan, f"{prefix}_loss": math.nan}
+        self.results = []
+
+    def on_train_begin(self, logs=None):
+        # A model that `fit` builds is measured for the first time when it is built.
+        if self._objective is not None and self._objective.model is not self.model:
+            self._objective = None
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self._unit == "batch":
+            self._advance(logs)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._last = dict.fromkeys(self._last, math.nan)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self._unit == "epoch":
+            self._advance(logs)
+        if logs is not None:
+            logs.update(self._last)
+
+    def _advance(self, logs):
+        self._done += 1
+        if self._done % self._every:
+            return
+        if self._objective is None:
+            self._objective = Objective(self.model, read_examples(self.model, *self._data), **self._of_objective)
+        else:
+            self._objective.reread()
+        result = compute(self._objective, self._choices)
+        self.results.append((self._done, result))
+        self._last = {self._prefix: result.sharpness, f"{self._prefix}_loss": result.loss}
+        if logs is not None:
+            logs.update(self._last)

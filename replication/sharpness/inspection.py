@@ -1,0 +1,135 @@
+"""A first look at a model: what it returns, what it draws at random, and whether x reaches all of its weights."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from models.normalization import BatchNormalization, batch_normalizations, normalization_statistics
+from replication.errors import UserError
+from replication.sharpness import tracing
+from replication.sharpness.losses import CompiledLoss, ReducedLoss, class_labels
+from replication.sharpness.suitability import permanently_moving
+
+# Examples that the model is called on, and how far its weights move to see whether outputs follow, relative to |w| + 1.
+_FEW = 32
+_MOVE = 1e-2
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Inspection:
+    """What a call of a model on a few examples has shown.
+
+    Attributes:
+        labels: The labels as f takes them.
+        seeds: The state variables of the random generators that the call draws from.
+        dtype: The least precise NumPy dtype of the operations between the weights and f.
+        moving_in_training: The batch normalizations that use moving averages in training too, if f is to use the
+            statistics of the batch; otherwise empty.
+    """
+
+    labels: object
+    seeds: list
+    dtype: np.dtype
+    moving_in_training: list
+
+
+def inspect(model, examples, loss, variables, *, statistics, training, classify, from_logits):
+    """Calls a model on a few examples.
+
+    Args:
+        model: A built `keras.Model`.
+        examples: The `Examples`.
+        loss: The loss of a batch, as `resolve_loss` returns it.
+        variables: The Keras variables that x consists of.
+        statistics: "batch" or "moving".
+        training: Whether f calls the model in training mode.
+        classify: Whether the labels are those of the cross-entropy.
+        from_logits: Whether the model returns logits.
+
+    Returns:
+        An `Inspection`.
+
+    Raises:
+        UserError: the model does not take such inputs, returns something else, computes in half precision, or has a
+            weight or a normalization that the trace does not reach.
+    """
+    inputs = tf.nest.map_structure(tf.convert_to_tensor, examples.rows(_FEW)[0])
+    calls, scopes = [], []
+
+    def call(inputs):
+        with normalization_statistics(model, statistics, calls=calls), tracing.Evaluation() as scope:
+            scopes.append(scope)
+            return model(inputs, training=training)
+
+    shapes = tf.nest.map_structure(lambda tensor: tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype), inputs)
+    try:
+        traced = tracing.trace(call, shapes)
+        outputs = traced(inputs)
+    except (ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError, tf.errors.OpError
+            ) as error:
+        shape = tf.nest.map_structure(np.shape, examples.inputs)
+        raise UserError(f"inputs of shape {shape} do not fit model {model.name!r}, or its call cannot be compiled: "
+                        f"{' '.join(str(error).split())}") from None
+    dtype = tracing.least_precise_dtype(traced, variables)
+    if isinstance(loss, CompiledLoss | ReducedLoss):
+        dtype = min(dtype, np.dtype(keras.config.floatx()), key=lambda each: each.itemsize)
+    if dtype.itemsize < 4:
+        raise UserError(f"model {model.name!r}: computes in {dtype}; sharpness needs float32 at least, rounding would "
+                        "drown the rise that it seeks")
+    _check_reached(model, traced, calls, variables, inputs)
+    if not isinstance(loss, CompiledLoss) and (scopes[-1].losses or any(
+            getattr(v, "regularizer", None) is not None for v in model.trainable_variables)):
+        logging.warning("model %r has penalties (regularizers or add_loss), which f leaves out; loss='compiled' "
+                        "includes them", model.name)
+    labels = examples.labels
+    if classify:
+        labels = class_labels(model, labels, tf.nest.map_structure(np.asarray, outputs), from_logits=from_logits)
+    fixed = _moving_in_training(model, shapes) if statistics == "batch" else []
+    return Inspection(labels, scopes[-1].advanced_seeds, dtype, fixed)
+
+
+def _check_reached(model, traced, calls, variables, inputs):
+    """Raises a UserError if the trace misses the reads of a weight, or the calls of a batch normalization."""
+    replaced = {id(layer) for layer, _ in calls}
+    for layer in batch_normalizations(model):
+        if id(layer) not in replaced and tracing.variables_read(traced, layer.variables):
+            raise UserError(f"model {model.name!r}: batch normalization {layer.name!r} is part of a saved graph, whose "
+                            "statistics cannot be chosen")
+    read = {id(v) for v in tracing.variables_read(traced, variables)}
+    unread = [v for v in variables if id(v) not in read]
+    for variable in unread:
+        if _moves_outputs(model, variable, inputs):
+            raise UserError(f"model {model.name!r}: weight {variable.path!r} is not read by the operations of the "
+                            "compiled model but as a constant or a NumPy array, so that x does not reach it")
+
+
+def _moves_outputs(model, variable, inputs):
+    """Returns whether the outputs of the model itself, not of a trace, follow a change of one of its weights."""
+    before = [(v, tf.identity(v.value)) for v in model.variables]
+
+    def outputs():
+        result = tf.nest.map_structure(np.asarray, model(inputs, training=False))
+        for v, value in before:
+            v.assign(value)
+        return tf.nest.flatten(result)
+
+    first = outputs()
+    variable.assign(variable.value + _MOVE * (tf.abs(variable.value) + 1))
+    return not all(np.array_equal(a, b, equal_nan=True) for a, b in zip(first, outputs()))
+
+
+def _moving_in_training(model, shapes):
+    layers = batch_normalizations(model)
+    if all(isinstance(layer, BatchNormalization) and layer.trainable for layer in layers):
+        return []
+    calls = []
+
+    def call(inputs):
+        with normalization_statistics(model, "batch", calls=calls), tracing.Evaluation():
+            return model(inputs, training=True)
+
+    tracing.trace(call, shapes)
+    return permanently_moving(model, calls)

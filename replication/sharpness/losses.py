@@ -1,0 +1,213 @@
+"""The loss of a batch, as `Model.evaluate` takes it."""
+
+import inspect
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from replication.data.arrays import check_classes
+from replication.errors import UserError
+from replication.sharpness.examples import map_arrays
+from replication.sharpness.tracing import evaluate
+
+
+class BatchLoss:
+    """The mean loss of a batch of examples, times their number.
+
+    f, the sum over all batches divided by the number of examples, is thus the mean that `Model.evaluate` gives for the
+    same batches: examples count by their `sample_weight`, and what a mask of the outputs hides does not count.
+
+    Args:
+        function: Function from labels and outputs to losses [batch, ...], or to their mean.
+    """
+
+    def __init__(self, function):
+        self._function = function
+
+    def __call__(self, inputs, labels, outputs, weights):
+        """Returns the loss, a float64 scalar."""
+        losses = tf.cast(self._function(labels, outputs), tf.float64)
+        if losses.shape.rank == 0:
+            return losses * _number(labels)
+        mask = getattr(outputs, "_keras_mask", None)
+        if mask is None and weights is None:
+            return tf.reduce_sum(losses) / _each(losses)
+        factors = tf.ones_like(losses)
+        if mask is not None:
+            factors *= _expanded(mask, losses)
+        # Keras divides by the number of what is not masked, whatever the weights are.
+        counted = tf.reduce_sum(factors)
+        if weights is not None:
+            factors *= _expanded(weights, losses)
+        return tf.math.divide_no_nan(tf.reduce_sum(losses * factors), counted) * _number(labels)
+
+
+class ReducedLoss:
+    """A Keras loss with a reduction of its own, such as "sum", as `BatchLoss` gives it.
+
+    Args:
+        loss: The `keras.losses.Loss`.
+    """
+
+    def __init__(self, loss):
+        self._loss = loss
+
+    def __call__(self, inputs, labels, outputs, weights):
+        """Returns the loss, a float64 scalar."""
+        return tf.cast(tf.reduce_mean(self._loss(labels, outputs, weights)), tf.float64) * _number(labels)
+
+
+class CompiledLoss:
+    """The loss with which a model was compiled, with its penalties, as `BatchLoss` gives it.
+
+    Args:
+        model: A compiled `keras.Model`.
+    """
+
+    def __init__(self, model):
+        self._model = model
+
+    def __call__(self, inputs, labels, outputs, weights):
+        """Returns the loss, a float64 scalar."""
+        loss = self._model.compute_loss(x=inputs, y=labels, y_pred=outputs, sample_weight=weights, training=False)
+        return tf.cast(loss, tf.float64) * _number(labels)
+
+
+def resolve_loss(loss, model, examples, *, from_logits):
+    """Returns the loss of a batch as a function of inputs, labels, outputs and weights.
+
+    Args:
+        loss: None for the cross-entropy of class numbers or one-hot rows; "compiled" for the model's own; or a
+            `keras.losses.Loss`, the name of one, or a function from labels and outputs to losses.
+        model: The `keras.Model`.
+        examples: The `Examples`.
+        from_logits: Whether the outputs are logits; for the cross-entropy only.
+
+    Raises:
+        UserError: `loss` is none of these, or the model is not compiled.
+    """
+    if not isinstance(from_logits, bool | np.bool_):
+        raise UserError(f"from_logits={from_logits!r}: expected True or False")
+    if loss is None:
+        return BatchLoss(lambda labels, outputs: cross_entropy(labels, outputs, from_logits=from_logits))
+    if from_logits:
+        raise UserError("from_logits=True: only valid without loss; give a loss that takes logits")
+    if isinstance(loss, str) and loss == "compiled":
+        return _compiled(model, examples)
+    try:
+        loss = keras.losses.get(loss)
+    except (TypeError, ValueError):
+        loss = None
+    if loss is None or inspect.isclass(loss) or not callable(loss):
+        raise UserError(f"loss={loss!r}: expected None, 'compiled', a Keras loss or its name, or a function from "
+                        "labels and outputs to losses")
+    if isinstance(loss, keras.losses.Loss) and loss.reduction not in ("sum_over_batch_size", "mean"):
+        return ReducedLoss(loss)
+    return BatchLoss(_aligned(loss.call if isinstance(loss, keras.losses.Loss) else loss))
+
+
+def cross_entropy(labels, outputs, *, from_logits):
+    """Returns the cross-entropies of outputs [batch, ..., classes], for class numbers or one-hot rows as labels."""
+    one_hot = labels.shape.rank == outputs.shape.rank and labels.shape[-1] == outputs.shape[-1]
+    function = keras.losses.categorical_crossentropy if one_hot else keras.losses.sparse_categorical_crossentropy
+    return function(labels, outputs, from_logits=from_logits)
+
+
+def is_right(labels, outputs):
+    """Returns whether the most probable class is the label, a boolean tensor; None if these are no classes."""
+    if not tf.is_tensor(labels) or not tf.is_tensor(outputs) or outputs.shape.rank is None:
+        return None
+    predicted = tf.argmax(outputs, axis=-1, output_type=tf.int32)
+    if labels.shape.rank == outputs.shape.rank and labels.shape[-1] == outputs.shape[-1] > 1:
+        labels = tf.argmax(labels, axis=-1, output_type=tf.int32)
+    elif not labels.dtype.is_integer or labels.shape.rank != outputs.shape.rank - 1:
+        return None
+    return tf.equal(predicted, tf.cast(labels, tf.int32))
+
+
+def class_labels(model, labels, outputs, *, from_logits):
+    """Returns the labels of the cross-entropy as the compiled passes take them: int32 class numbers, or one-hot rows.
+
+    Args:
+        model: The `keras.Model`, for the messages.
+        labels: Array [M, ...].
+        outputs: The model's outputs for some examples, an array [rows, ..., classes].
+        from_logits: Whether they are logits.
+
+    Raises:
+        UserError: the outputs are no probabilities, or the labels do not fit them; the message says how.
+    """
+    hint = "; give loss= for a model of another kind"
+    if isinstance(outputs, dict | list | tuple) or outputs.ndim < 2:
+        raise UserError(f"model {model.name!r}: expected one output of shape [batch, classes]{hint}")
+    if outputs.shape[-1] == 1:
+        raise UserError(f"model {model.name!r}: has a single output; expected one for each class, so two at least{hint}"
+                        ", such as loss='binary_crossentropy'")
+    rows = np.asarray(outputs, np.float64)
+    if not from_logits and np.all(np.isfinite(rows)) and (
+            rows.min() < 0 or not np.allclose(rows.sum(axis=-1), 1, atol=1e-2)):
+        raise UserError(f"model {model.name!r}: its outputs are no probabilities (negative, or their sum is "
+                        "not 1); give from_logits=True if they are logits")
+    if isinstance(labels, dict | list):
+        raise UserError(f"labels: several arrays, but model {model.name!r} has one output")
+    expected = outputs.shape[1:-1]
+    if labels.shape[1:] == outputs.shape[1:]:
+        return labels
+    if labels.shape[1:] == (*expected, 1):
+        labels = labels[..., 0]
+    if labels.shape[1:] != expected:
+        raise UserError(f"labels: shape {labels.shape}, expected class numbers {['M', *expected]} or one-hot rows "
+                        f"{['M', *outputs.shape[1:]]}".replace("'", ""))
+    check_classes(labels, outputs.shape[-1])
+    return labels.astype(np.int32, copy=False)
+
+
+def _compiled(model, examples):
+    if not model.compiled:
+        raise UserError(f"loss='compiled': model {model.name!r} is not compiled")
+    # Its first call makes variables, which no trace may, and counts in the metrics of the model's own outputs.
+    inputs, labels, weights = map_arrays(tf.convert_to_tensor, examples.rows(1))
+    outputs = evaluate(model, inputs)
+    before = [(variable, tf.identity(variable.value)) for variable in model.metrics_variables]
+    try:
+        model.compute_loss(x=inputs, y=labels, y_pred=outputs, sample_weight=weights, training=False)
+    except (ValueError, TypeError, KeyError, tf.errors.InvalidArgumentError) as error:
+        raise UserError(f"labels: do not fit the compiled loss of model {model.name!r}: "
+                        f"{' '.join(str(error).split())}") from None
+    for variable, value in before:
+        variable.assign(value)
+    return CompiledLoss(model)
+
+
+def _aligned(function):
+    """Returns a loss that takes labels in the outputs' dtype and rank, as `keras.losses.Loss` prepares them."""
+    def aligned(labels, outputs):
+        if not (tf.is_tensor(labels) and tf.is_tensor(outputs)):
+            return function(labels, outputs)
+        labels = tf.cast(labels, outputs.dtype)
+        if labels.shape.rank == outputs.shape.rank - 1 and outputs.shape[-1] == 1:
+            labels = tf.expand_dims(labels, -1)
+        elif labels.shape.rank == outputs.shape.rank + 1 and labels.shape[-1] == 1:
+            labels = tf.squeeze(labels, -1)
+        return function(labels, outputs)
+
+    return aligned
+
+
+def _number(labels):
+    return tf.cast(tf.shape(tf.nest.flatten(labels)[0])[0], tf.float64)
+
+
+def _each(losses):
+    """Returns how many losses an example has."""
+    return tf.cast(tf.reduce_prod(tf.shape(losses)[1:]), tf.float64)
+
+
+def _expanded(factors, losses):
+    factors = tf.cast(factors, tf.float64)
+    if factors.shape.rank > losses.shape.rank:
+        factors = tf.squeeze(factors, -1)
+    while factors.shape.rank < losses.shape.rank:
+        factors = tf.expand_dims(factors, -1)
+    return factors * tf.ones_like(losses)

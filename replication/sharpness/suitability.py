@@ -1,0 +1,114 @@
+"""What a measurement asks of a model, and which of its weights it perturbs."""
+
+import fnmatch
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from models.normalization import BatchNormalization, batch_normalizations, check_statistics
+from replication.errors import UserError
+
+
+def check_model(model, statistics="moving"):
+    """Raises a UserError unless `model` is a built `keras.Model` whose normalizations can use `statistics`."""
+    if keras.backend.backend() != "tensorflow":
+        raise UserError(f"Keras runs on {keras.backend.backend()!r}; set KERAS_BACKEND=tensorflow")
+    if not isinstance(model, keras.Model):
+        raise UserError(f"model: expected a keras.Model of Keras 3, received {type(model).__name__}")
+    if not model.built:
+        raise UserError(f"model {model.name!r}: not built; call it once on a batch of inputs")
+    layers = model._flatten_layers()
+    if half := [layer for layer in layers if layer.compute_dtype in ("float16", "bfloat16")]:
+        raise UserError(f"model {model.name!r}: layer {half[0].name!r} computes in {half[0].compute_dtype}; sharpness "
+                        "needs float32 at least, rounding would drown the rise that it seeks")
+    if stateful := [layer for layer in layers if isinstance(layer, keras.layers.RNN) and layer.stateful]:
+        raise UserError(f"model {model.name!r}: layer {stateful[0].name!r} is stateful: its state would go from batch "
+                        "to batch, so that f depended on their order; build it with stateful=False")
+    if not model.trainable_variables:
+        raise UserError(f"model {model.name!r}: has no trainable weights; there is nothing to perturb")
+    try:
+        check_statistics(model, statistics)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
+def check_weights(model):
+    """Raises a UserError that names the first weight of `model` that holds NaN or infinity."""
+    for variable in model.variables:
+        if not tf.as_dtype(variable.dtype).is_floating:
+            continue
+        values = variable.numpy()
+        if not np.isfinite(values).all():
+            index = np.unravel_index(np.argmin(np.isfinite(values)), values.shape)
+            where = f"[{', '.join(map(str, index))}]" if index else ""
+            raise UserError(f"model {model.name!r}: weight {variable.path!r} is not finite: {where}={values[index]}"
+                            .replace(": =", ": "))
+
+
+def select_variables(model, variables=None):
+    """Returns the trainable variables that a measurement perturbs, in the order of the model.
+
+    Args:
+        model: A `keras.Model`.
+        variables: Some of its trainable variables; a pattern of their paths as in `fnmatch`, such as "conv2d_1/*"; or
+            None (default) for all.
+
+    Raises:
+        UserError: one is no trainable variable of the model, none matches, or all are empty.
+    """
+    known = list(model.trainable_variables)
+    if isinstance(variables, str):
+        chosen = [v for v in known if fnmatch.fnmatchcase(v.path, variables)]
+        if not chosen:
+            raise UserError(f"variables={variables!r}: matches no trainable weight of model {model.name!r}; these are "
+                            + ", ".join(v.path for v in known))
+    elif variables is None:
+        chosen = known
+    else:
+        wanted = list(variables)
+        for variable in wanted:
+            if all(variable is not v for v in known):
+                raise UserError(f"variables: {getattr(variable, 'path', variable)!r} is no trainable weight of model "
+                                f"{model.name!r}")
+        chosen = [v for v in known if any(v is variable for variable in wanted)]
+    if not sum(int(np.prod(v.shape)) for v in chosen):
+        raise UserError(f"model {model.name!r}: has no trainable weights to perturb: "
+                        + ("all are empty" if chosen else "variables is empty"))
+    return chosen
+
+
+def layer_variables(variables):
+    """Groups variables by the layer that holds them, in their order.
+
+    Returns:
+        A dictionary from the path of the layer to a list of its variables.
+    """
+    groups = {}
+    for variable in variables:
+        groups.setdefault(variable.path.rpartition("/")[0] or variable.path, []).append(variable)
+    return groups
+
+
+def has_known_gradients(model):
+    """Returns whether all of `model` is Keras's, or ours, so that nobody has written a gradient of his own for it."""
+    def is_known(thing):
+        return type(thing).__module__.startswith("keras.") or isinstance(thing, BatchNormalization)
+
+    return is_known(model) and all(
+        is_known(layer) and not isinstance(layer, keras.layers.Lambda)
+        and getattr(getattr(layer, "activation", None), "__module__", "keras.").startswith("keras.")
+        for layer in model._flatten_layers(include_self=False))
+
+
+def permanently_moving(model, calls):
+    """Returns the batch normalizations that use moving averages in training as well.
+
+    They are frozen, or the model calls them with `training=False`.
+
+    Args:
+        model: A `keras.Model`.
+        calls: The pairs of a layer and its argument `training` in a call of the model in training mode.
+    """
+    fixed = {id(layer) for layer, training in calls if training is False}
+    return [layer for layer in batch_normalizations(model) if not layer.trainable or id(layer) in fixed]
