@@ -137,18 +137,17 @@ def _extrapolate(derivative, differences, noise):
     """Returns the `GradientCheck` of the least uncertain of the extrapolations to a step of 0.
 
     The error of a central difference grows with the square of the step, that of the extrapolation from two steps with
-    the fourth power; rounding noise grows as the step falls.
+    the fourth power; rounding noise grows as the step falls. Kinks, such as those of ReLU, slow the convergence down,
+    so that the extrapolation is as uncertain as the two differences are apart.
     """
     weight = _FACTOR**2
-    limits = [(step, smaller, (weight * smaller - larger) / (weight - 1))
+    limits = [(step, smaller - larger, (weight * smaller - larger) / (weight - 1))
               for (step, smaller), (_, larger) in zip(differences, differences[1:])]
-    best = None
-    for i, (step, smaller, limit) in enumerate(limits):
+    candidates = []
+    for i, (step, change, limit) in enumerate(limits):
         neighbour = limits[i + 1][2] if i + 1 < len(limits) else limits[i - 1][2]
-        uncertainty = max(abs(limit - smaller), abs(limit - neighbour)) + 2 * noise / step
-        if best is None or uncertainty < best[0]:
-            best = uncertainty, limit, step
-    uncertainty, limit, step = best
+        candidates.append((max(abs(change), abs(limit - neighbour)) + 2 * noise / step, limit, step))
+    uncertainty, limit, step = min(candidates)
     scale = max(abs(limit), abs(derivative))
     return GradientCheck(derivative, limit, step, _TOLERANCE * scale + 2 * uncertainty,
                          conclusive=uncertainty <= _TOLERANCE * scale)

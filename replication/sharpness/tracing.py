@@ -28,6 +28,10 @@ class Evaluation(keras.StatelessScope):
             self.updates.append(update[0])
         super().add_update(update)
 
+    def get_current_value(self, variable):
+        # Keras asks the scope for the weights of its regularizers, whether the scope replaces them or not.
+        return self.state_mapping.get(id(variable), variable._value)
+
     @property
     def advanced_seeds(self):
         """The state variables of the random generators that a call has drawn from."""
@@ -69,8 +73,13 @@ def trace(function, *signature, jit_compile=None):
     Returns:
         The concrete function. Getting it, and not calling a `tf.function`, has TensorFlow not count it as a retracing.
     """
+    def named(*arguments):
+        # A model's name may begin with an underscore, which no outermost name in a graph may.
+        with tf.name_scope("f"):
+            return function(*arguments)
+
     with inlined_functions():
-        return tf.function(function, autograph=False, jit_compile=jit_compile).get_concrete_function(*signature)
+        return tf.function(named, autograph=False, jit_compile=jit_compile).get_concrete_function(*signature)
 
 
 def evaluate(model, inputs, *, training=False):

@@ -20,7 +20,7 @@ from replication.weights import build_network, flatten_weights, load_weights, sa
 
 
 def train(run, workdir, *, data_dir=None, dataset=None, network=None, wait=False, verbose=1, tensorboard=False,
-          keep=()):
+          keep=(), callbacks=()):
     """Trains one network from its starting point to a minimizer x*, and leaves a record.
 
     The starting point is x_0 or an iterate of another run; the optimizer starts from its initial state either way. A
@@ -40,6 +40,8 @@ def train(run, workdir, *, data_dir=None, dataset=None, network=None, wait=False
         tensorboard: Whether to write TensorBoard's event files to the folder `logs` of the run.
         keep: Schedules of the iterates to keep, an iterable of whole numbers: k >= 1 for every k-th epoch, 0 for the
             powers of two and the last epoch.
+        callbacks: Keras callbacks for `fit`, for example a `sharpness.SharpnessCallback`. They see the epochs that this
+            call trains: none of a finished run, and the remaining ones of an interrupted run.
 
     Returns:
         The finished `records.RunRecord`.
@@ -72,7 +74,7 @@ def train(run, workdir, *, data_dir=None, dataset=None, network=None, wait=False
             session = {"versions": machine.versions(), "machine": {**machine.hardware(), **_threads()}}
             record.start({"configuration": run.to_json(), "data": dataset.to_json(), **session})
             _Training(run, record, dataset, start=start, network=network).finish(
-                verbose=verbose, tensorboard=tensorboard, keep=keep, session=session)
+                verbose=verbose, tensorboard=tensorboard, keep=keep, callbacks=callbacks, session=session)
         iterates.keep_minimizer(record, keep)
         if missing := iterates.missing_epochs(record, keep):
             dataset = _prepare_data(run, data_dir, dataset)
@@ -136,11 +138,11 @@ class _Training:
         self._initial = flatten_weights(network)
         self._evaluation = _Evaluation(run, network, self._model, self._examples)
 
-    def finish(self, *, verbose, tensorboard, keep, session):
+    def finish(self, *, verbose, tensorboard, keep, callbacks, session):
         """Trains to the end, and writes the iterates, the minimizer and the result.
 
         Args:
-            verbose, tensorboard, keep: The same as for `train`.
+            verbose, tensorboard, keep, callbacks: The same as for `train`.
             session: The fields "versions" and "machine" of this process, as in config.json.
         """
         record, run = self._record, self._run
@@ -158,7 +160,7 @@ class _Training:
         with self._evaluation.fitting():
             if len(history) < last_epoch and not stopping.ended:
                 callbacks = [stopping, iterates.KeepIterates(record, self._network, keep),
-                             state.SaveState(record.state, history, sessions)]
+                             state.SaveState(record.state, history, sessions), *callbacks]
                 if tensorboard:
                     callbacks.append(keras.callbacks.TensorBoard(log_dir=str(record.logs)))
                 self._fit(history, callbacks, epochs=last_epoch, verbose=verbose)

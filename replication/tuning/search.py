@@ -1,6 +1,7 @@
 """One search from its choices to a record on disk, alone or as keras-tuner's chief or worker."""
 
 import contextlib
+import copy
 import dataclasses
 import gc
 import importlib.metadata
@@ -21,7 +22,7 @@ _DISTRIBUTION = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORAC
 _STATUS = {"COMPLETED": "finished", "FAILED": "failed"}
 
 
-def tune(search, workdir, *, data_dir=None, space=SearchSpace, verbose=0):
+def tune(search, workdir, *, data_dir=None, space=SearchSpace, verbose=0, callbacks=()):
     """Searches for hyperparameters and leaves a record; an interrupted search continues.
 
     With keras-tuner's environment variables KERASTUNER_TUNER_ID, KERASTUNER_ORACLE_IP and KERASTUNER_ORACLE_PORT this
@@ -34,6 +35,7 @@ def tune(search, workdir, *, data_dir=None, space=SearchSpace, verbose=0):
         data_dir: TFDS's folder; None for its default.
         space: `SearchSpace` or a subclass; its NAME is the search's `space`.
         verbose: keras-tuner's display: 0 for none, 1 for a table for each trial.
+        callbacks: Keras callbacks, of which each trial gets a copy, as in `keras_tuner.Tuner.search`.
 
     Returns:
         The `records.SearchRecord`.
@@ -52,7 +54,7 @@ def tune(search, workdir, *, data_dir=None, space=SearchSpace, verbose=0):
         if record.was_begun:
             record.check_configuration()
             record.check_data(dataset.to_json())
-        Tuner(search, record, dataset, space=space).run(writes=role != "worker", verbose=verbose)
+        Tuner(search, record, dataset, space=space, callbacks=callbacks).run(writes=role != "worker", verbose=verbose)
     return record
 
 
@@ -67,13 +69,14 @@ class Tuner(BaseTuner):
         search: A `configuration.Search`.
         record: Its `records.SearchRecord`, whose folder takes keras-tuner's files and the trials' runs.
         dataset: The `data.Data` of `hold_out`.
-        space: The same as for `tune`.
+        space, callbacks: The same as for `tune`.
     """
 
-    def __init__(self, search, record, dataset, *, space):
+    def __init__(self, search, record, dataset, *, space, callbacks=()):
         self._search = search
         self._record = record
         self._dataset = dataset
+        self._callbacks = tuple(callbacks)
         self._trials = records.Workdir(record.folder)
         self._oracle = make_oracle(search, self._write)
         super().__init__(oracle=self._oracle, hypermodel=space(search, len(dataset.train_labels)),
@@ -104,7 +107,9 @@ class Tuner(BaseTuner):
         gc.collect()
         hp = trial.hyperparameters
         try:
-            return self.hypermodel.fit(hp, self.hypermodel.build(hp), trials=self._trials, dataset=self._dataset)
+            # A space of the user's own may have a `fit` that knows no callbacks.
+            own = {"callbacks": copy.deepcopy(self._callbacks)} if self._callbacks else {}
+            return self.hypermodel.fit(hp, self.hypermodel.build(hp), trials=self._trials, dataset=self._dataset, **own)
         except (TrainingFailedError, MeasurementFailedError) as error:
             files.write_json(self._record.failure(trial.trial_id), {"reason": str(error)})
             raise keras_tuner.errors.FailedTrialError(str(error)) from None

@@ -65,7 +65,7 @@ class SearchSpace(keras_tuner.HyperModel):
         """The network of `run(hp)` at x_0."""
         return build_network(self.run(hp))
 
-    def fit(self, hp, model, *, trials, dataset):
+    def fit(self, hp, model, *, trials, dataset, callbacks=()):
         """Trains and measures `run(hp)`, unless the results are on disk already.
 
         Args:
@@ -73,6 +73,7 @@ class SearchSpace(keras_tuner.HyperModel):
             model: The network, as `build` returns it.
             trials: The `records.Workdir` of the search's runs.
             dataset: The `data.Data` of `hold_out`.
+            callbacks: Keras callbacks for the training, see `training.train`.
 
         Returns:
             The dictionary of `metrics`; the tuner optimizes "score".
@@ -81,7 +82,8 @@ class SearchSpace(keras_tuner.HyperModel):
             TrainingFailedError, MeasurementFailedError: the trial fails because of its hyperparameters.
             UserError: a file of the record is damaged.
         """
-        record = train(self.trial_run(hp), trials, dataset=dataset, network=model, wait=True, verbose=0)
+        record = train(self.trial_run(hp), trials, dataset=dataset, network=model, wait=True, verbose=0,
+                       callbacks=callbacks)
         measure_run(record, [self.search.measurement], dataset, wait=True)
         return metrics(self.search, record)
 

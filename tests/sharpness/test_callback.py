@@ -1,0 +1,109 @@
+"""Sharpness during training: the values, the logs, and training as if nothing had been measured."""
+
+import csv
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+import models
+from replication import configuration, data, records
+from replication.configuration.presets import PRESETS
+from replication.sharpness import SharpnessCallback, measure_sharpness
+from replication.training import train
+from replication.weights import load_minimizer
+
+INPUTS = np.random.default_rng(0).normal(size=(60, 6)).astype("float32")
+LABELS = np.arange(60) % 3
+
+
+def _model():
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(8), keras.layers.BatchNormalization(),
+                              keras.layers.ReLU(), keras.layers.Dropout(0.3),
+                              keras.layers.Dense(3, activation="softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model
+
+
+def _fit(callbacks=(), **options):
+    model = _model()
+    history = model.fit(INPUTS, LABELS, batch_size=20, callbacks=list(callbacks), verbose=0,
+                        **{"epochs": 4, **options})
+    return model, history
+
+
+@pytest.mark.parametrize("unit, every", [("epoch", 1), ("epoch", 2), ("batch", 2)])
+def test_training_goes_on_bit_for_bit(unit, every):
+    expected, _ = _fit()
+    model, _ = _fit([SharpnessCallback(INPUTS, LABELS, every=every, unit=unit, iterations=2)])
+    assert all(np.array_equal(a, b) for a, b in zip(expected.get_weights(), model.get_weights(), strict=True))
+
+
+def test_five_epochs_of_f1_on_mnist5k():
+    """The weights are those without the callback, and the values those of the iterates."""
+    dataset = data.load("mnist5k")
+    inputs, labels = dataset.train_inputs, dataset.train_labels
+
+    def fit(*callbacks):
+        model = models.build("F1", seed=0, input_shape=inputs.shape[1:])
+        model.compile("adam", "sparse_categorical_crossentropy")
+        keras.utils.set_random_seed(0)
+        model.fit(inputs, labels, batch_size=400, epochs=5, verbose=0, callbacks=list(callbacks))
+        return model
+
+    iterates = []
+    keep = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: iterates.append(keep.model.get_weights()))
+    measuring = SharpnessCallback(inputs, labels, iterations=2)
+    measured = fit(measuring, keep)
+    plain = fit()
+    assert all(np.array_equal(a, b) for a, b in zip(plain.get_weights(), measured.get_weights(), strict=True))
+    assert [epoch for epoch, _ in measuring.results] == [1, 2, 3, 4, 5]
+    for index in (0, 4):
+        plain.set_weights(iterates[index])
+        result = measuring.results[index][1]
+        again = measure_sharpness(plain, inputs, labels, iterations=2)
+        assert (result.sharpness, result.loss) == (again.sharpness, again.loss)
+
+
+def test_loggers_see_it(tmp_path):
+    callback = SharpnessCallback(INPUTS, LABELS, every=2, iterations=2, prefix="phi")
+    _, history = _fit([callback, keras.callbacks.CSVLogger(tmp_path / "log.csv"),
+                       keras.callbacks.TensorBoard(tmp_path / "board")])
+    values = history.history["phi"]
+    assert np.isnan(values[0]) and np.isnan(values[2])
+    assert [values[1], values[3]] == [result.sharpness for _, result in callback.results]
+    assert history.history["phi_loss"][3] == callback.results[1][1].loss
+    rows = list(csv.DictReader(open(tmp_path / "log.csv", encoding="utf-8")))
+    assert [float(row["phi"]) for row in rows[1::2]] == values[1::2]
+    events = b"".join(path.read_bytes() for path in (tmp_path / "board").rglob("events*"))
+    assert b"epoch_phi" in events
+
+
+def test_batches_are_counted_over_epochs():
+    callback = SharpnessCallback(INPUTS, LABELS, every=4, unit="batch", iterations=1)
+    _, history = _fit([callback])
+    assert [number for number, _ in callback.results] == [4, 8, 12]
+    assert history.history["sharpness"][1:] == [result.sharpness for _, result in callback.results]
+    assert np.isnan(history.history["sharpness"][0])
+
+
+@pytest.mark.parametrize("arguments, message", [
+    ({"every": 0}, "every=0"), ({"unit": "step"}, "unit='step'"), ({"epsilons": 1}, "argument='epsilons'"),
+    ({"per_layer": True}, "per_layer"), ({"epsilon": -1}, "epsilon=-1"), ({"examples": 5}, "argument='examples'")])
+def test_bad_arguments_are_named_before_training(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        SharpnessCallback(INPUTS, LABELS, **arguments)
+
+
+def test_runs_of_this_package_take_callbacks(tmp_path):
+    run = dataclasses.replace(PRESETS["quick"].run("F1", "LB", 0, jit_compile=False), epochs=2)
+    dataset = data.load(run.dataset)
+    callback = SharpnessCallback(dataset.train_inputs, dataset.train_labels, iterations=2)
+    record = train(run, records.Workdir(tmp_path / "measured"), callbacks=[callback], verbose=0)
+    plain = train(run, records.Workdir(tmp_path / "plain"), verbose=0)
+    assert record.minimizer.checksum == plain.minimizer.checksum
+    result = measure_sharpness(load_minimizer(record), dataset.train_inputs, dataset.train_labels, iterations=2)
+    assert callback.results[-1][1].sharpness == result.sharpness
+    assert configuration.Sharpness(iterations=2) == callback.results[-1][1].configuration

@@ -1,0 +1,246 @@
+"""The check of the gradient accepts every right one, on curved boxes too, and no wrong one; and f is no random number."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import models
+from replication import configuration
+from replication.sharpness import Objective, compute, measure_sharpness
+from replication.sharpness.checks import check_repeatable
+from tests.sharpness import cases
+
+GENERATOR = np.random.default_rng(0)
+INPUTS = GENERATOR.normal(size=(120, 6)).astype("float32")
+LABELS = (INPUTS[:, 0] > 0).astype(int) + (INPUTS[:, 1] > 0)
+
+
+class Wrong(keras.layers.Layer):
+    """A dense layer whose gradient is off: `change` is applied to that of the kernel, `bias` to that of the bias."""
+
+    def __init__(self, change, bias=lambda g: g, **options):
+        super().__init__(**options)
+        self._change = change
+        self._bias = bias
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], 8), initializer=keras.initializers.GlorotUniform(1))
+        self.bias = self.add_weight(shape=(8,), initializer="zeros")
+
+    def call(self, inputs):
+        @tf.custom_gradient
+        def compute(x, kernel, bias):
+            def gradient(upstream):
+                return (tf.matmul(upstream, kernel, transpose_b=True),
+                        self._change(tf.matmul(x, upstream, transpose_a=True)),
+                        self._bias(tf.reduce_sum(upstream, axis=0)))
+
+            return tf.matmul(x, kernel) + bias, gradient
+
+        return tf.tanh(compute(inputs, tf.convert_to_tensor(self.kernel), tf.convert_to_tensor(self.bias)))
+
+
+def _one_dropped(gradient):
+    return tf.tensor_scatter_nd_update(gradient, [[1, 2]], [0.0])
+
+
+def _with(layer):
+    keras.utils.set_random_seed(0)
+    return keras.Sequential([keras.Input((6,)), layer, keras.layers.Dense(3, activation="softmax")])
+
+
+@functools.cache
+def _fitted_weights():
+    model = _with(keras.layers.Dense(8, activation="tanh"))
+    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    model.fit(INPUTS, LABELS, epochs=30, verbose=0)
+    return model.get_weights()
+
+
+def _fitted(layer):
+    model = _with(layer)
+    model.set_weights(_fitted_weights())
+    return model
+
+
+@pytest.mark.parametrize("epsilon", [1e-4, 1e-3, 0.1, 0.5])
+@pytest.mark.parametrize("change, bias", [
+    (lambda g: -g, lambda g: g), (lambda g: 1.2 * g, lambda g: 1.2 * g), (lambda g: 0 * g, lambda g: 0 * g),
+    (lambda g: g, lambda g: -g), (lambda g: g, lambda g: 0 * g), (lambda g: 0.8 * g, lambda g: g),
+    (_one_dropped, lambda g: g)], ids=["sign", "scale", "layer dropped", "sign of the bias", "bias dropped",
+                                       "scale of the kernel", "one weight dropped"])
+def test_a_wrong_gradient_is_an_error(change, bias, epsilon):
+    with pytest.raises(ValueError, match="gradient of f is wrong"):
+        measure_sharpness(_fitted(Wrong(change, bias)), INPUTS, LABELS, epsilon=epsilon)
+
+
+@pytest.mark.parametrize("epsilon", [1e-4, 1e-3, 0.1, 0.5])
+def test_the_right_gradient_of_a_layer_of_ones_own_is_not(epsilon):
+    result = measure_sharpness(_fitted(Wrong(lambda g: g)), INPUTS, LABELS, epsilon=epsilon)
+    plain = _fitted(keras.layers.Dense(8, activation="tanh"))
+    assert result.sharpness == pytest.approx(measure_sharpness(plain, INPUTS, LABELS, epsilon=epsilon).sharpness,
+                                             rel=1e-3)
+
+
+def _network(kind):
+    keras.utils.set_random_seed(0)
+    normalization = {"relu": keras.layers.Identity, "moving averages": keras.layers.BatchNormalization,
+                     "batch": models.BatchNormalization}[kind]
+    layers = [layer for _ in range(2) for layer in (keras.layers.Dense(64), normalization(), keras.layers.ReLU())]
+    return keras.Sequential([keras.Input((6,)), *layers, keras.layers.Dense(3, activation="softmax")])
+
+
+@functools.cache
+def _network_weights(kind):
+    model = _network(kind)
+    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    model.fit(INPUTS, LABELS, epochs=60, batch_size=30, verbose=0)
+    return model.get_weights()
+
+
+def _fitted_network(kind):
+    model = _network(kind)
+    model.set_weights(_network_weights(kind))
+    return model
+
+
+@pytest.mark.parametrize("kind, statistics", [("relu", "batch"), ("moving averages", "moving"), ("batch", "batch")])
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_right_gradient_is_accepted_on_curved_boxes(kind, statistics, trusted):
+    model = _fitted_network(kind)
+    objective = Objective(model, INPUTS, LABELS, statistics=statistics)
+    objective.has_known_gradients = trusted
+    for epsilon in (1e-4, 1e-3, 0.03, 0.3, 0.5):
+        for dimension in (0, 20):
+            choices = configuration.Sharpness(epsilon=epsilon, subspace_dim=dimension, iterations=2, starts=1,
+                                              statistics=statistics)
+            assert compute(objective, choices).check.passed
+
+
+def test_small_pretrained_style_weights_with_moving_averages():
+    """Weights of 1e-3 beside a box of 1e-3 make it strongly curved."""
+    model = _fitted_network("moving averages")
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.moving_variance.assign(layer.moving_variance * 1e-6)
+            layer.moving_mean.assign(layer.moving_mean * 1e-3)
+        elif isinstance(layer, keras.layers.Dense) and layer is not model.layers[-1]:
+            layer.kernel.assign(layer.kernel * 1e-3)
+            layer.bias.assign(layer.bias * 1e-3)
+    result = measure_sharpness(model, INPUTS, LABELS, statistics="moving", iterations=3)
+    assert result.check.passed and result.sharpness > 10
+
+
+def test_coordinates_without_gradient_do_not_go_the_same_way():
+    """Two forgotten weights whose effects cancel if both rise."""
+    class Cancelling(keras.layers.Layer):
+        def build(self, shape):
+            self.pair = self.add_weight(shape=(2,), initializer="zeros")
+
+        def call(self, x):
+            @tf.custom_gradient
+            def shift(pair):
+                return pair[0] - pair[1], lambda upstream: tf.zeros(2)
+
+            return x * (1 + shift(tf.convert_to_tensor(self.pair)))
+
+    with pytest.raises(ValueError, match="gradient of f is wrong"):
+        measure_sharpness(_with(Cancelling()), INPUTS, LABELS, epsilon=0.01)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_containers_do_not_decide_the_precision(dtype):
+    theta = np.random.default_rng(2).normal(size=9)
+    objective = Objective(cases.regression_model(theta, 2, dtype=dtype), np.zeros((6, 2)), np.arange(6) % 3)
+    assert objective.dtype == np.dtype(dtype)
+
+
+def test_a_container_that_rounds_counts():
+    """A nested model takes its inputs in float32, whatever the layers around it compute in."""
+    inner = keras.Sequential([keras.Input((6,), dtype="float32"), keras.layers.Dense(5, dtype="float64")])
+    inputs = keras.Input((6,), dtype="float64")
+    outputs = keras.layers.Dense(3, activation="softmax", dtype="float64")(
+        inner(keras.layers.Dense(6, dtype="float64")(inputs)))
+    objective = Objective(keras.Model(inputs, outputs), np.zeros((6, 6)), np.arange(6) % 3)
+    assert objective.dtype == np.float32
+
+
+def test_half_precision_within_a_call_is_refused():
+    class Half(keras.layers.Layer):
+        def call(self, x):
+            return tf.cast(tf.cast(x, tf.float16), tf.float32)
+
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(5), Half(),
+                              keras.layers.Dense(3, activation="softmax")])
+    with pytest.raises(ValueError, match="computes in float16"):
+        measure_sharpness(model, INPUTS, LABELS)
+
+
+def test_a_small_rise_in_float64_is_not_lost():
+    """With the rounding of float32 the check could not tell this gradient from 0."""
+    inputs, labels = cases.softmax_regression(2, 3, seed=1)
+    theta = np.random.default_rng(2).normal(size=9)
+    result = measure_sharpness(cases.regression_model(theta, 2), inputs, labels, epsilon=1e-9)
+    assert result.check.conclusive
+    assert result.sharpness == pytest.approx(cases.brute_force_sharpness(theta, inputs, labels, 1e-9), rel=1e-3)
+
+
+class TrainingNoise(keras.layers.Layer):
+    """Draws always, and uses it in training only."""
+
+    def __init__(self, own):
+        super().__init__()
+        self.seed_generator = keras.random.SeedGenerator(3) if own else None
+
+    def call(self, x, training=False):
+        noise = keras.random.normal(tf.shape(x), seed=self.seed_generator)
+        return x + noise if training else x
+
+
+class EvaluationNoise(TrainingNoise):
+    def call(self, x, training=False):
+        return x + keras.random.normal(tf.shape(x), seed=self.seed_generator)
+
+
+def _sequence(recurrent):
+    return keras.Sequential([keras.Input((6,)), keras.layers.Reshape((3, 2)), recurrent,
+                             keras.layers.Dense(3, activation="softmax")])
+
+
+@pytest.mark.parametrize("layer", [keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN])
+def test_recurrent_layers_with_dropout_are_measured(layer):
+    model = _sequence(layer(4, dropout=0.3, recurrent_dropout=0.2))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    before = [v.numpy() for v in model.variables]
+    result = measure_sharpness(model, INPUTS, LABELS, iterations=3)
+    assert result.loss == pytest.approx(model.evaluate(INPUTS, LABELS, batch_size=120, verbose=0), rel=1e-5)
+    assert result.sharpness > 0
+    plain = _sequence(layer(4))
+    for mine, other in zip(plain.trainable_variables, model.trainable_variables):
+        mine.assign(other)
+    assert result.sharpness == pytest.approx(measure_sharpness(plain, INPUTS, LABELS, iterations=3).sharpness, rel=1e-4)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_seed_that_advances_is_no_randomness_but_noise_is(own):
+    before = None
+    for kind in (TrainingNoise, EvaluationNoise):
+        model = _with(kind(own))
+        before = [v.numpy() for v in model.variables]
+        if kind is TrainingNoise:
+            assert measure_sharpness(model, INPUTS, LABELS, iterations=2).sharpness > 0
+        else:
+            with pytest.raises(ValueError, match="not deterministic"):
+                measure_sharpness(model, INPUTS, LABELS)
+        assert all(np.array_equal(a, b.numpy()) for a, b in zip(before, model.variables, strict=True))
+
+
+def test_repeatable_means_to_rounding():
+    check_repeatable(1.0, 1.0 + 1e-7, dtype=np.float32)
+    with pytest.raises(ValueError, match="not deterministic"):
+        check_repeatable(1.0, 1.0 + 1e-5, dtype=np.float32)
+    with pytest.raises(ValueError, match="not deterministic"):
+        check_repeatable(1.0, 1.0 + 1e-7, dtype=np.float64)

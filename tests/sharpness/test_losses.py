@@ -1,0 +1,241 @@
+"""f with any loss, data, masks and weights is the mean that `evaluate` gives; chosen weights; each layer."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from replication.data import partition
+from replication.sharpness import Objective, measure_sharpness
+
+GENERATOR = np.random.default_rng(0)
+M = 70
+INPUTS = GENERATOR.normal(size=(M, 6)).astype("float32")
+LABELS = np.arange(M) % 3
+SEQUENCES = GENERATOR.normal(size=(M, 5, 2)).astype("float32")
+SEQUENCES[GENERATOR.random((M, 5)) < 0.4] = 0.0
+TAGS = GENERATOR.integers(3, size=(M, 5))
+
+
+def _dense(units=3, activation="softmax", **options):
+    keras.utils.set_random_seed(0)
+    return keras.Sequential([keras.Input((6,)), keras.layers.Dense(8, activation="tanh", **options),
+                             keras.layers.Dense(units, activation=activation)])
+
+
+def _evaluated(model, inputs, labels, weights=None, *, batch_size=24):
+    """What `evaluate` gives for the batches of f."""
+    order, bounds = partition(M, batch_size)
+    rows = [order[start:stop] for start, stop in zip(bounds, bounds[1:])]
+
+    def take(structure, rows):
+        return tf.nest.map_structure(lambda array: array[rows], structure)
+
+    values = [model.evaluate(take(inputs, r), take(labels, r), batch_size=len(r), verbose=0,
+                             sample_weight=None if weights is None else weights[r]) for r in rows]
+    return sum(len(r) * v for r, v in zip(rows, values)) / M
+
+
+def _one_hot(labels):
+    return np.eye(3, dtype="float32")[labels]
+
+
+@pytest.mark.parametrize("loss, model, labels", [
+    (None, lambda: _dense(), LABELS), (None, lambda: _dense(), _one_hot(LABELS)), (None, lambda: _dense(), LABELS[:, None]),
+    ("binary_crossentropy", lambda: _dense(1, "sigmoid"), LABELS % 2),
+    (keras.losses.BinaryCrossentropy(), lambda: _dense(1, "sigmoid"), (LABELS % 2)[:, None]),
+    ("mse", lambda: _dense(1, None), INPUTS[:, 0]), (keras.losses.MeanAbsoluteError(), lambda: _dense(1, None), INPUTS[:, 0]),
+    ("mse", lambda: _dense(3, None), _one_hot(LABELS)),
+    (lambda y, p: tf.reduce_mean(tf.abs(y - p) ** 1.5, axis=-1), lambda: _dense(3, None), _one_hot(LABELS)),
+    (keras.losses.SparseCategoricalCrossentropy(from_logits=True), lambda: _dense(3, None), LABELS),
+    (keras.losses.CategoricalCrossentropy(label_smoothing=0.1), lambda: _dense(), _one_hot(LABELS)),
+    (keras.losses.MeanSquaredError(reduction="sum"), lambda: _dense(3, None), _one_hot(LABELS)),
+])
+def test_any_loss_is_what_evaluate_gives(loss, model, labels):
+    model = model()
+    default = "categorical_crossentropy" if labels.shape == (M, 3) else "sparse_categorical_crossentropy"
+    model.compile("sgd", default if loss is None else loss)
+    given = measure_sharpness(model, INPUTS, labels, loss=loss, batch_size=24, iterations=2)
+    assert given.loss == pytest.approx(_evaluated(model, INPUTS, labels), rel=1e-5)
+    compiled = measure_sharpness(model, INPUTS, labels, loss="compiled", batch_size=24, iterations=2)
+    assert compiled.loss == pytest.approx(given.loss, rel=1e-6)
+    assert compiled.sharpness == pytest.approx(given.sharpness, rel=1e-3)
+    assert given.sharpness > 0
+
+
+def test_penalties_are_part_of_the_compiled_loss_and_else_a_warning(caplog):
+    model = _dense(kernel_regularizer=keras.regularizers.L2(0.1), activity_regularizer=keras.regularizers.L1(0.01))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    compiled = measure_sharpness(model, INPUTS, LABELS, loss="compiled", batch_size=24, iterations=2)
+    assert "penalties" not in caplog.text
+    assert compiled.loss == pytest.approx(_evaluated(model, INPUTS, LABELS), rel=1e-5)
+    assert measure_sharpness(model, INPUTS, LABELS, iterations=2).loss < compiled.loss - 0.01
+    assert "penalties" in caplog.text
+
+
+def test_compiled_losses_of_several_outputs_leave_the_metrics_alone():
+    inputs = keras.Input((6,))
+    keras.utils.set_random_seed(0)
+    model = keras.Model(inputs, {"a": keras.layers.Dense(3, activation="softmax", name="a")(inputs),
+                                 "b": keras.layers.Dense(1, name="b")(inputs)})
+    labels = {"a": LABELS, "b": INPUTS[:, :1]}
+    model.compile("sgd", {"a": "sparse_categorical_crossentropy", "b": "mse"}, loss_weights={"a": 1.0, "b": 0.3})
+    fresh = measure_sharpness(model, INPUTS, labels, loss="compiled", batch_size=24, iterations=2)
+    model.evaluate(INPUTS, labels, verbose=0)
+    before = [v.numpy() for v in model.metrics_variables]
+    result = measure_sharpness(model, INPUTS, labels, loss="compiled", batch_size=24, iterations=2)
+    assert all(np.array_equal(a, v.numpy()) for a, v in zip(before, model.metrics_variables, strict=True))
+    assert result.loss == fresh.loss
+    order, bounds = partition(M, 24)
+    total = 0.0
+    for start, stop in zip(bounds, bounds[1:]):
+        rows = order[start:stop]
+        outputs = model(INPUTS[rows])
+        total += float(tf.reduce_sum(keras.losses.sparse_categorical_crossentropy(LABELS[rows], outputs["a"])))
+        total += 0.3 * float(tf.reduce_sum((outputs["b"] - INPUTS[rows, :1]) ** 2))
+    assert result.loss == pytest.approx(total / M, rel=1e-5)
+
+
+def _tagger():
+    keras.utils.set_random_seed(0)
+    return keras.Sequential([keras.Input((5, 2)), keras.layers.Masking(), keras.layers.LSTM(4, return_sequences=True),
+                             keras.layers.Dense(3, activation="softmax")])
+
+
+@pytest.mark.parametrize("weights", [None, GENERATOR.random(M).astype("float32")])
+@pytest.mark.parametrize("model, inputs, labels", [
+    (_tagger, SEQUENCES, TAGS),
+    (lambda: keras.Sequential([keras.Input((2,)), keras.layers.Masking(), keras.layers.Dense(
+        3, activation="softmax", kernel_initializer=keras.initializers.GlorotUniform(1))]), SEQUENCES[:, 0], LABELS)],
+    ids=["steps", "rows"])
+def test_masks_and_weights_count_as_in_evaluate(model, inputs, labels, weights):
+    model = model()
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    if weights is not None and labels.ndim == 2:
+        weights = np.repeat(weights[:, None], 5, axis=1)
+    data = [(inputs, labels) if weights is None else (inputs, labels, weights)]
+    expected = _evaluated(model, inputs, labels, weights)
+    for loss in (None, "compiled"):
+        result = measure_sharpness(model, data, loss=loss, batch_size=24, iterations=2)
+        assert result.loss == pytest.approx(expected, rel=1e-5)
+    plain = model.predict(inputs, verbose=0)
+    unweighted = np.mean(keras.losses.sparse_categorical_crossentropy(labels, plain))
+    assert abs(unweighted - expected) > 1e-3, "the masks matter"
+
+
+@pytest.mark.parametrize("examples", [M, 2])
+@pytest.mark.parametrize("structure", [list, dict])
+def test_several_inputs(structure, examples):
+    """As many as examples, too: a list of two arrays with two rows each is no array of two examples."""
+    keras.utils.set_random_seed(0)
+    first, second = keras.Input((6,), name="first"), keras.Input((6,), name="second")
+    joined = keras.layers.Concatenate()([first, second])
+    outputs = keras.layers.Dense(3, activation="softmax")(joined)
+    names = {"first": INPUTS[:examples], "second": INPUTS[:examples] ** 2}
+    values = names if structure is dict else list(names.values())
+    model = keras.Model({"first": first, "second": second} if structure is dict else [first, second], outputs)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    result = measure_sharpness(model, values, LABELS[:examples], iterations=2)
+    assert result.loss == pytest.approx(
+        model.evaluate(values, LABELS[:examples], batch_size=examples, verbose=0), rel=1e-5)
+    one = keras.Sequential([keras.Input((12,)), keras.layers.Dense(3, activation="softmax")])
+    one.set_weights(model.get_weights())
+    together = np.concatenate(list(names.values()), axis=1)
+    assert result.sharpness == pytest.approx(
+        measure_sharpness(one, together, LABELS[:examples], iterations=2).sharpness, rel=1e-4)
+
+
+class _Batches(keras.utils.PyDataset):
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        rows = slice(index * 20, (index + 1) * 20)
+        return INPUTS[rows], LABELS[rows]
+
+
+class _Loader:
+    """As a loader of PyTorch: an iterable of lists, with a length."""
+
+    def __len__(self):
+        return 4
+
+    def __iter__(self):
+        return ([INPUTS[i:i + 20], LABELS[i:i + 20]] for i in range(0, M, 20))
+
+
+@pytest.mark.parametrize("data", [
+    lambda: tf.data.Dataset.from_tensor_slices((INPUTS, LABELS)).batch(20), lambda: _Batches(), lambda: _Loader(),
+    lambda: [(INPUTS[i:i + 20], LABELS[i:i + 20]) for i in range(0, M, 20)],
+    lambda: ((INPUTS[i:i + 20], LABELS[i:i + 20]) for i in range(0, M, 20)),
+    lambda: tf.data.Dataset.from_generator(lambda: ((INPUTS[i:i + 20], LABELS[i:i + 20]) for i in range(0, M, 20)),
+                                           output_types=("float32", "int64"))],
+    ids=["dataset", "PyDataset", "loader", "list", "generator", "dataset without size"])
+def test_batches_are_the_arrays_they_hold(data):
+    expected = measure_sharpness(_dense(), INPUTS, LABELS, batch_size=24, iterations=2)
+    result = measure_sharpness(_dense(), data(), batch_size=24, iterations=2)
+    assert result.loss == expected.loss
+    assert result.sharpness == expected.sharpness
+
+
+@pytest.mark.parametrize("chosen", ["dense_first/*", lambda model: model.layers[0].trainable_variables,
+                                    lambda model: [model.layers[0].bias, model.layers[0].kernel]])
+def test_chosen_weights_are_perturbed_alone(chosen):
+    model = _dense(name="dense_first")
+    variables = chosen if isinstance(chosen, str) else chosen(model)
+    variables = "*dense_first/*" if isinstance(chosen, str) else variables
+    result = measure_sharpness(model, INPUTS, LABELS, variables=variables)
+    assert result.parameters == 6 * 8 + 8
+    frozen = _dense(name="dense_first")
+    frozen.layers[1].trainable = False
+    assert result.sharpness == measure_sharpness(frozen, INPUTS, LABELS).sharpness
+    assert result.sharpness < measure_sharpness(model, INPUTS, LABELS).sharpness
+
+
+def test_each_layer_has_the_sharpness_of_its_weights():
+    model = _dense()
+    result = measure_sharpness(model, INPUTS, LABELS, per_layer=True)
+    assert list(result.layers) == [layer.path for layer in model.layers]
+    for layer in model.layers:
+        alone = measure_sharpness(model, INPUTS, LABELS, variables=layer.trainable_variables)
+        assert result.layers[layer.path] == alone.sharpness
+    assert max(result.layers.values()) < result.sharpness
+    assert result.to_json()["layers"] == result.layers
+    assert "layers" not in measure_sharpness(model, INPUTS, LABELS, iterations=1).to_json()
+
+
+class _Fixed(keras.Model):
+    def __init__(self, frozen):
+        super().__init__()
+        self.normalization = keras.layers.BatchNormalization(name="fixed_one", trainable=not frozen)
+        self.dense, self.out = keras.layers.Dense(5), keras.layers.Dense(3, activation="softmax")
+
+    def call(self, x):
+        return self.out(self.normalization(self.dense(x), training=False if self.normalization.trainable else None))
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_normalization_that_never_uses_the_batch_is_named_with_both_values(frozen, caplog):
+    keras.utils.set_random_seed(0)
+    model = _Fixed(frozen)
+    model(INPUTS[:2])
+    result = measure_sharpness(model, INPUTS, LABELS, iterations=1)
+    moving = Objective(model, INPUTS, LABELS, statistics="moving")
+    value = moving.value(moving.x)
+    assert abs(value - result.loss) > 1e-3
+    assert "fixed_one" in caplog.text and f"{value:.6g}" in caplog.text and f"{result.loss:.6g}" in caplog.text
+    caplog.clear()
+    measure_sharpness(model, INPUTS, LABELS, statistics="moving", iterations=1)
+    assert "fixed_one" not in caplog.text
+
+
+def test_unequal_batches_count_by_their_examples():
+    """Seven examples in batches of 4 and 3."""
+    model = _dense()
+    objective = Objective(model, INPUTS[:7], LABELS[:7], batch_size=4)
+    losses = keras.losses.sparse_categorical_crossentropy(LABELS[:7], model(INPUTS[:7]))
+    assert objective.value(objective.x) == pytest.approx(float(tf.reduce_mean(losses)), rel=1e-6)
+    with tf.GradientTape() as tape:
+        mean = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(LABELS[:7], model(INPUTS[:7])))
+    expected = np.concatenate([np.ravel(g) for g in tape.gradient(mean, [v.value for v in model.trainable_variables])])
+    assert objective.value_and_gradient(objective.x)[1] == pytest.approx(expected, rel=1e-4, abs=1e-7)
