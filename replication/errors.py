@@ -51,9 +51,12 @@ def is_finite(value):
         return False
 
 
-def are_numbers(values):
-    """Returns whether `values` is a non-empty list of finite real numbers."""
-    return isinstance(values, list) and bool(values) and all(map(is_finite, values))
+def are_numbers(values, *, gaps=False):
+    """Returns whether `values` is a list of finite real numbers, at least one; with `gaps`, of such and of None."""
+    if not isinstance(values, list):
+        return False
+    numbers = [value for value in values if not (gaps and value is None)]
+    return bool(numbers) and all(map(is_finite, numbers))
 
 
 def collect(read, sources):

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import hashlib
 import json
+import math
 import os
 import pathlib
 import tempfile
@@ -84,6 +85,11 @@ def write_json(path, content):
     content = {name: value for name, value in content.items() if name != _CHECKSUM}
     content[_CHECKSUM] = _json_checksum(content)
     write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def without_nan(values):
+    """Returns numbers as a list that JSON can hold: None in place of those that are NaN or infinite."""
+    return [value if math.isfinite(value) else None for value in values]
 
 
 def read_json(path, remedy="remove it to have it made again"):

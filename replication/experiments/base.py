@@ -200,7 +200,7 @@ class Series:
 
     Attributes:
         label: Its entry in the legend.
-        x, y: Floats, equally many.
+        x, y: Floats, equally many; y is None where the line has a gap.
         role: The meaning of its colour: "SB", "LB", "left" or "right" (a quantity of that axis) or "ink".
         dashed: Whether it is dashed (test) or solid (training).
         side: The axis on which it is read: "left" or "right".

@@ -30,10 +30,14 @@ def _panel(content):
     alpha = tuple(content["alpha"])
     losses = [Series(f"cross-entropy, {title}", alpha, tuple(content[f"{split}_loss"]), "left",
                      dashed=split == "test") for split, title in _SPLITS]
-    accuracies = [Series(f"accuracy, {title}", alpha, tuple(100 * share for share in content[f"{split}_accuracy"]),
-                         "right", dashed=split == "test", side="right") for split, title in _SPLITS]
+    accuracies = [Series(f"accuracy, {title}", alpha, tuple(map(_percent, content[f"{split}_accuracy"])), "right",
+                         dashed=split == "test", side="right") for split, title in _SPLITS]
     return Panel(x_label="α (0: SB minimizer, 1: LB minimizer)", left_label="cross-entropy (nats)",
                  right_label="accuracy (%)", series=(*losses, *accuracies), marks=((0.0, "SB"), (1.0, "LB")))
+
+
+def _percent(share):
+    return None if share is None else 100 * share
 
 
 FIGURE = Figure(

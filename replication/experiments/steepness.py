@@ -37,8 +37,10 @@ def _alike(sides):
 def _distributions(contents):
     series = []
     for regime, content in contents.items():
-        for title, rises in (("corners", sorted(content["random"])), ("blocks", sorted(content["blocks"]))):
-            shares = tuple(100 * (number + 1) / len(rises) for number in range(len(rises)))
+        for title, name in (("corners", "random"), ("blocks", "blocks")):
+            # A rise that is not finite lies above all others.
+            rises = sorted(rise for rise in content[name] if rise is not None)
+            shares = tuple(100 * (number + 1) / len(content[name]) for number in range(len(rises)))
             series.append(Series(f"{regime}, {title}", tuple(rises), shares, regime, dashed=title == "blocks"))
     return Panel(x_label="rise of f (%)", left_label="directions below it (%)", series=tuple(series), log_x=True,
                  log_left=False)

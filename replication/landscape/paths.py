@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from models.normalization import batch_normalizations, normalization_statistics
-from replication import machine
+from replication import files, machine
 from replication.data import partition
 from replication.sharpness import Objective
 from replication.weights import assign_weights, flatten_weights, load_minimizer
@@ -35,7 +35,7 @@ def compute(runs, choices, dataset):
         dataset: Their `data.Data`.
 
     Returns:
-        The content of the path's record, a JSON-ready dictionary.
+        The content of the path's record, a JSON-ready dictionary, with None for values that are not finite.
 
     Raises:
         UserError: the weights of a run are not there, or damaged.
@@ -50,7 +50,8 @@ def compute(runs, choices, dataset):
     run = small_batch.configuration
     return {
         "configuration": choices.to_json(), "network": run.network, "trial": run.trial, "dataset": run.dataset,
-        "small_batch": small_batch.name, "large_batch": large_batch.name, "alpha": alpha.tolist(), **values,
+        "small_batch": small_batch.name, "large_batch": large_batch.name, "alpha": alpha.tolist(),
+        **{name: files.without_nan(found) for name, found in values.items()},
         "weights_checksums": [record.minimizer.checksum for record in runs],
         "versions": machine.versions(), "seconds": time.perf_counter() - began,
     }

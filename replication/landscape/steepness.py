@@ -1,11 +1,12 @@
 """The number of steep directions around a minimizer (section 2.2.2 of the paper)."""
 
 import dataclasses
+import math
 import time
 
 import numpy as np
 
-from replication import configuration, machine
+from replication import configuration, files, machine
 from replication.errors import require
 from replication.sharpness.checks import check_repeatable
 from replication.sharpness.maximizer import Box
@@ -14,6 +15,8 @@ from replication.sharpness.maximizer import Box
 @dataclasses.dataclass(frozen=True)
 class SteepnessResult:
     """Rises of f in many directions; a rise is (f(x + d) - f(x)) / (1 + f(x)) * 100, in percent, as in Metric 2.1.
+
+    A rise is NaN where f is not finite, and None in the record.
 
     Attributes:
         configuration: The `configuration.Steepness` with every choice.
@@ -39,12 +42,14 @@ class SteepnessResult:
     @property
     def summary(self):
         """The result in a line, for the log."""
-        return (f"largest rise {max(self.random):.4g} % at {len(self.random)} random corners, "
-                f"{max(self.blocks):.4g} % in {len(self.blocks)} blocks")
+        return (f"largest rise {np.nanmax(self.random):.4g} % at {len(self.random)} random corners, "
+                f"{np.nanmax(self.blocks):.4g} % in {len(self.blocks)} blocks")
 
     def to_json(self):
         """Returns the result as a JSON-ready dictionary."""
-        return dataclasses.asdict(self)
+        return {**dataclasses.asdict(self), "random": files.without_nan(self.random),
+                "blocks": files.without_nan(self.blocks),
+                "ranked": [files.without_nan(pair) for pair in self.ranked]}
 
 
 def compute(objective, choices):
@@ -69,7 +74,8 @@ def compute(objective, choices):
     box = Box.around(x, choices.epsilon)
 
     def rise(direction):
-        return (objective.value(x + direction) - loss) / (1 + loss) * 100
+        risen = (objective.value(x + direction) - loss) / (1 + loss) * 100
+        return risen if math.isfinite(risen) else math.nan
 
     generator = np.random.default_rng(choices.seed)
     random = tuple(rise(box.random_corner(generator)) for _ in range(choices.directions))

@@ -6,6 +6,7 @@ import pathlib
 
 import matplotlib
 import matplotlib.style
+import numpy as np
 from matplotlib import ticker
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -90,12 +91,12 @@ def _draw_panel(left, panel, colours):
         right.set_ylabel(panel.right_label, color=colours["right"])
         right.tick_params(axis="y", which="both", colors=colours["right"])
     lines = [
-        axes[series.side].plot(series.x, series.y, color=colours[series.role], marker=series.marker, markersize=5,
-                               linestyle=_line_style(series), label=series.label)[0]
+        axes[series.side].plot(series.x, np.array(series.y, np.float64), color=colours[series.role],
+                               marker=series.marker, markersize=5, linestyle=_line_style(series), label=series.label)[0]
         for series in panel.series
     ]
     for side, wanted in (("left", panel.log_left), ("right", panel.log_right)):
-        y = [value for series in panel.series if series.side == side for value in series.y]
+        y = [value for series in panel.series if series.side == side for value in series.y if value is not None]
         if _is_logarithmic(wanted, y):
             axes[side].set_yscale("log")
             _label_decades(axes[side].yaxis, y)

@@ -84,9 +84,12 @@ def check_every_weight(objective):
     direction of its own, and so have all coordinates without gradient, which may have been forgotten.
 
     Raises:
-        MeasurementFailedError: the gradient of a weight is wrong or missing; the message names the weight.
+        MeasurementFailedError: f is not deterministic; or the gradient of a weight is wrong or missing, and the message
+            names the weight.
     """
     x, generator = objective.x, np.random.default_rng(0)
+    # An operation of TensorFlow that draws random numbers draws the same ones in the first call of each function.
+    check_repeatable(objective.value(x, _EXAMPLES), objective.value(x, _EXAMPLES), dtype=objective.dtype)
     loss, gradient = objective.value_and_gradient(x, _EXAMPLES)
     ascent = steepest_corner(gradient, Box.around(x, _EPSILON), generator)
     ends = np.cumsum([math.prod(v.shape) for v in objective.variables])

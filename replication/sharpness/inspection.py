@@ -10,12 +10,15 @@ from absl import logging
 from models.normalization import BatchNormalization, batch_normalizations, normalization_statistics
 from replication.errors import UserError
 from replication.sharpness import tracing
+from replication.sharpness.examples import map_arrays
 from replication.sharpness.losses import CompiledLoss, ReducedLoss, class_labels
 from replication.sharpness.suitability import permanently_moving
 
 # Examples that the model is called on, and how far its weights move to see whether outputs follow, relative to |w| + 1.
 _FEW = 32
 _MOVE = 1e-2
+# What a call of a model or a loss raises if its arguments do not fit.
+_ERRORS = (ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError, tf.errors.OpError)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -56,7 +59,7 @@ def inspect(model, examples, loss, variables, *, statistics, training, classify,
         UserError: the model does not take such inputs, returns something else, computes in half precision, or has a
             weight or a normalization that the trace does not reach.
     """
-    inputs = tf.nest.map_structure(tf.convert_to_tensor, examples.rows(_FEW)[0])
+    inputs, some_labels, some_weights = map_arrays(tf.convert_to_tensor, examples.rows(_FEW))
     calls, scopes = [], []
 
     def call(inputs):
@@ -68,8 +71,7 @@ def inspect(model, examples, loss, variables, *, statistics, training, classify,
     try:
         traced = tracing.trace(call, shapes)
         outputs = traced(inputs)
-    except (ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError, tf.errors.OpError
-            ) as error:
+    except _ERRORS as error:
         shape = tf.nest.map_structure(np.shape, examples.inputs)
         raise UserError(f"inputs of shape {shape} do not fit model {model.name!r}, or its call cannot be compiled: "
                         f"{' '.join(str(error).split())}") from None
@@ -87,6 +89,13 @@ def inspect(model, examples, loss, variables, *, statistics, training, classify,
     labels = examples.labels
     if classify:
         labels = class_labels(model, labels, tf.nest.map_structure(np.asarray, outputs), from_logits=from_logits)
+    else:
+        try:
+            with tracing.Evaluation():
+                loss(inputs, some_labels, outputs, some_weights)
+        except _ERRORS as error:
+            raise UserError(f"labels of shape {tf.nest.map_structure(np.shape, labels)} do not fit the loss and the "
+                            f"outputs of model {model.name!r}: {' '.join(str(error).split())}") from None
     fixed = _moving_in_training(model, shapes) if statistics == "batch" else []
     return Inspection(labels, scopes[-1].advanced_seeds, dtype, fixed)
 

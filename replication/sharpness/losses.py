@@ -95,12 +95,13 @@ def resolve_loss(loss, model, examples, *, from_logits):
         raise UserError("from_logits=True: only valid without loss; give a loss that takes logits")
     if isinstance(loss, str) and loss == "compiled":
         return _compiled(model, examples)
+    given = loss
     try:
-        loss = keras.losses.get(loss)
+        loss = None if inspect.isclass(loss) else keras.losses.get(loss)
     except (TypeError, ValueError):
         loss = None
-    if loss is None or inspect.isclass(loss) or not callable(loss):
-        raise UserError(f"loss={loss!r}: expected None, 'compiled', a Keras loss or its name, or a function from "
+    if not callable(loss):
+        raise UserError(f"loss={given!r}: expected None, 'compiled', a Keras loss or its name, or a function from "
                         "labels and outputs to losses")
     if isinstance(loss, keras.losses.Loss) and loss.reduction not in ("sum_over_batch_size", "mean"):
         return ReducedLoss(loss)

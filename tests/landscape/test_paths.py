@@ -12,7 +12,10 @@ from models.normalization import batch_normalizations
 from replication import configuration, data, files, landscape, records, remedies, training
 from replication.errors import UserError
 from replication.execution.measurement import measure_between
+from replication.experiments import figure3
+from replication.experiments.base import Plot
 from replication.landscape.paths import curved, estimate_moving_averages, linear
+from replication.report.figures import render
 from replication.sharpness import Objective
 from replication.weights import assign_weights, load_minimizer
 
@@ -52,6 +55,18 @@ def test_path_on_disk_is_not_evaluated_again(workdir):
     written = file.stat().st_mtime_ns
     assert measure_between(workdir, path, pair, dataset=None) == file
     assert file.stat().st_mtime_ns == written
+
+
+def test_f_that_is_not_finite_is_a_gap_in_record_and_figure(workdir, tmp_path):
+    """Far beyond LB the weights overflow."""
+    path = configuration.Path(start=-1, stop=1e39, points=3)
+    (pair,) = landscape.pairs(workdir.runs()[0])
+    content = files.read_json(measure_between(workdir, path, pair, dataset=data.load("digits")))
+    assert content["train_loss"][0] > 0 and content["train_loss"][2] is None
+    assert path.check(content) is None
+    panel = figure3._panel(content)
+    drawn = render(Plot(name="x", title="x", panels=(panel,)), "png")
+    assert drawn.startswith(b"\x89PNG")
 
 
 def test_linear_path():

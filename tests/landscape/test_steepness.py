@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from replication import configuration, data, files, records, training
 from replication.configuration import Steepness
 from replication.errors import UserError
 from replication.execution.measurement import measure_run
+from replication.experiments import steepness
 from replication.landscape.steepness import compute
 from replication.sharpness import Objective
 from tests.sharpness import cases
@@ -53,6 +55,20 @@ def test_random_directions_are_corners_of_the_box(problem):
     nearest = np.abs(np.subtract.outer(result.random, corners)).min(axis=1)
     assert nearest.max() < 1e-9
     assert min(result.random) == pytest.approx(corners[0]) and max(result.random) == pytest.approx(corners[-1])
+
+
+def test_a_rise_that_is_not_finite_is_a_gap(monkeypatch):
+    """Every second value is NaN or infinite."""
+    problem, count = Problem(), itertools.count()
+    value = problem.objective.value
+    monkeypatch.setattr(problem.objective, "value", lambda x: (value(x), np.inf, value(x), np.nan)[next(count) % 4])
+    result = problem.take(directions=4, blocks=2)
+    content = json.loads(json.dumps(result.to_json(), allow_nan=False))
+    assert sum(rise is None for rise in content["random"]) == 2
+    assert Steepness(directions=4, blocks=2).check(content) is None
+    assert "nan" not in result.summary
+    panel = steepness._distributions({"SB": content})
+    assert max(panel.series[0].y) == 50
 
 
 def test_blocks_of_one_coordinate(problem):

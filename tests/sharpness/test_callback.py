@@ -75,7 +75,7 @@ def test_loggers_see_it(tmp_path):
     assert np.isnan(values[0]) and np.isnan(values[2])
     assert [values[1], values[3]] == [result.sharpness for _, result in callback.results]
     assert history.history["phi_loss"][3] == callback.results[1][1].loss
-    rows = list(csv.DictReader(open(tmp_path / "log.csv", encoding="utf-8")))
+    rows = list(csv.DictReader((tmp_path / "log.csv").read_text(encoding="utf-8").splitlines()))
     assert [float(row["phi"]) for row in rows[1::2]] == values[1::2]
     events = b"".join(path.read_bytes() for path in (tmp_path / "board").rglob("events*"))
     assert b"epoch_phi" in events

@@ -1,4 +1,4 @@
-"""The check of the gradient accepts every right one, on curved boxes too, and no wrong one; and f is no random number."""
+"""The check of the gradient accepts every right one, on curved boxes too, and no wrong one; noise is noticed."""
 
 import functools
 
@@ -214,7 +214,6 @@ def _sequence(recurrent):
 def test_recurrent_layers_with_dropout_are_measured(layer):
     model = _sequence(layer(4, dropout=0.3, recurrent_dropout=0.2))
     model.compile("sgd", "sparse_categorical_crossentropy")
-    before = [v.numpy() for v in model.variables]
     result = measure_sharpness(model, INPUTS, LABELS, iterations=3)
     assert result.loss == pytest.approx(model.evaluate(INPUTS, LABELS, batch_size=120, verbose=0), rel=1e-5)
     assert result.sharpness > 0
@@ -226,7 +225,6 @@ def test_recurrent_layers_with_dropout_are_measured(layer):
 
 @pytest.mark.parametrize("own", [True, False])
 def test_a_seed_that_advances_is_no_randomness_but_noise_is(own):
-    before = None
     for kind in (TrainingNoise, EvaluationNoise):
         model = _with(kind(own))
         before = [v.numpy() for v in model.variables]

@@ -41,10 +41,12 @@ def _one_hot(labels):
 
 
 @pytest.mark.parametrize("loss, model, labels", [
-    (None, lambda: _dense(), LABELS), (None, lambda: _dense(), _one_hot(LABELS)), (None, lambda: _dense(), LABELS[:, None]),
+    (None, lambda: _dense(), LABELS), (None, lambda: _dense(), _one_hot(LABELS)),
+    (None, lambda: _dense(), LABELS[:, None]),
     ("binary_crossentropy", lambda: _dense(1, "sigmoid"), LABELS % 2),
     (keras.losses.BinaryCrossentropy(), lambda: _dense(1, "sigmoid"), (LABELS % 2)[:, None]),
-    ("mse", lambda: _dense(1, None), INPUTS[:, 0]), (keras.losses.MeanAbsoluteError(), lambda: _dense(1, None), INPUTS[:, 0]),
+    ("mse", lambda: _dense(1, None), INPUTS[:, 0]),
+    (keras.losses.MeanAbsoluteError(), lambda: _dense(1, None), INPUTS[:, 0]),
     ("mse", lambda: _dense(3, None), _one_hot(LABELS)),
     (lambda y, p: tf.reduce_mean(tf.abs(y - p) ** 1.5, axis=-1), lambda: _dense(3, None), _one_hot(LABELS)),
     (keras.losses.SparseCategoricalCrossentropy(from_logits=True), lambda: _dense(3, None), LABELS),

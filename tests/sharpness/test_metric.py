@@ -252,12 +252,6 @@ def test_the_least_precise_layer_decides_the_precision():
 
 
 def test_models_of_another_kind_are_named():
-    first, second = keras.Input((2,)), keras.Input((3,))
-    joined = keras.layers.Concatenate()([first, second])
-    several = keras.Model([first, second], keras.layers.Dense(3, activation="softmax")(joined))
     single = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, activation="sigmoid")])
-    inputs = [np.zeros((6, 2), "float32"), np.zeros((6, 3), "float32")]
-    with pytest.raises(ValueError, match="several inputs"):
-        measure_sharpness(several, inputs, np.arange(6) % 3)
-    with pytest.raises(ValueError, match="single output"):
-        measure_sharpness(single, inputs[0], np.arange(6) % 2)
+    with pytest.raises(ValueError, match="single output.*loss='binary_crossentropy'"):
+        measure_sharpness(single, np.zeros((6, 2)), np.arange(6) % 2)

@@ -104,7 +104,7 @@ def test_every_read_of_a_weight_counts(kind):
 def test_a_weight_that_x_does_not_reach_is_named(kind):
     model = _model(kind())
     before = _weights(model)
-    with pytest.raises(ValueError, match=f"weight '.*{kind.__name__.lower()[:3]}.*' is not read"):
+    with pytest.raises(ValueError, match="weight '.*/variable.*' is not read"):
         measure_sharpness(model, INPUTS, LABELS)
     assert all(np.array_equal(a, b) for a, b in zip(before, _weights(model), strict=True))
 

@@ -51,6 +51,7 @@ class Path(Measurement):
     def check(self, content):
         for name in ("alpha", *VALUES):
             values = content.get(name)
-            if not are_numbers(values) or len(values) != self.points:
+            # f is a gap where it is not finite.
+            if not are_numbers(values, gaps=name != "alpha") or len(values) != self.points:
                 return name
         return None

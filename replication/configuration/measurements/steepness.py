@@ -41,9 +41,10 @@ class Steepness(Measurement):
 
     def check(self, content):
         for name in ("random", "blocks"):
-            if not are_numbers(content.get(name)):
+            if not are_numbers(content.get(name), gaps=True):
                 return name
         ranked = content.get("ranked")
-        if isinstance(ranked, list) and ranked and all(are_numbers(pair) and len(pair) == 2 for pair in ranked):
+        if isinstance(ranked, list) and ranked and all(are_numbers(pair, gaps=True) and len(pair) == 2
+                                                            for pair in ranked):
             return None
         return "ranked"
