@@ -9,6 +9,14 @@ from replication.errors import UserError
 MODEL = flags.DEFINE_string(
     "model", None, "A .keras file to measure on --dataset, in place of the minimizers of --workdir.")
 FROM_LOGITS = flags.DEFINE_bool("from_logits", False, "Whether --model returns logits in place of probabilities.")
+LOSS = flags.DEFINE_string(
+    "loss", None, "The loss of --model: the name of a Keras loss, or compiled for the one it was compiled with; by "
+    "default the cross-entropy.")
+VARIABLES = flags.DEFINE_string(
+    "variables", None, "A pattern of the paths of --model's weights, such as 'conv2d_1/*', to perturb these alone.")
+PER_LAYER = flags.DEFINE_bool("per_layer", False, "Whether to measure each layer of --model alone as well.")
+# What is valid for --model only.
+OF_A_MODEL = (FROM_LOGITS, LOSS, VARIABLES, PER_LAYER)
 _EPSILON = flags.DEFINE_list(
     "epsilon", ["1e-3", "5e-4"], help_of(configuration.Sharpness, "epsilon") + " Several are separated by commas.")
 _SUBSPACE_DIM = flags.DEFINE_list(

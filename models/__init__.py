@@ -1,5 +1,6 @@
 """The networks of the paper's table 1 as functional Keras models, and their normalization layer."""
 
+import keras
 import numpy as np
 
 from models.networks import KERNEL_INITIALIZERS, SPECIFICATIONS, Layers
@@ -13,8 +14,9 @@ BUILDERS = {name: specification.builder for name, specification in SPECIFICATION
 __all__ = ["BUILDERS", "NETWORKS", "BatchNormalization", "build"]
 
 
-def build(name, *, statistics="batch", architecture=None, input_shape=None, classes=None, seed=0,
-          precision="float32", dropout=None, kernel_initializer="glorot_uniform", normalization_epsilon=1e-3):
+def build(name: str, *, statistics: str = "batch", architecture: str | None = None, input_shape: tuple | None = None,
+          classes: int | None = None, seed: int = 0, precision: str = "float32", dropout: float | None = None,
+          kernel_initializer: str = "glorot_uniform", normalization_epsilon: float = 1e-3) -> keras.Model:
     """Builds a network of table 1.
 
     Args:

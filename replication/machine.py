@@ -109,7 +109,16 @@ def threads():
 
 
 def processors():
-    """Returns the number of processors that this process may use."""
+    """Returns the number of processors that this process may use, by its affinity and the quota of its control group.
+
+    A limit of Kubernetes or Docker is a quota, which TensorFlow does not see.
+    """
+    import joblib
+
+    return joblib.cpu_count()
+
+
+def _visible_processors():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
@@ -120,7 +129,7 @@ def log_plainly():
 
 
 def quiet_tensorflow():
-    """Silences TensorFlow's routine messages and keeps its warnings.
+    """Silences TensorFlow's routine messages and keeps its warnings; and limits its threads to `processors`.
 
     It must be called before TensorFlow is imported. It silences the greeting at the import, the line that
     MirroredStrategy logs for each collective operation, and the warning that functions are traced repeatedly: every
@@ -149,7 +158,10 @@ class _PlainFormatter(logging.Formatter):
 
 
 class _QuietImport(importlib.abc.MetaPathFinder):
-    """Has the first import of TensorFlow leave out its greeting, which no setting of TensorFlow turns off."""
+    """Has the first import of TensorFlow leave out its greeting, which no setting of TensorFlow turns off.
+
+    If a quota allows fewer processors than the process sees, TensorFlow gets as many threads as it allows.
+    """
 
     def find_spec(self, name, path, target=None):
         if name != "tensorflow":
@@ -162,6 +174,8 @@ class _QuietImport(importlib.abc.MetaPathFinder):
             def exec_module(module):
                 with _without_greeting():
                     execute(module)
+                if processors() < _visible_processors():
+                    use_threads(processors())
 
             spec.loader.exec_module = exec_module
         return spec

@@ -32,16 +32,22 @@ def _measure_model(number):
     # The devices come first, before TensorFlow starts.
     chosen = devices(number)
     dataset = data.load(flags.dataset.dataset(), flags.data.DATA_DIR.value)
-    first = choices[0]
+    first, loss = choices[0], flags.sharpness.LOSS.value
     objective = sharpness.Objective(
-        weights.load_model(file), *training_examples(dataset, first.examples), statistics=first.statistics,
-        batch_size=first.batch_size, dropout_active=first.dropout_active,
-        from_logits=flags.sharpness.FROM_LOGITS.value, devices=chosen)
+        weights.load_model(file, compile=loss == "compiled"), *training_examples(dataset, first.examples),
+        statistics=first.statistics, batch_size=first.batch_size, dropout_active=first.dropout_active,
+        from_logits=flags.sharpness.FROM_LOGITS.value, loss=loss, variables=flags.sharpness.VARIABLES.value,
+        devices=chosen)
+    sharpness.log_warnings(objective)
     print(overview((file, sharpness.compute(objective, choice).to_json()) for choice in choices))
+    if flags.sharpness.PER_LAYER.value:
+        print()
+        print(overview((layer, result.to_json()) for choice in choices
+                       for layer, result in sharpness.compute_layers(objective, choice).items()))
 
 
 def _measure_workdir(number):
-    for flag in (flags.sharpness.FROM_LOGITS, flags.dataset.DATASET):
+    for flag in (*flags.sharpness.OF_A_MODEL, flags.dataset.DATASET):
         if flag.present:
             raise UserError(f"--{flag.name}: only valid with --model; the runs of --workdir have their own")
     sound, problems = records.Workdir.open(flags.workdir.path()).runs(checksums=False)

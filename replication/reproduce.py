@@ -8,10 +8,11 @@
 from absl import logging
 
 import flags.data
+import flags.export
 import flags.reproduction
 import flags.workdir
 from replication import entry, records
-from replication.errors import UserError
+from replication.errors import UserError, collect
 from replication.records import damage
 from replication.report import Report, headline
 
@@ -55,6 +56,12 @@ def main(argv):
     problems = execution.execute(tasks, workdir, executor=executor, data_dir=flags.data.DATA_DIR.value,
                                  begin=progress.begin, end=end)
     progress.close()
+    if flags.export.EXPORT_KERAS.value:
+        from replication.weights import export_keras
+
+        sound, _ = workdir.runs()
+        _, refused = collect(export_keras, [record for record in sound if record.final_weights.exists()])
+        problems += refused
     problems += report.draw().problems
     print(f"report: {workdir.page}")
     entry.report_problems(problems)

@@ -4,6 +4,7 @@
 """
 
 import flags.data
+import flags.export
 import flags.training
 import flags.workdir
 from replication import entry, records
@@ -18,6 +19,10 @@ def main(argv):
 
     record = train(run, workdir, data_dir=flags.data.DATA_DIR.value, tensorboard=flags.training.TENSORBOARD.value,
                    verbose=entry.progress(), keep=keep)
+    if flags.export.EXPORT_KERAS.value:
+        from replication.weights import export_keras
+
+        export_keras(record)
     result = record.result
     metrics = result[run.statistics]
     print(f"{record.folder}: {result['epochs']} epochs ({result['stop']}); "

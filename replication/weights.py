@@ -10,6 +10,17 @@ import models
 from replication import catalog, files
 from replication.errors import UserError
 
+_PAGE = """# {name}
+
+The minimizer of {run.network}, regime {run.regime}, trial {run.trial}, trained on {run.dataset} in batches of \
+{run.batch_size}. It maps inputs of shape {shape} to probabilities of {classes} classes. Batch normalization uses \
+{normalization}. The SHA-256 of the weights it was made of, final.weights.h5, is {checksum}.
+
+    import keras
+{needed}
+    model = keras.models.load_model("final.keras")
+"""
+
 # An upper bound of what HDF5 writes in addition to the weights.
 _HDF5_BYTES = 1_000_000
 
@@ -29,6 +40,47 @@ def load_minimizer(record):
     network = build_network(record.configuration)
     load_weights(network, record.minimizer)
     return network
+
+
+def export_keras(record):
+    """Writes the minimizer of a finished run as a .keras file, with a page that tells how to load it.
+
+    With moving averages all layers are Keras's own, and the file loads without this package. With the statistics of
+    the batch, loading needs the layer of the package `models`. Files that are there stay as they are.
+
+    Args:
+        record: A finished `records.RunRecord`.
+
+    Raises:
+        UserError: the weights are missing or damaged.
+    """
+    if record.exported_page.exists() and record.exported_model.exists():
+        return
+    network, run = load_minimizer(record), record.configuration
+    if run.statistics == "moving":
+        network = _with_layers_of_keras(network)
+    with files.replacing(record.exported_model) as temporary:
+        network.save(temporary)
+    needed = "" if run.statistics == "moving" else "    import models    # its layer normalizes by the batch\n"
+    normalization = ("the moving averages of training" if run.statistics == "moving" else
+                     "the statistics of the batch, as in the paper, so that the output for an example depends on its "
+                     "batch")
+    files.write_text(record.exported_page, _PAGE.format(
+        run=run, name=record.name, needed=needed, normalization=normalization, shape=network.input_shape[1:],
+        classes=network.output_shape[-1], checksum=record.minimizer.checksum))
+
+
+def _with_layers_of_keras(network):
+    def clone(layer):
+        config = layer.get_config()
+        if not isinstance(layer, models.BatchNormalization):
+            return layer.__class__.from_config(config)
+        config.pop("statistics")
+        return keras.layers.BatchNormalization.from_config(config)
+
+    copy = keras.models.clone_model(network, clone_function=clone)
+    copy.set_weights(network.get_weights())
+    return copy
 
 
 def load_weights(network, point):
@@ -76,8 +128,12 @@ def build_network(run, *, statistics=None):
                         normalization_epsilon=run.normalization_epsilon)
 
 
-def load_model(path):
+def load_model(path, *, compile=False):
     """Loads a user's model from a .keras file without running code from the file.
+
+    Args:
+        path: The file.
+        compile: Whether to compile it with the loss and the optimizer that it was saved with, default False.
 
     Raises:
         UserError: the file is missing or is not a Keras model.
@@ -86,7 +142,7 @@ def load_model(path):
         reason = "no archive that ends in .keras" if os.path.exists(path) else "no such file"
         raise UserError(f"--model={path}: not a Keras model that can be loaded ({reason})")
     try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+        return keras.saving.load_model(path, compile=compile, safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"--model={path}: not a Keras model that can be loaded ({reason})") from None

@@ -1,13 +1,14 @@
 """Messages: TensorFlow's routine ones are silenced, all others are plain lines."""
 
 import logging
+import os
 import subprocess
 import sys
-import tomllib
 
 import pytest
 import tensorflow as tf
 
+import replication
 from replication import machine
 from replication.machine import quiet_tensorflow
 from tests.scripts import ROOT, script
@@ -55,6 +56,7 @@ def test_scripts_say_nothing_but_their_own_words(arguments, tmp_path):
 
 _GREETED = """
 import os, sys
+import replication
 from replication import machine
 machine.quiet_tensorflow()
 sys.path.insert(0, sys.argv[1])
@@ -84,10 +86,19 @@ def test_the_log_has_plain_lines():
 
 
 def test_records_name_the_version_and_commit_of_this_package_and_the_processor():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     own = machine.versions()["replication"]
-    assert own.startswith(project["version"])
+    assert own.startswith(replication.__version__)
     if (ROOT / ".git").exists():
         commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
         assert commit[:12] in own
     assert machine.hardware()["processor"]
+
+
+def test_threads_are_those_of_a_quota():
+    """joblib takes the variable for the quota of a container; TensorFlow would take a thread for each processor."""
+    program = ("from replication import entry, machine; import tensorflow as tf; "
+               "print(machine.processors(), tf.config.threading.get_intra_op_parallelism_threads())")
+    for limit, expected in (("1", "1 1"), ("1000", f"{machine.processors()} 0")):
+        found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT,
+                               env={**os.environ, "LOKY_MAX_CPU_COUNT": limit})
+        assert found.stdout.strip() == expected

@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 # A module imports nothing of a later row. Modules of one row may import each other, without cycles.
 WAY = (
     ("replication",),
-    ("replication.errors",),
+    ("replication.errors", "replication.console"),
     ("replication.fields", "replication.files", "replication.machine", "replication.statistics"),
     ("replication.paper",),
     ("replication.catalog",),

@@ -33,6 +33,8 @@ class RunRecord(ConfiguredFolder):
         super().__init__(folder)
         self.initial_weights = self.folder / "initial.weights.h5"
         self.final_weights = self.folder / "final.weights.h5"
+        self.exported_model = self.folder / "final.keras"
+        self.exported_page = self.folder / "final.keras.md"
         self.state = self.folder / "backup" / "state.npz"
         self.logs = self.folder / "logs"
 

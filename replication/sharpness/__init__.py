@@ -1,7 +1,14 @@
 """Metric 2.1 of the paper: the sharpness of a minimizer."""
 
 from replication.sharpness.callback import SharpnessCallback
-from replication.sharpness.metric import SharpnessResult, compute, measure_sharpness
+from replication.sharpness.metric import (
+    SharpnessResult,
+    compute,
+    compute_layers,
+    log_warnings,
+    measure_sharpness,
+)
 from replication.sharpness.objective import Objective
 
-__all__ = ["Objective", "SharpnessCallback", "SharpnessResult", "compute", "measure_sharpness"]
+__all__ = ["Objective", "SharpnessCallback", "SharpnessResult", "compute", "compute_layers", "log_warnings",
+           "measure_sharpness"]

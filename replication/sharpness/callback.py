@@ -9,7 +9,7 @@ from replication import configuration
 from replication.errors import require, require_name
 from replication.fields import Whole
 from replication.sharpness.examples import read_examples
-from replication.sharpness.metric import compute, measure_sharpness
+from replication.sharpness.metric import compute, log_warnings, measure_sharpness
 from replication.sharpness.objective import Objective
 
 _UNITS = ("epoch", "batch")
@@ -91,6 +91,7 @@ class SharpnessCallback(keras.callbacks.Callback):
             return
         if self._objective is None:
             self._objective = Objective(self.model, read_examples(self.model, *self._data), **self._of_objective)
+            log_warnings(self._objective)
         else:
             self._objective.reread()
         result = compute(self._objective, self._choices)

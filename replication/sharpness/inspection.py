@@ -5,7 +5,6 @@ import dataclasses
 import keras
 import numpy as np
 import tensorflow as tf
-from absl import logging
 
 from models.normalization import BatchNormalization, batch_normalizations, normalization_statistics
 from replication.errors import UserError
@@ -31,12 +30,14 @@ class Inspection:
         dtype: The least precise NumPy dtype of the operations between the weights and f.
         moving_in_training: The batch normalizations that use moving averages in training too, if f is to use the
             statistics of the batch; otherwise empty.
+        leaves_out_penalties: Whether the model has regularizers or added losses which f is without.
     """
 
     labels: object
     seeds: list
     dtype: np.dtype
     moving_in_training: list
+    leaves_out_penalties: bool
 
 
 def inspect(model, examples, loss, variables, *, statistics, training, classify, from_logits):
@@ -82,10 +83,8 @@ def inspect(model, examples, loss, variables, *, statistics, training, classify,
         raise UserError(f"model {model.name!r}: computes in {dtype}; sharpness needs float32 at least, rounding would "
                         "drown the rise that it seeks")
     _check_reached(model, traced, calls, variables, inputs)
-    if not isinstance(loss, CompiledLoss) and (scopes[-1].losses or any(
-            getattr(v, "regularizer", None) is not None for v in model.trainable_variables)):
-        logging.warning("model %r has penalties (regularizers or add_loss), which f leaves out; loss='compiled' "
-                        "includes them", model.name)
+    penalized = not isinstance(loss, CompiledLoss) and (bool(scopes[-1].losses) or any(
+        getattr(v, "regularizer", None) is not None for v in model.trainable_variables))
     labels = examples.labels
     if classify:
         labels = class_labels(model, labels, tf.nest.map_structure(np.asarray, outputs), from_logits=from_logits)
@@ -97,7 +96,7 @@ def inspect(model, examples, loss, variables, *, statistics, training, classify,
             raise UserError(f"labels of shape {tf.nest.map_structure(np.shape, labels)} do not fit the loss and the "
                             f"outputs of model {model.name!r}: {' '.join(str(error).split())}") from None
     fixed = _moving_in_training(model, shapes) if statistics == "batch" else []
-    return Inspection(labels, scopes[-1].advanced_seeds, dtype, fixed)
+    return Inspection(labels, scopes[-1].advanced_seeds, dtype, fixed, penalized)
 
 
 def _check_reached(model, traced, calls, variables, inputs):

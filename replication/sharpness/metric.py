@@ -18,7 +18,6 @@ from replication.sharpness.checks import (
     check_repeatable,
     steepest_corner,
 )
-from replication.sharpness.examples import read_examples
 from replication.sharpness.maximizer import Box, maximize
 from replication.sharpness.objective import Objective
 from replication.sharpness.subspace import RandomSubspace
@@ -71,13 +70,13 @@ class SharpnessResult:
     layers: dict | None = None
 
     @property
-    def summary(self):
+    def summary(self) -> str:
         """The result in a line, for the log."""
         choices = self.configuration
         space = f"subspace of {choices.subspace_dim}" if choices.subspace_dim else "full space"
         return f"sharpness {self.sharpness:.4g} (epsilon {choices.epsilon:g}, {space})"
 
-    def to_json(self):
+    def to_json(self) -> dict:
         """Returns the result as a JSON-ready dictionary."""
         content = dataclasses.asdict(self)
         return content if self.layers is not None else {k: v for k, v in content.items() if k != "layers"}
@@ -156,28 +155,49 @@ def measure_sharpness(model: keras.Model, inputs, labels=None, *, epsilon: float
         epsilon=epsilon, subspace_dim=subspace_dim or 0, subspace_distribution=subspace_distribution,
         statistics=statistics, batch_size=batch_size, iterations=iterations, starts=starts, seed=seed,
         solver=solver, dropout_active=dropout_active)
-    examples = read_examples(model, inputs, labels)
-    options = {"batch_size": choices.batch_size, "dropout_active": choices.dropout_active, "from_logits": from_logits,
-               "loss": loss}
-    objective = Objective(model, examples, statistics=statistics, variables=variables, **options)
+    objective = Objective(model, inputs, labels, statistics=statistics, batch_size=choices.batch_size,
+                          dropout_active=choices.dropout_active, from_logits=from_logits, loss=loss,
+                          variables=variables)
+    log_warnings(objective)
+    result = compute(objective, choices)
+    if not per_layer:
+        return result
+    return dataclasses.replace(
+        result, layers={layer: own.sharpness for layer, own in compute_layers(objective, choices).items()})
+
+
+def log_warnings(objective: Objective) -> None:
+    """Logs warnings if f leaves out penalties, or uses the statistics of the batch where training does not.
+
+    Args:
+        objective: An `Objective`.
+    """
+    if objective.leaves_out_penalties:
+        logging.warning("model %r has penalties (regularizers or add_loss), which f leaves out; loss='compiled' "
+                        "includes them", objective.model.name)
     if layers := objective.moving_in_training:
-        moving = Objective(model, examples, statistics="moving", variables=variables, **options)
+        moving = objective.variant(statistics="moving")
         logging.warning("batch normalization %s uses moving averages in training too (it is frozen, or called with "
                         "training=False): f(x) is %.6g by the statistics of the batch, as measured, and %.6g with "
                         "statistics='moving'", ", ".join(repr(layer.name) for layer in layers),
                         objective.value(objective.x), moving.value(moving.x))
-    result = compute(objective, choices)
-    if not per_layer:
-        return result
-    parts = {}
-    for layer, own in layer_variables(objective.variables).items():
-        if sum(math.prod(v.shape) for v in own) >= max(choices.subspace_dim, 1):
-            part = Objective(model, examples, statistics=statistics, variables=own, **options)
-            parts[layer] = compute(part, choices).sharpness
-    return dataclasses.replace(result, layers=parts)
 
 
-def compute(objective, choices):
+def compute_layers(objective: Objective, choices: configuration.Sharpness) -> dict[str, SharpnessResult]:
+    """Computes Metric 2.1 of each layer's weights alone.
+
+    Args:
+        objective, choices: See `compute`.
+
+    Returns:
+        A `SharpnessResult` by the layer's path; in a subspace, of layers with at least p weights.
+    """
+    layers = {layer: own for layer, own in layer_variables(objective.variables).items()
+              if sum(math.prod(v.shape) for v in own) >= max(choices.subspace_dim, 1)}
+    return {layer: compute(objective.variant(variables=own), choices) for layer, own in layers.items()}
+
+
+def compute(objective: Objective, choices: configuration.Sharpness) -> SharpnessResult:
     """Computes Metric 2.1 of an objective at its model's weights.
 
     Several measurements can share the data and the compiled passes of one objective.

@@ -61,6 +61,7 @@ class Objective:
         dtype: The least precise NumPy dtype of the operations between the weights and f.
         moving_in_training: The batch normalizations that use moving averages in training too, although f uses the
             statistics of the batch.
+        leaves_out_penalties: Whether the model has regularizers or added losses which f is without.
         has_known_gradients: Whether the model and the loss consist of Keras's parts and ours alone.
         passes: The number of passes over the whole data so far.
         jit_compile: Whether XLA compiles them.
@@ -69,19 +70,25 @@ class Objective:
         UserError: the model, inputs or labels do not fit; the message says which and why.
     """
 
-    def __init__(self, model, inputs, labels=None, *, statistics="batch", batch_size=5000, dropout_active=False,
-                 from_logits=False, loss=None, variables=None, seed=0, devices=None, jit_compile=None):
+    def __init__(self, model: keras.Model, inputs, labels=None, *, statistics: str = "batch",
+                 batch_size: int | str = 5000, dropout_active: bool = False, from_logits: bool = False, loss=None,
+                 variables=None, seed: int = 0, devices=None, jit_compile: bool | None = None):
         check_model(model, statistics)
         check_weights(model)
         self.model, self.variables = model, select_variables(model, variables)
         examples = inputs if isinstance(inputs, Examples) else read_examples(model, inputs, labels)
+        self._options = {
+            "inputs": examples, "statistics": statistics, "batch_size": batch_size, "dropout_active": dropout_active,
+            "from_logits": from_logits, "loss": loss, "variables": variables, "seed": seed, "devices": devices,
+            "jit_compile": jit_compile}
         self._devices = devices or OneDevice()
         self._statistics = statistics
         self._training = dropout_active
         self._loss = resolve_loss(loss, model, examples, from_logits=from_logits)
         seen = inspect(model, examples, self._loss, self.variables, statistics=statistics, training=dropout_active,
                        classify=loss is None, from_logits=from_logits)
-        self._seeds, self.dtype, self.moving_in_training = seen.seeds, seen.dtype, seen.moving_in_training
+        self._seeds, self.dtype = seen.seeds, seen.dtype
+        self.moving_in_training, self.leaves_out_penalties = seen.moving_in_training, seen.leaves_out_penalties
         self.size, self.passes = examples.size, 0
         # A loss of Keras has a name here, or a class of Keras.
         self.has_known_gradients = has_known_gradients(model) and (
@@ -107,16 +114,20 @@ class Objective:
         self._add_gradient = self._compiled(self._loss_and_gradient, (scalar, gradient))
         self._add_accuracy = self._compiled(self._loss_and_hits, (scalar, scalar))
 
-    def reread(self):
+    def variant(self, **changes) -> "Objective":
+        """Returns an objective of the same model and data with some other arguments."""
+        return Objective(self.model, **{**self._options, **changes})
+
+    def reread(self) -> None:
         """Reads `x` from the model again, after the model has been given other weights."""
         self.x = np.concatenate([v.numpy().astype(np.float64).reshape(-1) for v in self.variables])
 
-    def representable(self, x):
+    def representable(self, x: np.ndarray) -> np.ndarray:
         """Returns x, float64 [n], as the model's variables hold it, rounded to their dtypes."""
         parts = np.split(x, np.cumsum([int(np.prod(v.shape)) for v in self.variables])[:-1])
         return np.concatenate([part.astype(v.dtype).astype(np.float64) for v, part in zip(self.variables, parts)])
 
-    def value_and_gradient(self, x, examples=None):
+    def value_and_gradient(self, x: np.ndarray, examples: int | None = None) -> tuple[float, np.ndarray]:
         """Returns f(x) as a float and its gradient, float64 [n].
 
         Args:
@@ -130,11 +141,11 @@ class Objective:
             loss, gradient = self._mean(self._add_gradient, x, tf.zeros([len(self.x)], tf.float64), examples=examples)
         return float(loss), gradient.numpy()
 
-    def value(self, x, examples=None):
+    def value(self, x: np.ndarray, examples: int | None = None) -> float:
         """Returns f(x) as a float, over all or the first examples as `value_and_gradient` does."""
         return self.value_and_accuracy(x, examples)[0]
 
-    def value_and_accuracy(self, x, examples=None):
+    def value_and_accuracy(self, x: np.ndarray, examples: int | None = None) -> tuple[float, float]:
         """Returns f(x) and the share of labels that are the most probable class, as floats; NaN without classes.
 
         Raises:
@@ -142,7 +153,7 @@ class Objective:
         """
         return self._value(x, examples=examples)
 
-    def value_with_other_seeds(self, x):
+    def value_with_other_seeds(self, x: np.ndarray) -> float:
         """Returns f(x) as a float; without active dropout, random generators have other states than elsewhere.
 
         The value is f(x) unless a layer draws random numbers in evaluation.

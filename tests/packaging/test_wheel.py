@@ -1,0 +1,81 @@
+"""The wheel, installed in an empty environment, runs without the checkout; and what the library imports."""
+
+import inspect
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+import models
+from replication import console, sharpness
+
+ROOT = pathlib.Path(__file__).parents[2]
+# Before README's lines: a model and its data.
+MODEL = """
+import keras, numpy as np
+inputs, labels = np.random.default_rng(0).normal(size=(60, 4)), np.arange(60) % 3
+model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
+"""
+
+
+def _run(*command, **options):
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    finished = subprocess.run(list(map(str, command)), text=True, capture_output=True, timeout=900, env=environment,
+                              **options)
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout
+
+
+@pytest.mark.slow
+def test_the_wheel_runs_from_another_folder(tmp_path):
+    _run(sys.executable, "-m", "venv", tmp_path / "venv")
+    scripts = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin")
+    _run(scripts / "python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", tmp_path / "dist", ROOT)
+    wheel, = (tmp_path / "dist").glob("*.whl")
+    _run(scripts / "python", "-m", "pip", "install", "--quiet", wheel)
+    here = tmp_path / "elsewhere"
+    here.mkdir()
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = re.search(r"^    from replication\.sharpness import measure_sharpness\n.*?(?=^\S)", page,
+                      flags=re.MULTILINE | re.DOTALL).group()
+    program = MODEL + re.sub("^    ", "", lines, flags=re.MULTILINE) + "\nprint(f'{result.sharpness:.6f}')\n"
+    assert float(_run(scripts / "python", "-c", program, cwd=here)) > 0
+    _run(scripts / "keskar-train", "--network=F1", "--dataset=digits", "--regime=LB", "--epochs=1",
+         "--workdir=work", "--export_keras", cwd=here)
+    _run(scripts / "keskar-measure_sharpness", "--workdir=work", "--iterations=1", "--epsilon=1e-3",
+         "--subspace_dim=0", cwd=here)
+    assert "index.html" in _run(scripts / "keskar-make_report", "--workdir=work", cwd=here)
+    assert len(list(here.glob("work/runs/*/sharpness/*.json"))) == 1
+    for script in console.SCRIPTS:
+        assert "--" in _run(scripts / f"keskar-{script}", "--helpfull", cwd=here)
+
+
+def test_the_console_scripts_are_all_the_entry_scripts():
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    declared = re.findall(r'^keskar-(\w+) = "replication\.console:(\w+)"$', project, flags=re.MULTILINE)
+    entry = sorted(path.stem for path in (ROOT / "replication").glob("*.py")
+                   if "entry.run(main)" in path.read_text(encoding="utf-8"))
+    assert [name for name, _ in declared] == [name for _, name in declared] == entry == list(console.SCRIPTS)
+    with pytest.raises(AttributeError):
+        _ = console.nothing
+
+
+def test_the_metric_imports_no_flags_experiments_or_report():
+    loaded = _run(sys.executable, "-c", "import sys, replication.sharpness; print(' '.join(sys.modules))",
+                  cwd=ROOT).split()
+    for package in ("flags", "replication.experiments", "replication.report", "replication.store",
+                    "replication.training", "tensorflow_datasets", "keras_tuner", "jinja2"):
+        assert not [name for name in loaded if name == package or name.startswith(package + ".")], package
+
+
+def test_types_of_what_is_public_are_declared():
+    for package in ("replication", "models"):
+        assert (ROOT / package / "py.typed").exists()
+    for function in (sharpness.measure_sharpness, sharpness.SharpnessCallback.__init__, models.build,
+                     sharpness.Objective.__init__, sharpness.Objective.value, sharpness.Objective.value_and_gradient):
+        parameters = [p for name, p in inspect.signature(function).parameters.items()
+                      if name not in ("self", "inputs", "labels", "loss", "variables", "devices", "choices")]
+        assert all(p.annotation is not p.empty for p in parameters), function

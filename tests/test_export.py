@@ -1,0 +1,62 @@
+"""Exported minimizers load elsewhere and compute the same."""
+
+import os
+import re
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from replication import data, records
+from replication.weights import load_minimizer
+from tests.scripts import ROOT, script
+
+
+@pytest.fixture(scope="module", params=["batch", "moving"])
+def record(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("export")
+    finished = script("train", "--network=F1", "--dataset=digits", "--regime=LB", "--epochs=1", "--export_keras",
+                      f"--statistics={request.param}", f"--workdir={folder}")
+    assert finished.returncode == 0, finished.stderr
+    (record,), problems = records.Workdir.open(folder).runs()
+    assert not problems
+    return record
+
+
+def test_the_lines_of_the_page_load_it_in_a_process_apart(record, tmp_path):
+    """With moving averages without this package, otherwise with its package `models` alone."""
+    page = record.exported_page.read_text(encoding="utf-8")
+    lines = "".join(re.findall(r"^    (.*\n)", page, flags=re.MULTILINE))
+    assert ("import models" in lines) == (record.configuration.statistics == "batch")
+    inputs = data.load("digits").test_inputs[:50]
+    np.save(tmp_path / "inputs.npy", inputs)
+    program = (f"import numpy as np, sys\n{lines}\n"
+               "np.save('outputs.npy', model.predict(np.load('inputs.npy'), verbose=0))\n"
+               "assert 'replication' not in sys.modules")
+    (tmp_path / "final.keras").write_bytes(record.exported_model.read_bytes())
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    if record.configuration.statistics == "batch":
+        (tmp_path / "models").symlink_to(ROOT / "models")
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, env=environment)
+    expected = load_minimizer(record).predict(inputs, verbose=0)
+    assert np.load(tmp_path / "outputs.npy") == pytest.approx(expected, abs=1e-6)
+
+
+def test_it_is_measured_like_the_run(record):
+    folder = record.folder.parents[1]
+    options = ("--epsilon=1e-3", "--subspace_dim=0", "--iterations=2")
+    by_run = script("measure_sharpness", f"--workdir={folder}", *options)
+    by_file = script("measure_sharpness", f"--model={record.exported_model}", "--dataset=digits", *options)
+    values = [re.search(r"full +0\.001 +(\S+)", each.stdout).group(1) for each in (by_run, by_file)]
+    assert values[0] == values[1]
+
+
+def test_the_run_is_sound_with_it_and_the_files_stay(record):
+    before = record.exported_model.stat().st_mtime_ns
+    folder = record.folder.parents[1]
+    assert script("make_report", f"--workdir={folder}").returncode == 0
+    again = script("train", f"--config={record.folder / 'config.json'}", "--export_keras", f"--workdir={folder}")
+    assert again.returncode == 0 and record.exported_model.stat().st_mtime_ns == before
+    assert isinstance(keras.saving.load_model(record.exported_model), keras.Model)
