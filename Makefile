@@ -32,6 +32,17 @@ oldest: requirements.txt requirements-dev.txt ## Test the solver with the oldest
 		--requirement requirements-dev.txt
 	.venv-oldest/bin/python -m pytest tests/sharpness
 
+cross: .venv/installed requirements-cross.txt ## Compare f, gradient and metric with PyTorch, in .venv-cross
+	$(PYTHON) -m venv .venv-cross
+	.venv-cross/bin/python -m pip install --quiet --requirement requirements-cross.txt
+	CROSS_PYTHON=$(CURDIR)/.venv-cross/bin/python $(BIN)/python -m pytest tests/cross/test_torch.py
+
+wheel: .venv/installed ## Build the wheel and try it in an empty environment
+	$(BIN)/python -m pytest -m slow tests/packaging
+
+docker: ## Build the container image
+	docker build --tag large-batch-replication .
+
 lint: .venv/installed ## Check the style
 	$(BIN)/python -m ruff check .
 
@@ -46,4 +57,4 @@ lock: .venv/installed ## Renew the lock files with the newest versions within th
 	$(BIN)/python -m pip install --quiet --requirement $(REQUIREMENTS)
 	touch $@
 
-.PHONY: help quick test ray oldest lint lock
+.PHONY: help quick test ray oldest cross wheel docker lint lock
