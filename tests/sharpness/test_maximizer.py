@@ -87,6 +87,52 @@ def test_scale_takes_the_mass_of_the_rise_to_the_bounds():
     assert reaching_scale(np.zeros(3), Box(np.ones(3))) == 0
 
 
+def test_the_scale_carries_all_but_a_thousandth_of_the_rise_across_the_box():
+    """Slopes from 1 to 1e-6: the step must cross the box where 99.9 % of the rise lies, and need not elsewhere."""
+    gradient, box = 10.0 ** -np.arange(7), Box(np.array([1.0, 2.0, 1.0, 5.0, 1.0, 1.0, 1.0]))
+    step = reaching_scale(gradient, box) * gradient
+    crossed = step >= 2 * box.half_widths * (1 - 1e-12)
+    rise = gradient * box.half_widths
+    assert rise[crossed].sum() >= 0.999 * rise.sum()
+    smallest = np.flatnonzero(crossed)[-1]
+    assert rise[:smallest].sum() < 0.999 * rise.sum(), "no larger a scale than needed"
+    assert crossed.sum() == 4
+
+
+def test_each_start_has_a_point_of_its_own():
+    """The first is x itself, the others are random points of the box, which the seed decides."""
+    box = Box(np.array([1.0, 2.0, 0.5]))
+
+    def points(seed, starts):
+        seen = []
+
+        def function(y):
+            seen.append(np.array(y))
+            return float(np.sum(y)), np.ones(3)
+
+        maximize(function, box, iterations=1, starts=starts, seed=seed)
+        return seen
+
+    found, again, other = points(3, 3), points(3, 3), points(4, 3)
+    expected = [np.random.default_rng((3, start)).uniform(-box.half_widths, box.half_widths) for start in (1, 2)]
+    assert not found[0].any()
+    for start in expected:
+        assert any(np.array_equal(start, y) for y in found)
+    assert np.array_equal(found, again) and not np.array_equal(found, other)
+    assert sum(not y.any() for y in found) == 1
+
+
+def test_a_start_elsewhere_finds_what_none_from_x_finds():
+    """A narrow peak at the far side of a box in which f rises the other way from x."""
+    def function(y):
+        peak = 5 * np.exp(-20 * (y[0] + 0.8) ** 2)
+        return float(y[0] + peak), np.array([1 - 40 * (y[0] + 0.8) * peak])
+
+    box = Box(np.ones(1))
+    assert maximize(function, box, solver="scipy").value == pytest.approx(1)
+    assert maximize(function, box, solver="scipy", starts=6).value > 4
+
+
 @pytest.mark.parametrize("features, classes", [(1, 2), (2, 2), (3, 2), (1, 3)])
 def test_eight_starts_reach_the_best_corner_of_tiny_convex_problems(features, classes):
     for seed in range(6):
