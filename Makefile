@@ -37,6 +37,10 @@ cross: .venv/installed requirements-cross.txt ## Compare f, gradient and metric 
 	.venv-cross/bin/python -m pip install --quiet --requirement requirements-cross.txt
 	CROSS_PYTHON=$(CURDIR)/.venv-cross/bin/python $(BIN)/python -m pytest tests/cross/test_torch.py
 
+mutants: .venv/installed ## Put small faults into the code and count those that the tests notice; ARGUMENTS="--each=50 MODULE"
+	$(BIN)/python -m pip install --quiet "cosmic-ray>=8.7,<9"
+	$(BIN)/python -m tests.mutants $(ARGUMENTS)
+
 wheel: .venv/installed ## Build the wheel and try it in an empty environment
 	$(BIN)/python -m pytest -m slow tests/packaging
 
@@ -57,4 +61,4 @@ lock: .venv/installed ## Renew the lock files with the newest versions within th
 	$(BIN)/python -m pip install --quiet --requirement $(REQUIREMENTS)
 	touch $@
 
-.PHONY: help quick test ray oldest cross wheel docker lint lock
+.PHONY: help quick test ray oldest cross mutants wheel docker lint lock

@@ -9,6 +9,8 @@ import pytest
 
 from replication.machine import processors
 
+# It needs a package that `make mutants` installs.
+collect_ignore = ["mutants.py"]
 _MOST_WORKERS = 4
 # What a worker has come to hold at the end of all tests, with the processes that its tests start.
 _BYTES_PER_WORKER = 5 * 2**30

@@ -51,7 +51,7 @@ def test_the_wheel_runs_from_another_folder(tmp_path):
     assert len(list(here.glob("work/runs/*/sharpness/*.json"))) == 1
     for script in console.SCRIPTS:
         # absl ends with 1 after its help.
-        assert "--workdir" in _run(scripts / f"keskar-{script}", "--helpfull", cwd=here, expected=1)
+        assert f"replication.{script}" in _run(scripts / f"keskar-{script}", "--helpfull", cwd=here, expected=1)
 
 
 def test_the_console_scripts_are_all_the_entry_scripts():
