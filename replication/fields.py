@@ -31,6 +31,12 @@ class Whole:
             return f"a whole number of at least {self.at_least}"
         return f"a whole number from {self.at_least} to {self.at_most}"
 
+    @property
+    def schema(self):
+        """The values as a JSON Schema."""
+        upper = {} if self.at_most is None else {"maximum": self.at_most}
+        return {"type": "integer", "minimum": self.at_least, **upper}
+
 
 @dataclasses.dataclass(frozen=True)
 class WholeOrAll(Whole):
@@ -46,6 +52,11 @@ class WholeOrAll(Whole):
     def expected(self):
         """The values in words."""
         return f"{super().expected}, or all"
+
+    @property
+    def schema(self):
+        """The values as a JSON Schema."""
+        return {"anyOf": [super().schema, {"const": "all"}]}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +91,13 @@ class Number:
         left, right = "(" if self.at_least is None else "[", ")" if self.at_most is None else "]"
         return f"a number in {left}{lower}, {upper}{right}"
 
+    @property
+    def schema(self):
+        """The values as a JSON Schema."""
+        bounds = {"minimum": self.at_least, "exclusiveMinimum": self.above, "maximum": self.at_most,
+                  "exclusiveMaximum": self.below}
+        return {"type": "number", **{name: bound for name, bound in bounds.items() if bound is not None}}
+
 
 @dataclasses.dataclass(frozen=True)
 class OneOf:
@@ -96,12 +114,18 @@ class OneOf:
         """The values in words."""
         return "one of " + ", ".join(self.names)
 
+    @property
+    def schema(self):
+        """The values as a JSON Schema."""
+        return {"enum": list(self.names)}
+
 
 @dataclasses.dataclass(frozen=True)
 class Boolean:
     """True and False."""
 
     expected = "true or false"
+    schema = {"type": "boolean"}
 
     def admits(self, value):
         """Whether `value` is one of them."""
@@ -203,6 +227,20 @@ class Configuration:
         nested = {name: field.metadata["from_json"] for name, field in known.items() if field.metadata.get("from_json")}
         return cls(**{name: nested[name](value) if name in nested and value is not None else value
                       for name, value in content.items()})
+
+    @classmethod
+    def json_schema(cls):
+        """The JSON Schema of `to_json`, which records of older versions also fulfil: they may lack later fields."""
+        properties, required = {}, []
+        for field in dataclasses.fields(cls):
+            values = field.metadata.get("values")
+            schema = {"type": "object"} if field.metadata.get("from_json") else values.schema if values else {}
+            if schema and (field.default is None or field.metadata.get("nullable")):
+                schema = {"anyOf": [schema, {"type": "null"}]}
+            properties[field.name] = {"description": field.metadata["help"], **schema}
+            if field.default is REQUIRED:
+                required.append(field.name)
+        return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
     def digest(self):
         """Eight hexadecimal digits that change with every field.
