@@ -1,0 +1,28 @@
+"""The notebook runs as it stands, and prints what it shows."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+from tests.scripts import ROOT
+
+
+def test_the_cells_run_in_order(tmp_path):
+    """Numbers differ between machines in their last digits; the words around them do not."""
+    notebook = json.loads((ROOT / "docs" / "measure_your_model.ipynb").read_text(encoding="utf-8"))
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    shown = "".join("".join(output["text"]) for cell in cells for output in cell["outputs"])
+    program = tmp_path / "notebook.py"
+    program.write_text("\n\n".join("".join(cell["source"]) for cell in cells), encoding="utf-8")
+    finished = subprocess.run([sys.executable, program], cwd=tmp_path, capture_output=True, text=True, timeout=600,
+                              env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert finished.returncode == 0, finished.stderr
+
+    def words(text):
+        return re.sub(r"[\d.e+-]+", "#", text)
+
+    assert words(finished.stdout) == words(shown)
+    single, double = re.search(r"float32 (\S+) %, float64 (\S+) %", finished.stdout).groups()
+    assert abs(float(single) / float(double) - 1) < 1e-3
