@@ -236,6 +236,16 @@ def test_a_seed_that_advances_is_no_randomness_but_noise_is(own):
         assert all(np.array_equal(a, b.numpy()) for a, b in zip(before, model.variables, strict=True))
 
 
+def test_a_rise_below_the_rounding_is_not_conclusive(caplog):
+    """In float32 f can tell nothing about a box of 1e-9; in one of 1e-3 it can."""
+    inputs, labels = cases.softmax_regression(2, 3, seed=1)
+    model = cases.regression_model(np.random.default_rng(2).normal(size=9), 2, dtype="float32")
+    assert measure_sharpness(model, inputs, labels, epsilon=1e-3).check.conclusive
+    assert "rounding" not in caplog.text
+    assert not measure_sharpness(model, inputs, labels, epsilon=1e-9).check.conclusive
+    assert "rounding of f could be as large as its rise" in caplog.text
+
+
 def test_repeatable_means_to_rounding():
     check_repeatable(1.0, 1.0 + 1e-7, dtype=np.float32)
     with pytest.raises(ValueError, match="not deterministic"):

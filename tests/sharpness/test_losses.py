@@ -241,3 +241,16 @@ def test_unequal_batches_count_by_their_examples():
         mean = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(LABELS[:7], model(INPUTS[:7])))
     expected = np.concatenate([np.ravel(g) for g in tape.gradient(mean, [v.value for v in model.trainable_variables])])
     assert objective.value_and_gradient(objective.x)[1] == pytest.approx(expected, rel=1e-4, abs=1e-7)
+
+
+def test_accuracy_is_that_of_class_labels():
+    model = _dense()
+    expected = np.mean(np.argmax(model.predict(INPUTS, verbose=0), axis=-1) == LABELS)
+    for labels in (LABELS, _one_hot(LABELS)):
+        objective = Objective(model, INPUTS, labels, batch_size=24)
+        assert objective.value_and_accuracy(objective.x)[1] == pytest.approx(expected)
+    regression = Objective(_dense(1, None), INPUTS, INPUTS[:, 0], loss="mse")
+    assert np.isnan(regression.value_and_accuracy(regression.x)[1])
+    tagger = Objective(_tagger(), SEQUENCES, TAGS)
+    predicted = np.argmax(tagger.model.predict(SEQUENCES, verbose=0), axis=-1)
+    assert tagger.value_and_accuracy(tagger.x)[1] == pytest.approx(np.mean(predicted == TAGS))

@@ -159,6 +159,27 @@ def test_the_vertex_search_leaves_a_corner_at_which_the_solver_ends():
     assert 1 <= maximum.vertex_evaluations <= 3
 
 
+def test_the_vertex_search_flips_a_tenth_then_single_coordinates():
+    """Of a linear function at its corner, where no flip gains: those that lose least, one after the other."""
+    slope, seen = 1 + np.arange(40.0), []
+    signs = np.where(np.arange(40) % 3 == 0, -1.0, 1.0)
+
+    def function(y):
+        seen.append(np.array(y))
+        return float(signs * slope @ y), signs * slope
+
+    maximum = maximize(function, Box(np.ones(40)))
+    assert np.array_equal(maximum.y, signs) and maximum.vertex_evaluations == 3
+    flipped = [np.flatnonzero(y != signs).tolist() for y in seen[-3:]]
+    assert flipped == [[0, 1, 2, 3], [1], [2]]
+
+
+def test_a_corner_is_where_a_linear_function_is_largest():
+    box = Box(np.array([1.0, 2.0, 3.0]))
+    assert np.array_equal(box.corner(np.array([-0.1, 0.0, 5.0])), [-1, 2, 3])
+    assert box.share_at_bound(np.array([-1.0, 1.9, 3.0])) == pytest.approx(2 / 3)
+
+
 def test_the_vertex_search_is_counted_and_never_loses():
     function, box = _regression_at_minimizer()
     maximum = maximize(function, box, starts=5)
