@@ -116,8 +116,8 @@ class OneOf:
 
     @property
     def schema(self):
-        """The values as a JSON Schema."""
-        return {"enum": list(self.names)}
+        """The values as a JSON Schema: any text if names may be added, as in a dictionary."""
+        return {"enum": list(self.names)} if isinstance(self.names, tuple) else {"type": "string"}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -144,7 +144,7 @@ def load_model(path, *, compile=False):
     try:
         return keras.saving.load_model(path, compile=compile, safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = " ".join(str(error).split())
         raise UserError(f"--model={path}: not a Keras model that can be loaded ({reason})") from None
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from replication import data, records
+from replication.sharpness import measure_sharpness
 from replication.weights import load_minimizer
 from tests.scripts import ROOT, script
 
@@ -60,3 +61,22 @@ def test_the_run_is_sound_with_it_and_the_files_stay(record):
     again = script("train", f"--config={record.folder / 'config.json'}", "--export_keras", f"--workdir={folder}")
     assert again.returncode == 0 and record.exported_model.stat().st_mtime_ns == before
     assert isinstance(keras.saving.load_model(record.exported_model), keras.Model)
+
+
+def test_the_script_does_for_a_file_what_the_function_does_for_a_model(tmp_path):
+    digits = data.load("digits")
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(
+        12, activation="relu", kernel_regularizer="l2"), keras.layers.Dense(10, activation="softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(digits.train_inputs, digits.train_labels, epochs=1, verbose=0)
+    model.save(tmp_path / "mine.keras")
+    expected = measure_sharpness(model, digits.train_inputs, digits.train_labels, loss="compiled", per_layer=True,
+                                 variables="*dense*", iterations=3)
+    found = script("measure_sharpness", f"--model={tmp_path / 'mine.keras'}", "--dataset=digits", "--epsilon=1e-3",
+                   "--subspace_dim=0", "--iterations=3", "--loss=compiled", "--variables=*dense*", "--per_layer")
+    assert found.returncode == 0 and "penalties" not in found.stderr
+    values = [float(value) for value in re.findall(r"full +0\.001 +(\S+)", found.stdout)]
+    assert values == pytest.approx([expected.sharpness, *expected.layers.values()], rel=1e-3)
+    assert "penalties" in script("measure_sharpness", f"--model={tmp_path / 'mine.keras'}", "--dataset=digits",
+                                 "--epsilon=1e-3", "--subspace_dim=0", "--iterations=1").stderr

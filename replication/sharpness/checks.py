@@ -125,12 +125,12 @@ def _compare(objective, loss, gradient, direction, derivative, examples=None):
         return float(rise - gradient @ (ahead - behind - 2 * step * direction)) / (2 * step)
 
     first = noise / (_NOISE * abs(derivative)) if derivative else 1.0
-    first = min(max(first, _SMALLEST_STEP), 1.0)
+    first = float(min(max(first, _SMALLEST_STEP), 1.0))
     found = {first: difference(first)}
     if abs(found[first] - derivative) <= _TOLERANCE * abs(derivative) + (noise if derivative == 0 else 0):
         return GradientCheck(derivative, found[first], first, _TOLERANCE * abs(derivative) + noise / first,
-                             conclusive=noise / first <= _TOLERANCE * abs(derivative))
-    steps = [step for step in first * float(_FACTOR) ** np.arange(-10, 11) if _SMALLEST_STEP <= step <= 1]
+                             conclusive=bool(noise / first <= _TOLERANCE * abs(derivative)))
+    steps = [step for step in (first * float(_FACTOR)**power for power in range(-10, 11)) if _SMALLEST_STEP <= step <= 1]
     for step in steps:
         found.setdefault(step, difference(step))
     return _extrapolate(derivative, sorted(found.items()), noise)
@@ -153,7 +153,7 @@ def _extrapolate(derivative, differences, noise):
     uncertainty, limit, step = min(candidates)
     scale = max(abs(limit), abs(derivative))
     return GradientCheck(derivative, limit, step, _TOLERANCE * scale + 2 * uncertainty,
-                         conclusive=uncertainty <= _TOLERANCE * scale)
+                         conclusive=bool(uncertainty <= _TOLERANCE * scale))
 
 
 def _require(where, check):

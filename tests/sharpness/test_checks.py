@@ -1,6 +1,7 @@
 """The check of the gradient accepts every right one, on curved boxes too, and no wrong one; noise is noticed."""
 
 import functools
+import json
 
 import keras
 import numpy as np
@@ -117,7 +118,9 @@ def test_a_right_gradient_is_accepted_on_curved_boxes(kind, statistics, trusted)
         for dimension in (0, 20):
             choices = configuration.Sharpness(epsilon=epsilon, subspace_dim=dimension, iterations=2, starts=1,
                                               statistics=statistics)
-            assert compute(objective, choices).check.passed
+            result = compute(objective, choices)
+            assert result.check.passed
+            json.dumps(result.to_json(), allow_nan=False)
 
 
 def test_small_pretrained_style_weights_with_moving_averages():
