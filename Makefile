@@ -34,7 +34,7 @@ oldest: requirements.txt requirements-dev.txt ## Test the solver with the oldest
 
 cross: .venv/installed requirements-cross.txt ## Compare f, gradient and metric with PyTorch, in .venv-cross
 	$(PYTHON) -m venv .venv-cross
-	.venv-cross/bin/python -m pip install --quiet --requirement requirements-cross.txt
+	.venv-cross/bin/python -m pip install --quiet --no-compile --requirement requirements-cross.txt
 	CROSS_PYTHON=$(CURDIR)/.venv-cross/bin/python $(BIN)/python -m pytest tests/cross/test_torch.py
 
 mutants: .venv/installed ## Put small faults into the code and count those that the tests notice; ARGUMENTS="--each=50 MODULE"

@@ -130,9 +130,9 @@ def _compare(objective, loss, gradient, direction, derivative, examples=None):
     if abs(found[first] - derivative) <= _TOLERANCE * abs(derivative) + (noise if derivative == 0 else 0):
         return GradientCheck(derivative, found[first], first, _TOLERANCE * abs(derivative) + noise / first,
                              conclusive=bool(noise / first <= _TOLERANCE * abs(derivative)))
-    steps = [step for step in (first * float(_FACTOR)**power for power in range(-10, 11)) if _SMALLEST_STEP <= step <= 1]
-    for step in steps:
-        found.setdefault(step, difference(step))
+    for power in range(-10, 11):
+        if _SMALLEST_STEP <= (step := first * float(_FACTOR)**power) <= 1:
+            found.setdefault(step, difference(step))
     return _extrapolate(derivative, sorted(found.items()), noise)
 
 

@@ -11,7 +11,7 @@ import sys
 import numpy as np
 import torch
 
-STEPS, STARTS = 60, 6
+STEPS, STARTS = 40, 3
 
 
 class Network:
