@@ -64,6 +64,11 @@ class Workdir(Folder):
         return self.path / "figures"
 
     @property
+    def measurements_table(self):
+        """The file of all measurements."""
+        return self.path / "measurements.csv"
+
+    @property
     def page(self):
         """The file of the report."""
         return self.path / "report" / "index.html"
@@ -75,6 +80,7 @@ class Workdir(Folder):
         Files that killed processes had begun to write there are removed.
         """
         with files.lock(self.page.parent, "report", wait=True):
+            files.remove_partial(self.path, self.measurements_table.name, below=False)
             for folder in (self.tables, self.figures):
                 files.remove_partial(folder)
             yield

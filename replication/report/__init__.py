@@ -5,7 +5,7 @@ import functools
 from replication import experiments, files, paper
 from replication.experiments.base import EPSILON_LABELS, lowest_trials, test_accuracy, title
 from replication.experiments.table3 import common_protocol, values
-from replication.report import decisions, figures, formatting, page, tables, verdicts
+from replication.report import decisions, figures, formatting, measurements, page, tables, verdicts
 from replication.store import Store
 from replication.store.grouping import EPSILONS
 
@@ -23,7 +23,7 @@ class Report:
         self._render = functools.cache(figures.render)
 
     def draw(self):
-        """Writes the workdir's tables, figures and report/index.html.
+        """Writes the workdir's tables, figures, measurements.csv and report/index.html.
 
         The same records give the same bytes. Figures and listings of an earlier report that no record supports any
         longer are removed.
@@ -85,6 +85,7 @@ def _draw(workdir, store, render):
                keep=bool(lines))
     drawn = [(figure, figure.axes(store)) for figure in experiments.figures().values()]
     _write_figures(workdir.figures, [plot for _, plots in drawn for plot in plots], render)
+    files.write_text(workdir.measurements_table, measurements.to_csv(store))
     files.write_text(workdir.page, page.render(store, judged, drawn, listed=listed, draw=render))
 
 
