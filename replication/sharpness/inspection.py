@@ -82,7 +82,9 @@ def inspect(model, examples, loss, variables, *, statistics, training, classify,
     if dtype.itemsize < 4:
         raise UserError(f"model {model.name!r}: computes in {dtype}; sharpness needs float32 at least, rounding would "
                         "drown the rise that it seeks")
-    _check_reached(model, traced, calls, variables, inputs)
+    if statistics == "batch":
+        _check_normalizations(model, traced, calls)
+    _check_reached(model, traced, variables, inputs)
     penalized = not isinstance(loss, CompiledLoss) and (bool(scopes[-1].losses) or any(
         getattr(v, "regularizer", None) is not None for v in model.trainable_variables))
     labels = examples.labels
@@ -99,13 +101,17 @@ def inspect(model, examples, loss, variables, *, statistics, training, classify,
     return Inspection(labels, scopes[-1].advanced_seeds, dtype, fixed, penalized)
 
 
-def _check_reached(model, traced, calls, variables, inputs):
-    """Raises a UserError if the trace misses the reads of a weight, or the calls of a batch normalization."""
+def _check_normalizations(model, traced, calls):
+    """Raises a UserError if the trace computes a batch normalization of which it has made no call."""
     replaced = {id(layer) for layer, _ in calls}
     for layer in batch_normalizations(model):
         if id(layer) not in replaced and tracing.variables_read(traced, layer.variables):
             raise UserError(f"model {model.name!r}: batch normalization {layer.name!r} is part of a saved graph, whose "
-                            "statistics cannot be chosen")
+                            "statistics cannot be chosen; give statistics='moving'")
+
+
+def _check_reached(model, traced, variables, inputs):
+    """Raises a UserError if the trace misses the reads of a weight."""
     read = {id(v) for v in tracing.variables_read(traced, variables)}
     unread = [v for v in variables if id(v) not in read]
     for variable in unread:

@@ -51,6 +51,8 @@ def inlined_functions():
     def inline(function, *args, **kwargs):
         if not tf.inside_function():
             return call(function, *args, **kwargs)
+        if not getattr(function, "_autograph", True):
+            return function.python_function(*args, **kwargs)
         # The functions that surround it are traced without AutoGraph, which theirs may need.
         with type(context)(status=type(context.status).UNSPECIFIED):
             return tf.__internal__.autograph.tf_convert(function.python_function, context)(*args, **kwargs)

@@ -38,6 +38,12 @@ class Branching(Plain):
         return x[:, :1] * tf.ones((1, 5))
 
 
+class CompiledWithoutAutoGraph(Plain):
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, 4])])
+    def call(self, x):
+        return tf.tanh(tf.matmul(x, self.kernel))
+
+
 class Variable(Plain):
     """Reads TensorFlow's variable, past Keras."""
 
@@ -85,7 +91,7 @@ def _weights(model):
     return [v.numpy() for v in model.variables]
 
 
-@pytest.mark.parametrize("kind", [Compiled, Branching, Variable, Recomputed, Looped])
+@pytest.mark.parametrize("kind", [Compiled, CompiledWithoutAutoGraph, Branching, Variable, Recomputed, Looped])
 def test_every_read_of_a_weight_counts(kind):
     """Measured before and after `evaluate`, which leaves graphs of the user's functions behind."""
     expected = measure_sharpness(_model(Plain()), INPUTS, LABELS, epsilon=0.01)
@@ -192,3 +198,25 @@ def test_embeddings_have_gradients_in_slices():
     step = 1e-3 * np.random.default_rng(0).normal(size=len(objective.x))
     difference = objective.value(objective.x + step) - objective.value(objective.x - step)
     assert 2 * gradient @ step == pytest.approx(difference, rel=1e-3)
+
+
+class Saved(keras.layers.Layer):
+    """Computes a batch normalization of its own in a graph that was traced before."""
+
+    def build(self, shape):
+        self.normalization = keras.layers.BatchNormalization()
+        self.normalization.build(shape)
+        self.graph = tf.function(lambda x: self.normalization(x, training=False)).get_concrete_function(
+            tf.TensorSpec([None, shape[-1]]))
+
+    def call(self, x):
+        return self.graph(x)
+
+
+def test_statistics_that_cannot_be_chosen_are_named():
+    model = _model(Saved())
+    with pytest.raises(ValueError, match="part of a saved graph.*statistics='moving'"):
+        measure_sharpness(model, INPUTS, LABELS)
+    result = measure_sharpness(model, INPUTS, LABELS, statistics="moving", iterations=2)
+    assert result.loss == pytest.approx(model.evaluate(INPUTS, LABELS, batch_size=60, verbose=0), rel=1e-6)
+    assert result.sharpness > 0
