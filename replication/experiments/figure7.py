@@ -2,7 +2,7 @@
 
     python -m replication.reproduce --preset=paper --networks=F1 --trials=1 --experiments=figure7
 
-It has not been run yet on the paper's data.
+It takes 4 minutes of training and half a minute for the path on two cores. F1, trial 0: results/figures/figure7-F1.pdf.
 """
 
 import dataclasses
