@@ -8,6 +8,9 @@ from replication.sharpness import subspace
 from replication.sharpness.subspace import RandomSubspace
 
 
+BLOCK_ENTRIES = subspace._BLOCK_ENTRIES
+
+
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     monkeypatch.setattr(subspace, "_BLOCK_ENTRIES", 64)
@@ -61,3 +64,14 @@ def test_is_a_scipy_operator():
 def test_impossible_dimension_is_named(p):
     with pytest.raises(ValueError, match=f"subspace_dim={p}"):
         RandomSubspace(10, p)
+
+
+def test_the_matrix_of_a_seed_is_that_of_the_records(monkeypatch):
+    """Blocks of 2^17 entries, each from a generator that the seed and its number decide."""
+    monkeypatch.setattr(subspace, "_BLOCK_ENTRIES", BLOCK_ENTRIES)
+    n, rows = 150_000, 2**17 // 2
+    columns = RandomSubspace(n, 2, seed=5) @ np.eye(2)
+    for block, start in enumerate(range(0, n, rows)):
+        generator = np.random.Generator(np.random.SFC64(np.random.SeedSequence((5, block))))
+        expected = generator.standard_normal((min(rows, n - start), 2), dtype=np.float32)
+        assert np.array_equal(columns[start:start + rows], expected)
