@@ -7,7 +7,6 @@ import scipy.sparse.linalg
 from replication.sharpness import subspace
 from replication.sharpness.subspace import RandomSubspace
 
-
 BLOCK_ENTRIES = subspace._BLOCK_ENTRIES
 
 
