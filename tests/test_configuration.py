@@ -1,13 +1,15 @@
 """Configurations: what they resolve, refuse, and are called on disk."""
 
 import dataclasses
+import inspect
 
 import pytest
 
-from replication import catalog, landscape
+from replication import catalog, configuration, landscape, remedies
 from replication.configuration import Run
 from replication.configuration.presets import PRESETS
 from replication.errors import UserError
+from replication.sharpness import measure_sharpness
 
 
 def run(network, regime="SB", **choices):
@@ -93,3 +95,36 @@ def test_paths_join_minimizers_of_one_architecture():
     joined = [(small.configuration, large.configuration) for small, large in landscape.pairs(records)]
     assert [(s.architecture, l.architecture) for s, l in joined] == [("released", "released"), ("text", "text")]
     assert all((s.regime, l.regime) == ("SB", "LB") for s, l in joined)
+
+
+def test_the_defaults_of_the_remedies_are_those_that_the_docs_state():
+    """docs/choices.md gives their reasons; another default would be another result under an old name."""
+    assert {name: kind().to_json() for name, kind in remedies.REMEDIES.items()} == {
+        "augmentation": {"name": "augmentation", "rotation": 10.0, "translation": 0.2, "flip": True},
+        "conservative": {"name": "conservative", "iterations": 3, "penalty": 1e-3},
+        "adversarial": {"name": "adversarial", "epsilon": 0.1, "clean_share": 0.5},
+        "stability": {"name": "stability", "deviation": 0.04, "weight": 0.01},
+        "dynamic_sampling": {"name": "dynamic_sampling", "test": "schedule", "first_batch_size": 256, "growth": 1.5,
+                             "theta": 0.5},
+        "sam": {"name": "sam", "rho": 0.05, "adaptive": False, "examples": 256},
+        "ghost_normalization": {"name": "ghost_normalization", "examples": 256},
+        "learning_rate_scaling": {"name": "learning_rate_scaling", "rule": "sqrt", "small_batch": 256,
+                                  "warmup_epochs": 5.0}}
+    assert {name for name, kind in remedies.REMEDIES.items() if not kind().compiles} == {
+        "augmentation", "ghost_normalization", "sam"}
+
+
+@pytest.mark.parametrize("make", [
+    lambda: remedies.REMEDIES["sam"](rho=-0.1), lambda: remedies.REMEDIES["sam"](examples=0),
+    lambda: remedies.REMEDIES["learning_rate_scaling"](warmup_epochs=-0.5)])
+def test_what_a_remedy_cannot_be_is_refused(make):
+    with pytest.raises(UserError):
+        make()
+
+
+def test_measure_sharpness_has_the_defaults_of_its_configuration():
+    fields = {field.name: field.default for field in dataclasses.fields(configuration.Sharpness)}
+    parameters = inspect.signature(measure_sharpness).parameters
+    shared = set(fields) & set(parameters)
+    assert shared >= {"epsilon", "batch_size", "iterations", "starts", "seed", "solver", "statistics"}
+    assert all((parameters[name].default or None) == (fields[name] or None) for name in shared)

@@ -166,3 +166,11 @@ def test_the_document_states_how_often_a_copy_is_replicated(network):
     for share, found in zip(stated, rates(network, reports, seed=0)):
         # Four standard errors of a share among so many reports, and the rounding of the document.
         assert abs(share - found) <= 4 * np.sqrt(max(share * (1 - share), 0.01) / reports) + 0.005
+
+
+def test_gates_hold_or_fail_and_endpoints_are_decided():
+    found = checks(copies.judged({"F1": copies.copy("F1")}))
+    answers = {kind: {check.answer for check in found if check.kind == kind} for kind in ("gate", "endpoint")}
+    assert answers == {"gate": {"holds"}, "endpoint": {IN_FAVOUR}}
+    assert decisions.Check("gate", found[0].entry, AGAINST).answer == "fails"
+    assert decisions.Check("endpoint", found[0].entry, AGAINST).answer == AGAINST
