@@ -128,3 +128,8 @@ def test_measure_sharpness_has_the_defaults_of_its_configuration():
     shared = set(fields) & set(parameters)
     assert shared >= {"epsilon", "batch_size", "iterations", "starts", "seed", "solver", "statistics"}
     assert all((parameters[name].default or None) == (fields[name] or None) for name in shared)
+
+
+@pytest.mark.parametrize("rule, factor", [("linear", 2.5), ("sqrt", 2.5**0.5)])
+def test_the_factor_of_a_learning_rate_is_no_whole_number(rule, factor):
+    assert remedies.REMEDIES["learning_rate_scaling"](rule=rule, small_batch=32).factor(80) == pytest.approx(factor)

@@ -17,7 +17,7 @@ from replication.experiments.base import Plot
 from replication.landscape.paths import curved, estimate_moving_averages, linear
 from replication.report.figures import render
 from replication.sharpness import Objective
-from replication.weights import assign_weights, load_minimizer
+from replication.weights import assign_weights, flatten_weights, load_minimizer
 
 SMALL = configuration.Run(network="F1", regime="SB", trial=0, dataset="digits", batch_size=144, epochs=2)
 LARGE = dataclasses.replace(SMALL, regime="LB", batch_size=719)
@@ -55,6 +55,18 @@ def test_path_on_disk_is_not_evaluated_again(workdir):
     written = file.stat().st_mtime_ns
     assert measure_between(workdir, path, pair, dataset=None) == file
     assert file.stat().st_mtime_ns == written
+
+
+def test_moving_averages_are_estimated_at_each_point(workdir):
+    """Beyond the minimizers as well, where those of training would be far off."""
+    dataset, path = data.load("digits"), configuration.Path(points=2, statistics="moving")
+    (pair,) = landscape.pairs(workdir.runs()[0])
+    content = files.read_json(measure_between(workdir, path, pair, dataset=dataset))
+    small, large = map(load_minimizer, pair)
+    x = linear(2, flatten_weights(small), flatten_weights(large))
+    estimate_moving_averages(small, x, dataset.train_inputs, batch_size=path.batch_size)
+    objective = Objective(small, dataset.train_inputs, dataset.train_labels, statistics="moving")
+    assert content["train_loss"][1] == pytest.approx(objective.value(x), rel=1e-6)
 
 
 def test_f_that_is_not_finite_is_a_gap_in_record_and_figure(workdir, tmp_path):
