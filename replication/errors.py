@@ -26,6 +26,11 @@ class MeasurementFailedError(UserError):
     """Raised if a measurement of sharpness fails its checks, for example because f is not finite."""
 
 
+def one_line(error):
+    """Returns the whole message of an error of another package in one line."""
+    return " ".join(str(error).split())
+
+
 def require(condition, name, value, expected):
     """Raises a UserError if `condition` is false; the message holds the name, the value and the expected values."""
     if not condition:

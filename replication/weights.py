@@ -8,7 +8,7 @@ import numpy as np
 
 import models
 from replication import catalog, files
-from replication.errors import UserError
+from replication.errors import UserError, one_line
 
 _PAGE = """# {name}
 
@@ -144,8 +144,7 @@ def load_model(path, *, compile=False):
     try:
         return keras.saving.load_model(path, compile=compile, safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"--model={path}: not a Keras model that can be loaded ({reason})") from None
+        raise UserError(f"--model={path}: not a Keras model that can be loaded ({one_line(error)})") from None
 
 
 def flatten_weights(network):

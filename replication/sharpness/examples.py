@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from replication import memory
 from replication.data.arrays import as_numbers, check_finite
-from replication.errors import UserError
+from replication.errors import UserError, one_line
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -114,7 +114,7 @@ def _read_batches(batches):
     try:
         return map_arrays(lambda *arrays: np.concatenate(arrays), *read)
     except (TypeError, ValueError) as error:
-        raise UserError(f"inputs: the batches do not fit together ({' '.join(str(error).split())}); sequences of "
+        raise UserError(f"inputs: the batches do not fit together ({one_line(error)}); sequences of "
                         "different lengths need padding") from None
 
 

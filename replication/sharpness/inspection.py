@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from models.normalization import BatchNormalization, batch_normalizations, normalization_statistics
-from replication.errors import UserError
+from replication.errors import UserError, one_line
 from replication.sharpness import tracing
 from replication.sharpness.examples import map_arrays
 from replication.sharpness.losses import CompiledLoss, ReducedLoss, class_labels
@@ -75,7 +75,7 @@ def inspect(model, examples, loss, variables, *, statistics, training, classify,
     except _ERRORS as error:
         shape = tf.nest.map_structure(np.shape, examples.inputs)
         raise UserError(f"inputs of shape {shape} do not fit model {model.name!r}, or its call cannot be compiled: "
-                        f"{' '.join(str(error).split())}") from None
+                        f"{one_line(error)}") from None
     dtype = tracing.least_precise_dtype(traced, variables)
     if isinstance(loss, CompiledLoss | ReducedLoss):
         dtype = min(dtype, np.dtype(keras.config.floatx()), key=lambda each: each.itemsize)
@@ -96,7 +96,7 @@ def inspect(model, examples, loss, variables, *, statistics, training, classify,
                 loss(inputs, some_labels, outputs, some_weights)
         except _ERRORS as error:
             raise UserError(f"labels of shape {tf.nest.map_structure(np.shape, labels)} do not fit the loss and the "
-                            f"outputs of model {model.name!r}: {' '.join(str(error).split())}") from None
+                            f"outputs of model {model.name!r}: {one_line(error)}") from None
     fixed = _moving_in_training(model, shapes) if statistics == "batch" else []
     return Inspection(labels, scopes[-1].advanced_seeds, dtype, fixed, penalized)
 

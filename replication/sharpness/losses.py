@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from replication.data.arrays import check_classes
-from replication.errors import UserError
+from replication.errors import UserError, one_line, require
 from replication.sharpness.examples import map_arrays
 from replication.sharpness.tracing import evaluate
 
@@ -87,8 +87,7 @@ def resolve_loss(loss, model, examples, *, from_logits):
     Raises:
         UserError: `loss` is none of these, or the model is not compiled.
     """
-    if not isinstance(from_logits, bool | np.bool_):
-        raise UserError(f"from_logits={from_logits!r}: expected True or False")
+    require(isinstance(from_logits, bool | np.bool_), "from_logits", from_logits, "True or False")
     if loss is None:
         return BatchLoss(lambda labels, outputs: cross_entropy(labels, outputs, from_logits=from_logits))
     if from_logits:
@@ -110,21 +109,26 @@ def resolve_loss(loss, model, examples, *, from_logits):
 
 def cross_entropy(labels, outputs, *, from_logits):
     """Returns the cross-entropies of outputs [batch, ..., classes], for class numbers or one-hot rows as labels."""
-    one_hot = labels.shape.rank == outputs.shape.rank and labels.shape[-1] == outputs.shape[-1]
-    function = keras.losses.categorical_crossentropy if one_hot else keras.losses.sparse_categorical_crossentropy
+    function = (keras.losses.categorical_crossentropy if _are_one_hot(labels, outputs)
+                else keras.losses.sparse_categorical_crossentropy)
     return function(labels, outputs, from_logits=from_logits)
 
 
-def is_right(labels, outputs):
-    """Returns whether the most probable class is the label, a boolean tensor; None if these are no classes."""
+def number_right(labels, outputs):
+    """Returns how many examples have their label as the most probable class, a float64 scalar; NaN without classes.
+
+    An example with several labels counts by the share of those that are right.
+    """
+    nan = tf.constant(np.nan, tf.float64)
     if not tf.is_tensor(labels) or not tf.is_tensor(outputs) or outputs.shape.rank is None:
-        return None
+        return nan
     predicted = tf.argmax(outputs, axis=-1, output_type=tf.int32)
-    if labels.shape.rank == outputs.shape.rank and labels.shape[-1] == outputs.shape[-1] > 1:
+    if _are_one_hot(labels, outputs):
         labels = tf.argmax(labels, axis=-1, output_type=tf.int32)
     elif not labels.dtype.is_integer or labels.shape.rank != outputs.shape.rank - 1:
-        return None
-    return tf.equal(predicted, tf.cast(labels, tf.int32))
+        return nan
+    right = tf.cast(tf.equal(predicted, tf.cast(labels, tf.int32)), tf.float64)
+    return tf.reduce_sum(right) / _each(right)
 
 
 def class_labels(model, labels, outputs, *, from_logits):
@@ -175,7 +179,7 @@ def _compiled(model, examples):
         model.compute_loss(x=inputs, y=labels, y_pred=outputs, sample_weight=weights, training=False)
     except (ValueError, TypeError, KeyError, tf.errors.InvalidArgumentError) as error:
         raise UserError(f"labels: do not fit the compiled loss of model {model.name!r}: "
-                        f"{' '.join(str(error).split())}") from None
+                        f"{one_line(error)}") from None
     for variable, value in before:
         variable.assign(value)
     return CompiledLoss(model)
@@ -194,6 +198,10 @@ def _aligned(function):
         return function(labels, outputs)
 
     return aligned
+
+
+def _are_one_hot(labels, outputs):
+    return labels.shape.rank == outputs.shape.rank and labels.shape[-1] == outputs.shape[-1] > 1
 
 
 def _number(labels):

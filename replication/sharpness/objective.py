@@ -15,7 +15,7 @@ from replication.devices import OneDevice
 from replication.sharpness import tracing
 from replication.sharpness.examples import Examples, map_arrays, read_examples
 from replication.sharpness.inspection import inspect
-from replication.sharpness.losses import is_right, resolve_loss
+from replication.sharpness.losses import number_right, resolve_loss
 from replication.sharpness.suitability import check_model, check_weights, has_known_gradients, select_variables
 
 # XLA makes a pass of these layers a quarter faster on a CPU, and one of convolutions slower. It compiles F1 in half a
@@ -76,6 +76,7 @@ class Objective:
         check_model(model, statistics)
         check_weights(model)
         self.model, self.variables = model, select_variables(model, variables)
+        self._sizes = [int(np.prod(v.shape)) for v in self.variables]
         examples = inputs if isinstance(inputs, Examples) else read_examples(model, inputs, labels)
         self._options = {
             "inputs": examples, "statistics": statistics, "batch_size": batch_size, "dropout_active": dropout_active,
@@ -124,7 +125,7 @@ class Objective:
 
     def representable(self, x: np.ndarray) -> np.ndarray:
         """Returns x, float64 [n], as the model's variables hold it, rounded to their dtypes."""
-        parts = np.split(x, np.cumsum([int(np.prod(v.shape)) for v in self.variables])[:-1])
+        parts = np.split(x, np.cumsum(self._sizes)[:-1])
         return np.concatenate([part.astype(v.dtype).astype(np.float64) for v, part in zip(self.variables, parts)])
 
     def value_and_gradient(self, x: np.ndarray, examples: int | None = None) -> tuple[float, np.ndarray]:
@@ -186,7 +187,7 @@ class Objective:
             self._restore(before)
 
     def _set_weights(self, x):
-        for variable, part in zip(self.variables, tf.split(x, [int(np.prod(v.shape)) for v in self.variables])):
+        for variable, part in zip(self.variables, tf.split(x, self._sizes)):
             variable.assign(tf.cast(tf.reshape(part, variable.shape), variable.dtype))
 
     @contextlib.contextmanager
@@ -249,11 +250,7 @@ class Objective:
 
     def _loss_and_hits(self, seeds, inputs, labels, weights):
         loss, outputs = self._losses(seeds, inputs, labels, weights)
-        right = is_right(labels, outputs)
-        if right is None:
-            return loss, tf.constant(np.nan, tf.float64)
-        each = tf.cast(tf.reduce_prod(tf.shape(right)[1:]), tf.float64)
-        return loss, tf.reduce_sum(tf.cast(right, tf.float64)) / each
+        return loss, number_right(labels, outputs)
 
     def _losses(self, seeds, inputs, labels, weights):
         with tracing.Evaluation(zip(self._seeds, seeds)):

@@ -84,11 +84,11 @@ def trace(function, *signature, jit_compile=None):
         return tf.function(named, autograph=False, jit_compile=jit_compile).get_concrete_function(*signature)
 
 
-def evaluate(model, inputs, *, training=False):
+def evaluate(model, inputs):
     """Returns the outputs of a model for inputs, without a mark on the model."""
     def call(inputs):
         with Evaluation():
-            return model(inputs, training=training)
+            return model(inputs, training=False)
 
     return trace(call, tf.nest.map_structure(lambda array: tf.TensorSpec(array.shape, array.dtype), inputs))(inputs)
 
@@ -119,8 +119,7 @@ def least_precise_dtype(traced, variables):
                     seen.add(id(output))
                     found.add(np.dtype(output.dtype.as_numpy_dtype))
                     pending.append(output)
-    return min(found, key=lambda dtype: np.finfo(dtype).bits if dtype.kind == "f" else dtype.itemsize * 8,
-               default=np.dtype(np.float32))
+    return min(found, key=lambda dtype: dtype.itemsize, default=np.dtype(np.float32))
 
 
 def _handles(variable):
