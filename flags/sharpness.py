@@ -23,7 +23,7 @@ _SUBSPACE_DIM = flags.DEFINE_list(
     "subspace_dim", ["0", "100"],
     help_of(configuration.Sharpness, "subspace_dim") + " Several are separated by commas.")
 _OTHERS = define(configuration.Sharpness, "subspace_distribution", "statistics", "batch_size", "iterations", "starts",
-                 "examples", "solver", "dropout_active")
+                 "examples", "solver", "dropout_active", "box", "normalize", "partition")
 
 
 def choices(seed):

@@ -12,13 +12,15 @@ _JIT_COMPILE = jit_compile()
 _RUN = define(
     configuration.Run, "network", "architecture", "regime", "trial", "batch_size", "epochs", "max_epochs", "patience",
     "min_improvement", "optimizer", "learning_rate", "statistics", "deterministic", "dropout", "precision",
-    "kernel_initializer", "normalization_epsilon", "adam_epsilon",
+    "kernel_initializer", "normalization_epsilon", "adam_epsilon", "training_loss", "kernel_scale",
+    "without_normalization", "target_loss",
     defaults={"network": "F1", "regime": "SB", "trial": 0, "batch_size": None, "learning_rate": None})
 _STOP = flags.DEFINE_enum(
-    "stop", "ceased", ["ceased", "accuracy", "epochs"],
+    "stop", "ceased", ["ceased", "accuracy", "loss", "epochs"],
     "End of the run: ceased (the training loss ceases to improve), accuracy (the training accuracy, evaluated as in "
     "result.json, is at least the paper's mean of table 2, or the loss ceases to improve; for the paper's networks on "
-    "its data), or epochs (20 epochs, as the authors' script).")
+    "its data), loss (the training loss is at most --target_loss, or ceases to improve), or epochs (20 epochs, as the "
+    "authors' script).")
 _SYNCHRONIZED = define(configuration.Distribution, "synchronized")["synchronized"]
 _REMEDY = flags.DEFINE_enum(
     "remedy", None, sorted(remedies.REMEDIES), "A way of training that may help large batches (section 4 and appendix "
@@ -26,7 +28,7 @@ _REMEDY = flags.DEFINE_enum(
 _OPTIONS = {name: define(kind, prefix=f"{name}_", optional=True) for name, kind in remedies.REMEDIES.items()}
 _WARM_START = flags.DEFINE_string(
     "warm_start", None, "RUN:EPOCH, such as F1-SB-trial0-6189c893:7: begin at that iterate of a run of --workdir "
-    "(the paper's figure 5); by default the run begins at x_0.")
+    "(the paper's figure 5), or at its minimizer, RUN:last; by default the run begins at x_0.")
 _CONFIG = flags.DEFINE_string(
     "config", None, "A record's config.json: train the same run again. It replaces all flags of the run.")
 _KEEP_ITERATES = flags.DEFINE_integer(
@@ -86,6 +88,8 @@ def _stop(choices):
                         "one or the other")
     if _STOP.value == "epochs":
         return {"epochs": SCRIPT_EPOCHS}
+    if _STOP.value == "loss":
+        return {"stop": "loss"}
     network, regime = choices["network"], choices["regime"]
     printed = paper.table(2).get(network, {}).get(f"train_{regime}")
     if printed is None or choices["dataset"] != catalog.NETWORKS[network].dataset:
@@ -113,8 +117,9 @@ def _start():
     if _WARM_START.value is None:
         return None
     name, _, epoch = _WARM_START.value.rpartition(":")
-    require(name and epoch.isdecimal(), "warm_start", _WARM_START.value, "RUN:EPOCH, such as F1-SB-trial0-6189c893:7")
-    return configuration.Start(name, int(epoch))
+    require(name and (epoch.isdecimal() or epoch == "last"), "warm_start", _WARM_START.value,
+            "RUN:EPOCH, such as F1-SB-trial0-6189c893:7, or RUN:last")
+    return configuration.Start(name, None if epoch == "last" else int(epoch))
 
 
 def _regime_batch_size(regime, dataset):

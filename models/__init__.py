@@ -16,7 +16,8 @@ __all__ = ["BUILDERS", "NETWORKS", "BatchNormalization", "build"]
 
 def build(name: str, *, statistics: str = "batch", architecture: str | None = None, input_shape: tuple | None = None,
           classes: int | None = None, seed: int = 0, precision: str = "float32", dropout: float | None = None,
-          kernel_initializer: str = "glorot_uniform", normalization_epsilon: float = 1e-3) -> keras.Model:
+          kernel_initializer: str = "glorot_uniform", normalization_epsilon: float = 1e-3, kernel_scale: float = 1.0,
+          normalized: bool = True) -> keras.Model:
     """Builds a network of table 1.
 
     Args:
@@ -35,6 +36,8 @@ def build(name: str, *, statistics: str = "batch", architecture: str | None = No
         kernel_initializer: Distribution of the initial kernels: "glorot_uniform" (default), "uniform_0.05", on
             [-0.05, 0.05], or "he_uniform".
         normalization_epsilon: Batch normalization's epsilon, default 1e-3.
+        kernel_scale: Factor on all initial kernels, default 1.
+        normalized: Whether batch normalization follows each inner layer, as in the paper (default).
 
     Returns:
         A built functional `keras.Model` from inputs [batch, *input_shape] to class probabilities [batch, classes].
@@ -52,6 +55,7 @@ def build(name: str, *, statistics: str = "batch", architecture: str | None = No
     """
     _require(name in BUILDERS, "name", name, f"one of {', '.join(BUILDERS)}")
     _require(dropout is None or 0 <= dropout < 1, "dropout", dropout, "a number in [0, 1)")
+    _require(kernel_scale > 0, "kernel_scale", kernel_scale, "a positive number")
     _require(kernel_initializer in KERNEL_INITIALIZERS, "kernel_initializer", kernel_initializer,
              f"one of {', '.join(KERNEL_INITIALIZERS)}")
     if known := SPECIFICATIONS.get(name):
@@ -68,7 +72,7 @@ def build(name: str, *, statistics: str = "batch", architecture: str | None = No
     state = [int(s) for s in np.random.SeedSequence(seed).generate_state(64) >> 1]
     layers = Layers(statistics=statistics, seeds=state[:32], dropout_seeds=state[32:], precision=precision,
                     dropout=dropout, kernel_initializer=kernel_initializer,
-                    normalization_epsilon=normalization_epsilon)
+                    normalization_epsilon=normalization_epsilon, kernel_scale=kernel_scale, normalized=normalized)
     choice = {} if architecture is None else {"architecture": architecture}
     return BUILDERS[name](name, layers, input_shape=tuple(input_shape), classes=classes, **choice)
 

@@ -80,10 +80,13 @@ def deep(name, layers, *, input_shape, classes, architecture):
     return keras.Model(inputs, layers.softmax(x, classes), name=name)
 
 
+# Functions from a factor on the kernels and a seed to an initializer.
 KERNEL_INITIALIZERS = {
-    "glorot_uniform": keras.initializers.GlorotUniform,
-    "uniform_0.05": functools.partial(keras.initializers.RandomUniform, -0.05, 0.05),
-    "he_uniform": keras.initializers.HeUniform,
+    "glorot_uniform": lambda scale, seed: keras.initializers.VarianceScaling(
+        scale**2, mode="fan_avg", distribution="uniform", seed=seed),
+    "uniform_0.05": lambda scale, seed: keras.initializers.RandomUniform(-0.05 * scale, 0.05 * scale, seed=seed),
+    "he_uniform": lambda scale, seed: keras.initializers.VarianceScaling(
+        2 * scale**2, mode="fan_in", distribution="uniform", seed=seed),
 }
 
 
@@ -101,14 +104,17 @@ class Layers:
         dropout: Rate of all dropout layers; None (default) keeps the rates that the network asks for.
         kernel_initializer: One of `KERNEL_INITIALIZERS`.
         normalization_epsilon: Batch normalization's epsilon.
+        kernel_scale: Factor on all initial kernels.
+        normalized: Whether there is batch normalization.
     """
 
     def __init__(self, *, statistics, seeds, dropout_seeds=(), precision="float32", dropout=None,
-                 kernel_initializer="glorot_uniform", normalization_epsilon=1e-3):
+                 kernel_initializer="glorot_uniform", normalization_epsilon=1e-3, kernel_scale=1.0, normalized=True):
         self._statistics = statistics
         self._dropout = dropout
         self._precision = precision
-        self._kernel_initializer = KERNEL_INITIALIZERS[kernel_initializer]
+        self._kernel_initializer = functools.partial(KERNEL_INITIALIZERS[kernel_initializer], kernel_scale)
+        self._normalized = normalized
         self._normalization_epsilon = normalization_epsilon
         self._seeds = iter(seeds)
         self._dropout_seeds = iter(dropout_seeds)
@@ -142,8 +148,9 @@ class Layers:
             classes, activation="softmax", kernel_initializer=self._initializer(), dtype="float32", name="softmax")(x)
 
     def _normalize_and_activate(self, x):
-        x = BatchNormalization(statistics=self._statistics, epsilon=self._normalization_epsilon,
-                               dtype=self._precision, name=self._name("normalization"))(x)
+        if self._normalized:
+            x = BatchNormalization(statistics=self._statistics, epsilon=self._normalization_epsilon,
+                                   dtype=self._precision, name=self._name("normalization"))(x)
         return keras.layers.ReLU(dtype=self._precision, name=self._name("relu"))(x)
 
     def _initializer(self):

@@ -27,17 +27,18 @@ def _measure_model(number):
     file, choices = flags.sharpness.MODEL.value, flags.sharpness.choices(seed=0)
     from replication import data, sharpness, weights
     from replication.devices import devices
-    from replication.execution.measurement import overview, training_examples
+    from replication.execution.measurement import overview
 
     # The devices come first, before TensorFlow starts.
     chosen = devices(number)
     dataset = data.load(flags.dataset.dataset(), flags.data.DATA_DIR.value)
     first, loss = choices[0], flags.sharpness.LOSS.value
     objective = sharpness.Objective(
-        weights.load_model(file, compile=loss == "compiled"), *training_examples(dataset, first.examples),
-        statistics=first.statistics, batch_size=first.batch_size, dropout_active=first.dropout_active,
+        weights.load_model(file, compile=loss == "compiled"),
+        *dataset.training_examples(first.examples, first.partition), statistics=first.statistics,
+        batch_size=first.batch_size, dropout_active=first.dropout_active,
         from_logits=flags.sharpness.FROM_LOGITS.value, loss=loss, variables=flags.sharpness.VARIABLES.value,
-        devices=chosen)
+        seed=first.partition, devices=chosen)
     sharpness.log_warnings(objective)
     print(overview((file, sharpness.compute(objective, choice).to_json()) for choice in choices))
     if flags.sharpness.PER_LAYER.value:

@@ -70,6 +70,11 @@ def export_keras(record):
         classes=network.output_shape[-1], checksum=record.minimizer.checksum))
 
 
+def in_double_precision(network):
+    """Returns a copy of a functional `keras.Model` whose layers compute in float64, with the same weights."""
+    return _copy(network, lambda layer: layer.__class__.from_config({**layer.get_config(), "dtype": "float64"}))
+
+
 def _with_layers_of_keras(network):
     def clone(layer):
         config = layer.get_config()
@@ -78,6 +83,10 @@ def _with_layers_of_keras(network):
         config.pop("statistics")
         return keras.layers.BatchNormalization.from_config(config)
 
+    return _copy(network, clone)
+
+
+def _copy(network, clone):
     copy = keras.models.clone_model(network, clone_function=clone)
     copy.set_weights(network.get_weights())
     return copy
@@ -125,7 +134,8 @@ def build_network(run, *, statistics=None):
     return models.build(run.network, statistics=statistics or run.statistics, architecture=run.architecture,
                         seed=run.trial, input_shape=dataset.input_shape, classes=run.classes or dataset.classes,
                         precision=run.precision, dropout=run.dropout, kernel_initializer=run.kernel_initializer,
-                        normalization_epsilon=run.normalization_epsilon)
+                        normalization_epsilon=run.normalization_epsilon, kernel_scale=run.kernel_scale,
+                        normalized=not run.without_normalization)
 
 
 def load_model(path, *, compile=False):

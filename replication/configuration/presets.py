@@ -147,6 +147,7 @@ def standard(run, dataset):
         return dataclasses.replace(
             run, optimizer="adam", learning_rate=OPTIMIZERS["adam"], deterministic=False, precision="float32",
             remedy=None, start=None, dropout=None, distribution=None, kernel_initializer=KERNEL_INITIALIZERS[0],
-            normalization_epsilon=1e-3, adam_epsilon=1e-7)
+            normalization_epsilon=1e-3, adam_epsilon=1e-7, training_loss="cross_entropy", kernel_scale=1.0,
+            without_normalization=False)
     return PRESETS[name].run(run.network, run.regime, run.trial, jit_compile=run.jit_compile,
                              architecture=run.architecture, describe=lambda _: dataset)

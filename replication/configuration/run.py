@@ -17,7 +17,9 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 OPTIMIZERS = {"adam": 1e-3, "sgd": 1e-2, "momentum": 1e-2, "adagrad": 1e-2}
 KERNEL_INITIALIZERS = ("glorot_uniform", "uniform_0.05", "he_uniform")
 # When a run without --epochs ends.
-STOPS = ("ceased", "accuracy")
+STOPS = ("ceased", "accuracy", "loss")
+# By name, see `losses`.
+TRAINING_LOSSES = ("cross_entropy", "label_smoothing", "mean_squared_error")
 _RUN_NAME = re.compile(r"(\w+)-(SB|LB|grid)-trial(\d+)-[0-9a-f]{8}")
 
 
@@ -30,7 +32,8 @@ class Start(Configuration):
     """
 
     run: str = choice(REQUIRED, "Name of the other run, such as F1-SB-trial0-1a2b3c4d.")
-    epoch: int = whole(REQUIRED, "Number of its epochs after which the iterate was kept.", name="start.epoch")
+    epoch: int | None = whole(
+        None, "Number of its epochs after which the iterate was kept; by default the minimizer.", name="start.epoch")
 
     def __post_init__(self):
         super().__post_init__()
@@ -40,7 +43,7 @@ class Start(Configuration):
     @property
     def label(self):
         """The starting point for readers, such as "epoch 7 of F1-SB-trial0-1a2b3c4d"."""
-        return f"epoch {self.epoch} of {self.run}"
+        return f"{'the minimizer' if self.epoch is None else f'epoch {self.epoch}'} of {self.run}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,13 +152,20 @@ class Run(Configuration):
         1e-3, "Batch normalization's epsilon (Keras: 1e-3; the authors' Keras 1: 1e-5).", above=0, added=True)
     adam_epsilon: float = number(1e-7, "ADAM's epsilon (Keras: 1e-7; the authors' Keras 1: 1e-8).", above=0, added=True)
     stop: str = one_of(
-        STOPS, "ceased", "End of a run without --epochs: ceased (the training loss ceases to improve), or accuracy "
-        "(the training accuracy, evaluated as in result.json, reaches the target accuracy, or the loss ceases to "
-        "improve).", added=True)
+        STOPS, "ceased", "End of a run without --epochs: ceased (the training loss ceases to improve), accuracy (the "
+        "training accuracy, evaluated as in result.json, reaches the target accuracy, or the loss ceases to improve) "
+        "or loss (the training loss, evaluated so, falls to the target loss, or ceases to improve).", added=True)
     target_accuracy: float | None = number(
         None, "Training accuracy in percent; result.json tells the first epoch after which it is reached.", above=0,
         at_most=100)
     min_epochs: int = whole(0, "Lower bound on the epochs if --epochs is not given.", added=True)
+    target_loss: float | None = number(None, "Training loss at which a run with --stop=loss ends.", above=0)
+    training_loss: str = one_of(
+        TRAINING_LOSSES, "cross_entropy", "The loss f (the paper: cross-entropy): cross_entropy, label_smoothing "
+        "(cross-entropy to labels that spread 0.1 over all classes) or mean_squared_error (over the classes).",
+        added=True)
+    kernel_scale: float = number(1.0, "Factor on all initial kernels.", above=0, added=True)
+    without_normalization: bool = boolean(False, "Leave out batch normalization.")
 
     def __post_init__(self):
         super().__post_init__()
@@ -173,8 +183,12 @@ class Run(Configuration):
         if self.remedy is not None:
             self.remedy.check_run(self)
         require(self.epochs is None or self.stop == "ceased", "stop", self.stop, "none with epochs, which decide alone")
-        require(self.stop == "ceased" or self.target_accuracy is not None, "target_accuracy", self.target_accuracy,
+        require(self.stop != "accuracy" or self.target_accuracy is not None, "target_accuracy", self.target_accuracy,
                 "a number with stop=accuracy")
+        require(self.stop == "loss" or self.target_loss is None, "target_loss", self.target_loss,
+                "none without stop=loss")
+        require(self.stop != "loss" or self.target_loss is not None, "target_loss", self.target_loss,
+                "a number with stop=loss")
         require(self.min_epochs <= self.max_epochs, "min_epochs", self.min_epochs,
                 f"at most max_epochs={self.max_epochs}")
         require(self.adam_epsilon == 1e-7 or self.optimizer == "adam", "adam_epsilon", self.adam_epsilon,
@@ -215,7 +229,11 @@ class Run(Configuration):
             None if self.kernel_initializer == KERNEL_INITIALIZERS[0] else f"kernels {self.kernel_initializer}",
             None if self.normalization_epsilon == 1e-3 else f"normalization epsilon {self.normalization_epsilon:g}",
             None if self.adam_epsilon == 1e-7 else f"ADAM epsilon {self.adam_epsilon:g}",
-            None if self.stop == "ceased" else f"to {self.target_accuracy:g} % of training accuracy",
+            f"to {self.target_accuracy:g} % of training accuracy" if self.stop == "accuracy" else None,
+            f"to a training loss of {self.target_loss:g}" if self.stop == "loss" else None,
+            None if self.training_loss == "cross_entropy" else self.training_loss.replace("_", " "),
+            None if self.kernel_scale == 1 else f"initial kernels × {self.kernel_scale:g}",
+            "without normalization" if self.without_normalization else None,
             f"at least {self.min_epochs} epochs" if self.min_epochs else None,
             None if self.epochs is None else f"exactly {self.epochs} epochs",
             self.start and f"from {self.start.label}",

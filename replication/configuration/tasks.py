@@ -2,7 +2,7 @@
 
 A schedule tells after which epochs of a run its iterates are kept and measured. It is a whole number: k >= 1 stands for
 every k-th epoch, k, 2k, ...; 0 for the powers of two, 1, 2, 4, ..., and the last epoch. Or it is STOPS, for the epochs
-at which the run would have ended by each of its stops, which are known at its end.
+at which the run would have ended by each of its stops, which are known at its end; or START, for x_0 alone.
 """
 
 import dataclasses
@@ -12,6 +12,7 @@ from replication.configuration.run import Run
 from replication.errors import is_whole, require
 
 STOPS = "stops"
+START = "start"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,14 +128,14 @@ def runs(tasks):
 
 def require_schedule(name, schedule):
     """Raises a UserError unless `schedule` is a schedule."""
-    require(schedule == STOPS or is_whole(schedule, 0), name, schedule,
+    require(schedule in (STOPS, START) or is_whole(schedule, 0), name, schedule,
             "a whole number of at least 0 (k: every k-th epoch; 0: powers of two and the last)")
 
 
 def contains(schedule, epoch):
     """Whether a schedule has an epoch of at least 1, or may have it, if it is not known whether that is the last."""
-    if schedule == STOPS:
-        return True
+    if schedule in (STOPS, START):
+        return schedule == STOPS
     return epoch % schedule == 0 if schedule else epoch.bit_count() == 1
 
 
@@ -145,8 +146,8 @@ def scheduled_epochs(schedules, last, stops=()):
     ([1, 2, 4, 6], [2, 3, 4, 6])
     """
     def asks(schedule, epoch):
-        if schedule == STOPS:
-            return epoch in stops
+        if schedule in (STOPS, START):
+            return schedule == STOPS and epoch in stops
         return contains(schedule, epoch) or schedule == 0 and epoch == last
 
     return [epoch for epoch in range(1, last + 1) if any(asks(schedule, epoch) for schedule in schedules)]

@@ -32,6 +32,17 @@ class Data:
     resolved: catalog.Dataset
     details: dict
 
+    def training_examples(self, examples=None, seed=0):
+        """Returns the inputs and labels of the training set, or of a seeded random choice of so many of its examples.
+
+        Raises:
+            UserError: the training set has fewer.
+        """
+        if examples in (None, len(self.train_labels)):
+            return self.train_inputs, self.train_labels
+        rows = choose(len(self.train_labels), examples, seed)
+        return self.train_inputs[rows], self.train_labels[rows]
+
     @classmethod
     def from_arrays(cls, name, arrays, *, fingerprint=None, resolved=None, details=None):
         """Checks arrays and returns them as a data set.

@@ -6,12 +6,13 @@ import itertools
 import tabulate
 from absl import logging
 
-from replication import data, files, machine
+from replication import files, machine
 from replication.configuration.tasks import measured_epochs, require_schedule
 from replication.errors import UserError
+from replication.losses import loss_of
 from replication.records import FILE_REMEDY
 from replication.sharpness import Objective
-from replication.weights import build_network, load_weights
+from replication.weights import build_network, flatten_weights, in_double_precision, load_weights
 
 
 def measure_run(record, choices, dataset, *, wait=False, devices=None):
@@ -79,22 +80,14 @@ def measure_between(workdir, choices, runs, *, dataset, wait=False):
         if not file.exists():
             for record in runs:
                 record.check_data(dataset.to_json())
-            files.write_json(file, {**computation(choices)(runs, choices, dataset), "machine": machine.hardware()})
+            files.write_json(file, {**_joined(runs), **computation(choices)(runs, choices, dataset),
+                                    "machine": machine.hardware()})
     return file
 
 
 def computation(choices):
     """Returns the function that computes a measurement, see `configuration.Measurement`."""
     return importlib.import_module(choices.COMPUTATION).compute
-
-
-def training_examples(dataset, examples=None):
-    """Returns inputs and labels of the training set, or of a fixed random choice of `examples` of its examples."""
-    inputs, labels = dataset.train_inputs, dataset.train_labels
-    if examples in (None, len(labels)):
-        return inputs, labels
-    rows = data.choose(len(labels), examples)
-    return inputs[rows], labels[rows]
 
 
 def overview(results):
@@ -131,26 +124,43 @@ def _measure(record, points, choices, *, dataset, devices=None):
 
     def evaluation(choice):
         size = choice.examples or len(dataset.train_labels)
-        return size, choice.statistics, size if choice.batch_size == "all" else choice.batch_size, choice.dropout_active
+        batch_size = size if choice.batch_size == "all" else choice.batch_size
+        return size, choice.statistics, batch_size, choice.dropout_active, choice.partition, choice.dtype
 
-    for (examples, statistics, batch_size, active), group in itertools.groupby(
+    for (examples, statistics, batch_size, active, partition, dtype), group in itertools.groupby(
             sorted(pending, key=evaluation), evaluation):
         group = list(group)
-        objective = Objective(network, *training_examples(dataset, examples), statistics=statistics,
-                              batch_size=batch_size, dropout_active=active, devices=devices)
+        measured = network if dtype == "float32" else in_double_precision(network)
+        objective = Objective(measured, *dataset.training_examples(examples, partition), statistics=statistics,
+                              batch_size=batch_size, dropout_active=active, loss=loss_of(record.configuration),
+                              seed=partition, devices=devices)
         for point in points:
             if missing := [choice for choice in group if point in pending[choice]]:
                 load_weights(network, point)
+                measured.set_weights(network.get_weights())
                 objective.reread()
                 for choice in missing:
-                    _measure_point(record, point, objective, choice=choice)
+                    _measure_point(record, point, objective, dataset, choice=choice)
 
 
-def _measure_point(record, point, objective, *, choice):
-    result = computation(choice)(objective, choice)
+def _measure_point(record, point, objective, dataset, *, choice):
+    context = {"dataset": dataset} if "dataset" in choice.CONTEXT else {}
+    if "start" in choice.CONTEXT:
+        network = build_network(record.configuration)
+        load_weights(network, record.iterate(0))
+        context["start"] = flatten_weights(network)
+    result = computation(choice)(objective, choice, **context)
     logging.info("%s, epoch %d: %s", record.name, point.epoch, result.summary)
     files.write_json(point.measurement(choice), {
         **result.to_json(), "machine": machine.hardware(), "weights_checksum": point.checksum})
+
+
+def _joined(runs):
+    """Returns what the record of a measurement that joins two runs holds of them."""
+    run = runs[0].configuration
+    return {"network": run.network, "trial": run.trial, "dataset": run.dataset,
+            **{name: record.name for name, record in zip(("small_batch", "large_batch"), runs)},
+            "weights_checksums": [record.minimizer.checksum for record in runs]}
 
 
 def _copy_from_twins(record, points, choices):

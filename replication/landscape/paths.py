@@ -10,6 +10,7 @@ from models.normalization import batch_normalizations, normalization_statistics
 from replication import files, machine
 from replication.data import partition
 from replication.sharpness import Objective
+from replication.sharpness.invariance import filter_norms, layer_factors, normalized_layers, scaled
 from replication.weights import assign_weights, flatten_weights, load_minimizer
 
 
@@ -45,16 +46,24 @@ def compute(runs, choices, dataset):
     x_large = flatten_weights(load_minimizer(large_batch))
     model = load_minimizer(small_batch)
     x_small = flatten_weights(model)
+    if choices.filter_normalized:
+        x_large = _with_filters_of(model, x_small, x_large)
     alpha = np.linspace(choices.start, choices.stop, choices.points)
     values = evaluate(model, (_POINT[choices.kind](a, x_small, x_large) for a in alpha), choices, dataset=dataset)
-    run = small_batch.configuration
     return {
-        "configuration": choices.to_json(), "network": run.network, "trial": run.trial, "dataset": run.dataset,
-        "small_batch": small_batch.name, "large_batch": large_batch.name, "alpha": alpha.tolist(),
+        "configuration": choices.to_json(), "alpha": alpha.tolist(),
         **{name: files.without_nan(found) for name, found in values.items()},
-        "weights_checksums": [record.minimizer.checksum for record in runs],
         "versions": machine.versions(), "seconds": time.perf_counter() - began,
     }
+
+
+def _with_filters_of(model, x_small, x_large):
+    """Returns x_l* with each filter in front of a normalization as long as in x_s*, which has the same outputs."""
+    layers = normalized_layers(model)
+    lengths = zip(*(filter_norms(model, x, layers) for x in (x_small, x_large)))
+    # A filter of length 0 stays.
+    factors = [np.divide(small, large, out=np.ones_like(large), where=large > 0) for small, large in lengths]
+    return scaled(model, x_large, layer_factors(layers, factors))
 
 
 def evaluate(model, points, choices, *, dataset):

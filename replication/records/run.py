@@ -19,8 +19,8 @@ from replication.records.folder import (
 )
 
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
-# Columns of runs whose batches grow, and of runs with a target for the training accuracy.
-BATCH_SIZE_COLUMN, TRAIN_ACCURACY_COLUMN = OPTIONAL_COLUMNS = ("batch_size", "train_accuracy")
+# Columns of runs whose batches grow, and of runs with a target for the training accuracy or loss.
+OPTIONAL_COLUMNS = ("batch_size", "train_accuracy", "train_loss")
 
 
 class RunRecord(ConfiguredFolder):
@@ -97,7 +97,7 @@ class RunRecord(ConfiguredFolder):
         """A dictionary of the HISTORY_COLUMNS for each epoch, all numbers, and of the OPTIONAL_COLUMNS that it has."""
         with open(self.folder / "history.csv", newline="", encoding="utf-8") as file:
             return [
-                {name: int(value) if name in ("epoch", BATCH_SIZE_COLUMN) else float(value)
+                {name: int(value) if name in ("epoch", "batch_size") else float(value)
                  for name, value in row.items()}
                 for row in csv.DictReader(file)
             ]

@@ -23,6 +23,10 @@ _RESULT = {
     "distance_from_start": _NUMBER, "parameters": _WHOLE, "gradients": _WHOLE, "seconds": _NUMBER,
     "sessions": {"type": "array", "items": _OBJECT},
     "checksums": {"type": "object", "additionalProperties": {"type": "string", "pattern": "^[0-9a-f]{64}$"}}}
+_BY_NAME = {"type": "object", "additionalProperties": _NUMBER}
+# What the record of a measurement that joins two runs holds of them.
+_JOINED = {"network": _TEXT, "trial": _WHOLE, "dataset": _TEXT, "small_batch": _TEXT, "large_batch": _TEXT,
+           "weights_checksums": {"type": "array", "items": _TEXT}}
 # By kind of measurement, what its record holds beside the choices.
 _MEASURED = {
     "sharpness": {
@@ -35,9 +39,20 @@ _MEASURED = {
         "loss": _NUMBER, "random": _WITH_GAPS, "blocks": _WITH_GAPS,
         "ranked": {"type": "array", "items": _WITH_GAPS}, "seconds": _NUMBER},
     "paths": {
-        "network": _TEXT, "trial": _WHOLE, "dataset": _TEXT, "small_batch": _TEXT, "large_batch": _TEXT,
-        "alpha": _NUMBERS, "train_loss": _WITH_GAPS, "train_accuracy": _WITH_GAPS, "test_loss": _WITH_GAPS,
-        "test_accuracy": _WITH_GAPS, "weights_checksums": {"type": "array", "items": _TEXT}, "seconds": _NUMBER},
+        **_JOINED, "alpha": _NUMBERS, "train_loss": _WITH_GAPS, "train_accuracy": _WITH_GAPS, "test_loss": _WITH_GAPS,
+        "test_accuracy": _WITH_GAPS, "seconds": _NUMBER},
+    "geometry": {"distance": _NUMBER, "norm": _NUMBER, "layers": _BY_NAME},
+    "surface": {"steps": _NUMBERS, "loss": {"type": "array", "items": _WITH_GAPS},
+                "accuracy": {"type": "array", "items": _WITH_GAPS}, "seconds": _NUMBER},
+    "reparametrization": {**_JOINED, "points": {"type": "array", "items": _OBJECT}, "seconds": _NUMBER},
+    "robustness": {
+        "loss": _NUMBER, "rises": _BY_NAME, "layers": _BY_NAME, "clean": _NUMBER, "single_step": _NUMBERS,
+        "steps": _NUMBERS, "seconds": _NUMBER},
+    "spectrum": {
+        "loss": _NUMBER, "gradient_norm": _NUMBER, "eigenvalues": _NUMBERS, "residuals": _NUMBERS, "trace": _NUMBER,
+        "trace_error": {"type": ["number", "null"]}, "nodes": {"type": "array", "items": _NUMBERS},
+        "weights": {"type": "array", "items": _NUMBERS}, "predicted": {"type": ["object", "null"]},
+        "products": _WHOLE, "seconds": _NUMBER},
 }
 _LATER = ("stops", "target_reached", "sessions", "gradients", "solver_sharpness", "vertex_evaluations", "jit_compile",
           "layers")

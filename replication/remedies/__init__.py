@@ -14,9 +14,10 @@ from replication.remedies.dynamic_sampling import DynamicSampling  # isort: skip
 from replication.remedies.sam import SharpnessAware  # isort: skip
 from replication.remedies.ghost_normalization import GhostNormalization  # isort: skip
 from replication.remedies.learning_rate_scaling import LearningRateScaling  # isort: skip
+from replication.remedies.imitation import Imitation  # isort: skip
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
 
 __all__ = ["REMEDIES", "Adversarial", "Augmentation", "Conservative", "DynamicSampling", "GhostNormalization",
-           "LearningRateScaling", "Remedy", "SharpnessAware", "Stability", "from_json"]
+           "Imitation", "LearningRateScaling", "Remedy", "SharpnessAware", "Stability", "from_json"]

@@ -9,19 +9,22 @@ _SHARPNESS = ("sharpness", "solver_sharpness", "loss", "max_loss", "evaluations"
               "status", "jit_compile", "from_epsilon")
 _STEEPNESS = ("direction", "share", "rise")
 _PATH = ("alpha", "train_loss", "train_accuracy", "test_loss", "test_accuracy")
+_OTHERS = ("quantity", "value")
 
 
 def to_csv(store):
-    """Returns a line for each value of sharpness, each direction of a steepness, and each point of a path, as text.
+    """Returns a line for each value of sharpness, direction of a steepness, point of a path and quantity of the others.
 
     Args:
         store: A `store.Store`.
     """
     lines = [*itertools.chain.from_iterable(map(_of_a_run, store.runs)),
-             *itertools.chain.from_iterable(map(_of_a_path, store.paths))]
+             *itertools.chain.from_iterable(map(_of_a_path, store.paths)),
+             *itertools.chain.from_iterable(_of_a_pair(kind, each) for kind, found in store.joined.items()
+                                            if kind != "paths" for each in found)]
     choices = sorted({name for line in lines for name in line if name.startswith("choice_")})
-    columns = ("kind", "run", "second_run", *_RUN, "epoch", *choices, *_SHARPNESS, *_STEEPNESS, *_PATH, "seconds",
-               "package", "processor")
+    columns = ("kind", "run", "second_run", *_RUN, "epoch", *choices, *_SHARPNESS, *_STEEPNESS, *_PATH, *_OTHERS,
+               "seconds", "package", "processor")
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
@@ -40,6 +43,8 @@ def _of_a_run(finished):
                     yield {**common, **{name: each.content.get(name) for name in _SHARPNESS}}
                 elif kind == "steepness":
                     yield from ({**common, **values} for values in _directions(each.content))
+                else:
+                    yield from _quantities(common, each)
 
 
 def _directions(content):
@@ -48,9 +53,21 @@ def _directions(content):
     yield from ({"direction": "ranked", "share": share, "rise": rise} for share, rise in content["ranked"])
 
 
+def _quantities(common, measured):
+    for values in measured.choices.quantities(measured.content):
+        yield {**common, **dict(zip(_OTHERS, values))}
+
+
+def _of_a_pair(kind, joined):
+    yield from _quantities(_common_to_a_pair(kind, joined), joined)
+
+
+def _common_to_a_pair(kind, joined):
+    return {**_common(kind, joined.small, joined), "second_run": joined.large.name, "regime": "", "batch_size": ""}
+
+
 def _of_a_path(path):
-    common = {**_common("paths", path.small, path), "second_run": path.large.name, "regime": "",
-              "batch_size": ""}
+    common = _common_to_a_pair("paths", path)
     for values in zip(*(path.content[name] for name in _PATH)):
         yield {**common, **dict(zip(_PATH, values))}
 

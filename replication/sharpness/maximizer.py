@@ -28,15 +28,20 @@ class Box:
     """The set { y in R^p : |y_i| <= half_widths_i }.
 
     Attributes:
-        half_widths: Positive numbers, float64 [p].
+        half_widths: Numbers of at least 0, float64 [p].
     """
 
     half_widths: np.ndarray
 
     @classmethod
-    def around(cls, coordinates, epsilon):
-        """Returns C_eps for A+ x = `coordinates`, float64 [p]; in the full space A+ x is x itself."""
-        return cls(epsilon * (np.abs(coordinates) + 1))
+    def around(cls, coordinates, epsilon, *, relative=False):
+        """Returns C_eps for A+ x = `coordinates`, float64 [p]; in the full space A+ x is x itself.
+
+        Args:
+            coordinates, epsilon: Those of Metric 2.1.
+            relative: Whether the half-widths are epsilon |A+ x| in place of epsilon (|A+ x| + 1).
+        """
+        return cls(epsilon * (np.abs(coordinates) + (0 if relative else 1)))
 
     def random_point(self, generator):
         """Returns a uniformly distributed point of the box, float64 [p], drawn from a NumPy `Generator`."""

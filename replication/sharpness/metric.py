@@ -1,7 +1,6 @@
 """Metric 2.1: how far f can rise in a small box around a minimizer."""
 
 import dataclasses
-import functools
 import math
 import time
 
@@ -10,7 +9,7 @@ import numpy as np
 from absl import logging
 
 from replication import configuration, machine
-from replication.errors import MeasurementFailedError, UserError, require
+from replication.errors import MeasurementFailedError, require
 from replication.sharpness.checks import (
     GradientCheck,
     check_every_weight,
@@ -18,9 +17,10 @@ from replication.sharpness.checks import (
     check_repeatable,
     steepest_corner,
 )
+from replication.sharpness.invariance import normalized
 from replication.sharpness.maximizer import Box, maximize
 from replication.sharpness.objective import Objective
-from replication.sharpness.subspace import RandomSubspace
+from replication.sharpness.subspace import space
 from replication.sharpness.suitability import layer_variables
 
 # What distinguishes the random numbers of the check from those of the starts.
@@ -86,8 +86,8 @@ def measure_sharpness(model: keras.Model, inputs, labels=None, *, epsilon: float
                       subspace_dim: int | None = None, statistics: str = "batch", batch_size: int | str = 5000,
                       iterations: int = 10, starts: int | None = None, seed: int = 0,
                       subspace_distribution: str = "normal", solver: str = "scaled", dropout_active: bool = False,
-                      from_logits: bool = False, loss=None, variables=None,
-                      per_layer: bool = False) -> SharpnessResult:
+                      box: str = "paper", normalize: str = "none", from_logits: bool = False, loss=None,
+                      variables=None, per_layer: bool = False) -> SharpnessResult:
     """Measures Metric 2.1 of a model at its present weights x.
 
         C_eps = { z in R^p : |z_i| <= epsilon (|(A+ x)_i| + 1) }
@@ -122,6 +122,10 @@ def measure_sharpness(model: keras.Model, inputs, labels=None, *, epsilon: float
         solver: "scaled" (default) or "scipy", see `maximize`.
         dropout_active: Whether the model is evaluated in training mode, with dropout masks that depend on the batch
             alone, default False.
+        box: "paper" (default), or "relative" for half-widths of epsilon |(A+ x)_i|, which grow with the weights.
+        normalize: "none" (default), or "layers" to measure at other weights with the same outputs, but for the epsilon
+            of batch normalization: the kernel and bias of each layer that only a batch normalization reads are
+            multiplied so that the kernel has the length of Glorot's initialization. The model's own weights stay.
         from_logits: Whether the model returns logits, default False; without `loss` only.
         loss: None (default) for the cross-entropy; "compiled" for the loss with which the model was compiled, with its
             penalties; a `keras.losses.Loss` or the name of one; or a function from labels and outputs to losses.
@@ -151,10 +155,12 @@ def measure_sharpness(model: keras.Model, inputs, labels=None, *, epsilon: float
     '6.201 6.201'
     """
     require(isinstance(per_layer, bool | np.bool_), "per_layer", per_layer, "True or False")
+    require(normalize == "none" or not per_layer and variables is None, "normalize", normalize,
+            "none with per_layer or variables, which leave out some of the weights that it multiplies")
     choices = configuration.Sharpness(
         epsilon=epsilon, subspace_dim=subspace_dim or 0, subspace_distribution=subspace_distribution,
         statistics=statistics, batch_size=batch_size, iterations=iterations, starts=starts, seed=seed,
-        solver=solver, dropout_active=dropout_active)
+        solver=solver, dropout_active=dropout_active, box=box, normalize=normalize)
     objective = Objective(model, inputs, labels, statistics=statistics, batch_size=choices.batch_size,
                           dropout_active=choices.dropout_active, from_logits=from_logits, loss=loss,
                           variables=variables)
@@ -214,25 +220,22 @@ def compute(objective: Objective, choices: configuration.Sharpness) -> Sharpness
         MeasurementFailedError: a check fails, or f or its gradient is not finite.
     """
     began, passes = time.perf_counter(), objective.passes
-    x = objective.x
-    if choices.subspace_dim > len(x):
-        raise UserError(f"subspace_dim={choices.subspace_dim}: expected at most n={len(x)}, "
-                        "the number of trainable weights")
-    space = _subspace(x, choices) if choices.subspace_dim else _FullSpace(x)
+    x = normalized(objective.model, objective.x) if choices.normalize == "layers" else objective.x
+    around = space(x, choices.subspace_dim, distribution=choices.subspace_distribution, seed=choices.seed)
 
     def value_and_gradient(y):
-        loss, gradient = objective.value_and_gradient(space.point(y))
-        return loss, space.pull_back(gradient)
+        loss, gradient = objective.value_and_gradient(x + around.step(y))
+        return loss, around.pull_back(gradient)
 
-    box = Box.around(space.coordinates, choices.epsilon)
+    box = Box.around(around.coordinates, choices.epsilon, relative=choices.box == "relative")
     loss, full_gradient = objective.value_and_gradient(x)
-    gradient = space.pull_back(full_gradient)
+    gradient = around.pull_back(full_gradient)
     check_repeatable(loss, objective.value_with_other_seeds(x), dtype=objective.dtype)
     if not objective.has_known_gradients:
         check_every_weight(objective)
     corner = steepest_corner(gradient, box, np.random.default_rng((choices.seed, _CORNER)))
     try:
-        check = check_gradient(objective, loss, full_gradient, space.point(corner) - x, float(gradient @ corner))
+        check = check_gradient(objective, loss, full_gradient, around.step(corner), float(gradient @ corner))
         maximum = maximize(value_and_gradient, box, iterations=choices.iterations, starts=choices.starts,
                            seed=choices.seed, at_zero=(loss, gradient), solver=choices.solver)
     except FloatingPointError as error:
@@ -253,42 +256,3 @@ def compute(objective: Objective, choices: configuration.Sharpness) -> Sharpness
 
 def _percent(max_loss, loss):
     return (max_loss - loss) / (1 + loss) * 100
-
-
-class _FullSpace:
-    """The full space, A = I: y itself is added to x."""
-
-    def __init__(self, x):
-        self._x = x
-        self.coordinates = x
-
-    def point(self, y):
-        return self._x + y
-
-    def pull_back(self, gradient):
-        return gradient
-
-
-class _Subspace:
-    """The subspace of the points x + A y for a `RandomSubspace` A."""
-
-    def __init__(self, x, operator):
-        self._x = x
-        self._operator = operator
-        self.coordinates = operator.pseudo_inverse(x)
-
-    def point(self, y):
-        return self._x + self._operator.matvec(y)
-
-    def pull_back(self, gradient):
-        return self._operator.rmatvec(gradient)
-
-
-def _subspace(x, choices):
-    return _Subspace(x, _random_subspace(len(x), choices.subspace_dim, choices.subspace_distribution, choices.seed))
-
-
-# Cached for the next measurement: both epsilons, and SB and LB of a trial, share one A.
-@functools.lru_cache(maxsize=1)
-def _random_subspace(n, p, distribution, seed):
-    return RandomSubspace(n, p, distribution=distribution, seed=seed)

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.normalization import BatchNormalization, normalization_statistics
+from models.normalization import normalization_statistics
 from replication import memory
 from replication.data import partition
 from replication.devices import OneDevice
@@ -16,13 +16,14 @@ from replication.sharpness import tracing
 from replication.sharpness.examples import Examples, map_arrays, read_examples
 from replication.sharpness.inspection import inspect
 from replication.sharpness.losses import number_right, resolve_loss
-from replication.sharpness.suitability import check_model, check_weights, has_known_gradients, select_variables
+from replication.sharpness.suitability import (
+    check_model,
+    check_weights,
+    gains_by_xla,
+    has_known_gradients,
+    select_variables,
+)
 
-# XLA makes a pass of these layers a quarter faster on a CPU, and one of convolutions slower. It compiles F1 in half a
-# second, which the passes of a measurement save from about this number of weights times examples on.
-_LAYERS_FOR_XLA = (keras.layers.InputLayer, keras.layers.Dense, keras.layers.BatchNormalization, BatchNormalization,
-                   keras.layers.Activation, keras.layers.ReLU, keras.layers.Softmax, keras.layers.Flatten)
-_WORK_FOR_XLA = 2e10
 # How far the states of random generators move to see whether f depends on them.
 _OTHER_SEEDS = 1_000_003
 
@@ -114,6 +115,7 @@ class Objective:
         scalar, gradient = tf.TensorSpec([], tf.float64), tf.TensorSpec([len(self.x)], tf.float64)
         self._add_gradient = self._compiled(self._loss_and_gradient, (scalar, gradient))
         self._add_accuracy = self._compiled(self._loss_and_hits, (scalar, scalar))
+        self._add_product = self._compiled(self._loss_and_product, (scalar, gradient))
 
     def variant(self, **changes) -> "Objective":
         """Returns an objective of the same model and data with some other arguments."""
@@ -141,6 +143,22 @@ class Objective:
         with self._fitting(backward=True):
             loss, gradient = self._mean(self._add_gradient, x, tf.zeros([len(self.x)], tf.float64), examples=examples)
         return float(loss), gradient.numpy()
+
+    def hessian_product(self, x: np.ndarray, direction: np.ndarray) -> np.ndarray:
+        """Returns the product of the Hessian of f at x with a direction, both float64 [n], as float64 [n].
+
+        Where activations such as ReLU have kinks, it is the Hessian of the pieces between them.
+
+        Raises:
+            UserError: the activations of a batch do not fit into memory.
+        """
+        self._direction.assign(direction)
+        with self._fitting(backward=True):
+            return self._mean(self._add_product, x, tf.zeros([len(self.x)], tf.float64))[1].numpy()
+
+    @functools.cached_property
+    def _direction(self):
+        return tf.Variable(tf.zeros([len(self.x)], tf.float64))
 
     def value(self, x: np.ndarray, examples: int | None = None) -> float:
         """Returns f(x) as a float, over all or the first examples as `value_and_gradient` does."""
@@ -187,8 +205,13 @@ class Objective:
             self._restore(before)
 
     def _set_weights(self, x):
-        for variable, part in zip(self.variables, tf.split(x, self._sizes)):
-            variable.assign(tf.cast(tf.reshape(part, variable.shape), variable.dtype))
+        for variable, part in zip(self.variables, self._parts(x)):
+            variable.assign(part)
+
+    def _parts(self, vector):
+        """Returns a vector, float64 [n], as tensors of the shapes and dtypes of the variables."""
+        return [tf.cast(tf.reshape(part, variable.shape), variable.dtype)
+                for variable, part in zip(self.variables, tf.split(vector, self._sizes))]
 
     @contextlib.contextmanager
     def _fitting(self, *, backward):
@@ -239,14 +262,25 @@ class Objective:
         return tuple(total + part for total, part in zip(totals, parts))
 
     def _loss_and_gradient(self, seeds, inputs, labels, weights):
+        loss, gradients = self._differentiate(seeds, inputs, labels, weights)
+        return loss, _concatenated(gradients)
+
+    def _loss_and_product(self, seeds, inputs, labels, weights):
+        # Backward over backward takes 2.2 to 2.4 passes, forward over backward 2.5 to 3.1 (benchmarks/hessian.py).
+        values = [v.value for v in self.variables]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(values)
+            loss, gradients = self._differentiate(seeds, inputs, labels, weights)
+            slope = tf.add_n([tf.cast(tf.reduce_sum(tf.convert_to_tensor(g) * part), tf.float64)
+                              for g, part in zip(gradients, self._parts(self._direction))])
+        return loss, _concatenated(tape.gradient(slope, values, unconnected_gradients="zero"))
+
+    def _differentiate(self, seeds, inputs, labels, weights):
         values = [v.value for v in self.variables]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(values)
             loss, _ = self._losses(seeds, inputs, labels, weights)
-        gradients = tape.gradient(loss, values, unconnected_gradients="zero")
-        # The gradient of an embedding comes in slices.
-        gradients = [tf.cast(tf.convert_to_tensor(g), tf.float64) for g in gradients]
-        return loss, tf.concat([tf.reshape(g, [-1]) for g in gradients], axis=0)
+        return loss, tape.gradient(loss, values, unconnected_gradients="zero")
 
     def _loss_and_hits(self, seeds, inputs, labels, weights):
         loss, outputs = self._losses(seeds, inputs, labels, weights)
@@ -258,16 +292,7 @@ class Objective:
             return self._loss(inputs, labels, outputs, weights), outputs
 
 
-def gains_by_xla(model, size, devices):
-    """Returns whether passes over `size` examples are faster with XLA on this machine, its compilation included.
-
-    They are on a CPU if the model is one of Keras's stacks or graphs of dense layers, and the number of its weights
-    times that of the examples is at least 2e10, as for F1 on MNIST. On GPUs it has not been measured, and XLA is off.
-    """
-    layers = model._flatten_layers(include_self=False)
-    known = type(model).__module__.startswith("keras.") and all(
-        type(layer) in _LAYERS_FOR_XLA and getattr(layer, "activation", keras.activations.linear).__module__.startswith(
-            "keras.") for layer in layers)
-    work = size * sum(v.shape.num_elements() for v in model.trainable_variables)
-    return (known and devices.number == 1 and work >= _WORK_FOR_XLA
-            and not tf.config.list_physical_devices("GPU"))
+def _concatenated(gradients):
+    """Returns gradients of variables as one vector, float64 [n]; that of an embedding comes in slices."""
+    gradients = [tf.cast(tf.convert_to_tensor(g), tf.float64) for g in gradients]
+    return tf.concat([tf.reshape(g, [-1]) for g in gradients], axis=0)

@@ -1,4 +1,4 @@
-"""The random subspace of table 4: a tall random matrix that does not have to be stored."""
+"""The spaces of Metric 2.1: the full one, and the random subspace of table 4, whose matrix need not be stored."""
 
 import concurrent.futures
 import functools
@@ -8,6 +8,7 @@ import scipy.linalg
 import scipy.sparse.linalg
 
 from replication.configuration.measurements.sharpness import SUBSPACE_BUDGET
+from replication.errors import UserError
 from replication.machine import threads
 
 # A block in float64 fits a processor's cache: 1 MiB. Larger ones take ten times as long.
@@ -83,3 +84,66 @@ class RandomSubspace(scipy.sparse.linalg.LinearOperator):
         # order of the blocks, so sums do not depend on the number of threads.
         with concurrent.futures.ThreadPoolExecutor(threads()) as pool:
             yield from pool.map(function, range(len(self._starts)))
+
+
+class FullSpace:
+    """The full space, A = I: y itself is added to x.
+
+    Attributes:
+        coordinates: A+ x, float64 [n].
+    """
+
+    def __init__(self, x):
+        self.coordinates = x
+
+    def step(self, y):
+        """Returns A y, float64 [n], for y float64 [n]."""
+        return y
+
+    def pull_back(self, gradient):
+        """Returns A' g, float64 [n], for a gradient g float64 [n]."""
+        return gradient
+
+
+class Subspace:
+    """The subspace of the points x + A y for a `RandomSubspace` A.
+
+    Attributes:
+        coordinates: A+ x, float64 [p].
+    """
+
+    def __init__(self, x, operator):
+        self._operator = operator
+        self.coordinates = operator.pseudo_inverse(x)
+
+    def step(self, y):
+        """Returns A y, float64 [n], for y float64 [p]."""
+        return self._operator.matvec(y)
+
+    def pull_back(self, gradient):
+        """Returns A' g, float64 [p], for a gradient g float64 [n]."""
+        return self._operator.rmatvec(gradient)
+
+
+def space(x, subspace_dim, *, distribution="normal", seed=0):
+    """Returns the space around x, float64 [n], in which a measurement looks for the maximum.
+
+    Args:
+        x: Weights, float64 [n].
+        subspace_dim: p, the dimension of a `RandomSubspace`, or 0 for the full space.
+        distribution, seed: Those of the `RandomSubspace`.
+
+    Raises:
+        UserError: p is above n.
+    """
+    if not subspace_dim:
+        return FullSpace(x)
+    if subspace_dim > len(x):
+        raise UserError(f"subspace_dim={subspace_dim}: expected at most n={len(x)}, the number of trainable weights")
+    return Subspace(x, _random_subspace(len(x), subspace_dim, distribution, seed))
+
+
+# Cached for the next measurement: both epsilons, and SB and LB of a trial, share one A.
+@functools.lru_cache(maxsize=1)
+def _random_subspace(n, p, distribution, seed):
+    return RandomSubspace(n, p, distribution=distribution, seed=seed)

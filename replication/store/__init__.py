@@ -8,9 +8,9 @@ import dataclasses
 from replication import configuration
 from replication.errors import UserError
 from replication.store import grouping, schema
-from replication.store.runs import FinishedRun, Iterate, Measurement, Path, Search
+from replication.store.runs import FinishedRun, Iterate, Joined, Measurement, Search
 
-__all__ = ["FinishedRun", "Iterate", "Measurement", "Path", "Search", "Store"]
+__all__ = ["FinishedRun", "Iterate", "Joined", "Measurement", "Search", "Store"]
 
 
 class Store:
@@ -21,7 +21,7 @@ class Store:
 
     Attributes:
         runs: The `FinishedRun`s, sorted by name.
-        paths: The `Path`s between two of them.
+        joined: By kind, the `Joined` measurements of two of them, such as paths.
         failures: The reasons of the failed runs, by name.
         searches: The `Search`es, by name.
         problems: One line for each damaged record, which is left out.
@@ -31,10 +31,8 @@ class Store:
         self.problems = []
         self.runs = self._sound(self._finished_run, self._readable(workdir.runs()))
         by_name = {each.name: each for each in self.runs}
-        found = self._sound(lambda content: (schema.path(content, by_name), content),
-                            self._readable(workdir.measurements("paths")))
-        self.paths = [Path(small, large, choices, content) for (choices, small, large), content in found
-                      if small and large]
+        self.joined = {kind: self._joined(kind, self._readable(workdir.measurements(kind)), by_name)
+                       for kind, choices in configuration.KINDS.items() if choices.RUNS == 2}
         self.failures = self._readable(workdir.failures())
         self.searches = _labelled(self._sound(lambda record: Search(record.configuration, schema.search(record)),
                                               self._readable(workdir.searches())))
@@ -54,6 +52,16 @@ class Store:
             except UserError as error:
                 self.problems.append(str(error))
         return results
+
+    @property
+    def paths(self):
+        """The paths between two runs, a list of `Joined`."""
+        return self.joined["paths"]
+
+    def _joined(self, kind, contents, by_name):
+        found = self._sound(lambda content: (schema.joined(content, kind, by_name), content), contents)
+        return [Joined(small, large, choices, content) for (choices, small, large), content in found
+                if small and large]
 
     def _finished_run(self, record):
         config, result, history = schema.run(record)

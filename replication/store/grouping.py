@@ -190,7 +190,7 @@ def grids(finished_runs):
 def warm_starts(finished_runs):
     """Returns the `Group`s of figure 5: runs that start at the iterates of one run, by the epoch of the iterate."""
     by_name = {each.name: each for each in finished_runs}
-    started = [each for each in finished_runs if each.run.start and _is_plain(each.run)
+    started = [each for each in finished_runs if each.run.start and each.run.start.epoch and _is_plain(each.run)
                and _is_plain(by_name.get(each.run.start.run, each).run)]
 
     def origin(each):

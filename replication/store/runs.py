@@ -1,4 +1,4 @@
-"""Finished runs with their iterates and measurements, paths between them, and searches, as a store holds them."""
+"""Finished runs with their iterates and measurements, and searches, as a store holds them."""
 
 import dataclasses
 
@@ -90,19 +90,19 @@ class FinishedRun(_Measured):
 
 
 @dataclasses.dataclass(frozen=True)
-class Path:
-    """A path between two minimizers.
+class Joined:
+    """A measurement that joins two minimizers, such as a path.
 
     Attributes:
         small, large: The `FinishedRun`s of SB and LB.
-        choices: Its `configuration.Path`.
+        choices: Its choices, such as a `configuration.Path`.
         content: The whole content of its file.
         label: Its differences from other paths of the network and data set, as text; "" if there is no other.
     """
 
     small: FinishedRun
     large: FinishedRun
-    choices: configuration.Path
+    choices: configuration.Measurement
     content: dict
     label: str = ""
 

@@ -44,22 +44,23 @@ def measurement(content, kind, folder, *, weights):
     return choices
 
 
-def path(content, by_name):
-    """Returns the choices of a path, and its SB and its LB run, each None if it is no finished run.
+def joined(content, kind, by_name):
+    """Returns the choices of a measurement that joins an SB and an LB run, and the runs; each None if not finished.
 
     Args:
         content: The content of its file.
+        kind: Its kind, a key of `configuration.KINDS`.
         by_name: The `FinishedRun`s by name.
     """
     names = [str(content.get(side)) for side in ("small_batch", "large_batch")]
-    where = f"paths/: the path from {names[0]} to {names[1]}"
-    choices = configuration_of(configuration.Path, content, file=where, remedy=FILE_REMEDY)
+    where = f"{kind}/: the measurement from {names[0]} to {names[1]}"
+    choices = configuration_of(configuration.KINDS[kind], content, file=where, remedy=FILE_REMEDY)
     _require_fields(choices, content, where)
     runs = [by_name.get(name) for name in names]
     if all(runs):
         weights = [each.result.get("checksums", {}).get("final.weights.h5") for each in runs]
         if content.get("weights_checksums") != weights:
-            raise UserError(f"{where} was evaluated between other weights than the runs'; {FILE_REMEDY}")
+            raise UserError(f"{where} was made of other weights than the runs'; {FILE_REMEDY}")
     return choices, *runs
 
 

@@ -76,19 +76,22 @@ class Stopping(keras.callbacks.Callback):
     Args:
         run: A `configuration.Run`.
         history: The rows of the epochs so far, extended by a callback that comes before this one.
-        accuracy: Function that returns the training accuracy, a share, as result.json has it. It is called after each
-            epoch of a run with a target, and its value becomes the field "train_accuracy" of the row.
+        evaluate: Function that returns the loss and the accuracy, a share, on the training set, as result.json has
+            them. It is called after each epoch of a run with a target, and its values become the fields "train_loss"
+            and "train_accuracy" of the row.
     """
 
-    def __init__(self, run, history, accuracy):
+    def __init__(self, run, history, evaluate):
         super().__init__()
         self._run = run
         self._history = history
-        self._accuracy = accuracy
+        self._evaluate = evaluate
 
     def on_epoch_end(self, epoch, logs=None):
-        if self._run.target_accuracy is not None:
-            self._history[-1]["train_accuracy"] = self._accuracy()
+        if self._run.target_accuracy is not None or self._run.target_loss is not None:
+            loss, accuracy = self._evaluate()
+            self._history[-1] |= {"train_accuracy": accuracy} | (
+                {} if self._run.target_loss is None else {"train_loss": loss})
         if self.ended:
             self.model.stop_training = True
 
@@ -98,7 +101,8 @@ class Stopping(keras.callbacks.Callback):
         run, epochs = self._run, len(self._history)
         if run.epochs is not None or epochs < run.min_epochs:
             return False
-        return self.ceased is not None or run.stop == "accuracy" and self.reached is not None
+        return (self.ceased is not None or run.stop == "accuracy" and self.reached is not None
+                or run.stop == "loss" and epochs > 0 and self._history[-1]["train_loss"] <= run.target_loss)
 
     @property
     def ceased(self):
@@ -132,6 +136,8 @@ class Stopping(keras.callbacks.Callback):
             return f"{run.epochs} epochs were asked for"
         if run.stop == "accuracy" and self.reached is not None:
             return f"the training accuracy reached {run.target_accuracy:g} %"
+        if run.stop == "loss" and self._history[-1]["train_loss"] <= run.target_loss:
+            return f"the training loss reached {run.target_loss:g}"
         never = f"the training accuracy never reached {run.target_accuracy:g} %; " if run.stop == "accuracy" else ""
         if self.ceased is None:
             return f"{never}the upper bound of {len(self._history)} epochs"

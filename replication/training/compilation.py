@@ -8,6 +8,7 @@ import tensorflow as tf
 from replication import files
 from replication.devices import OneDevice
 from replication.errors import UserError
+from replication.losses import loss_of
 from replication.remedies import Remedy
 from replication.training.model import MirroredModel, TrainingModel
 
@@ -45,7 +46,7 @@ def build_training_model(network, run, examples):
         accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
     if run.precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=[accuracy],
+    model.compile(optimizer, loss=loss_of(run) or "sparse_categorical_crossentropy", metrics=[accuracy],
                   jit_compile=run.jit_compile)
     return model
 

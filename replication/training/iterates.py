@@ -86,7 +86,7 @@ def missing_epochs(record, keep):
 
 
 def starting_point(run, workdir, dataset):
-    """The iterate of another run at which a run starts, a `records.WeightsRecord`; None for x_0.
+    """The iterate or minimizer of another run at which a run starts, a `records.WeightsRecord`; None for x_0.
 
     Raises:
         UserError: the iterate was not kept, or the other run has another architecture or other data.
@@ -94,7 +94,7 @@ def starting_point(run, workdir, dataset):
     if run.start is None:
         return None
     other = workdir.run_named(run.start.run)
-    start = other.kept_iterate(run.start.epoch)
+    start = other.minimizer if run.start.epoch is None else other.kept_iterate(run.start.epoch)
     require(other.configuration.architecture == run.architecture, "start.run", run.start.run,
             f"a run of the architecture {run.architecture}")
     other.check_data(dataset.to_json())

@@ -154,7 +154,7 @@ class _Training:
             logging.warning("%s: from epoch %d on another machine, with other threads or other versions than before; "
                             "result.json will list them", record.folder, len(history) + 1)
             sessions.append({"from_epoch": len(history) + 1, **session})
-        stopping = Stopping(run, history, self._evaluation.training_accuracy)
+        stopping = Stopping(run, history, self._evaluation.of_the_training_set)
         last_epoch = run.max_epochs if run.epochs is None else run.epochs
         # Checked once, before training: memory that TensorFlow keeps would look taken afterwards.
         with self._evaluation.fitting():
@@ -241,9 +241,9 @@ class _Evaluation:
         """The batches of "train" or "test" as a `tf.data.Dataset`."""
         return evaluation_batches(split, *self._partition(split))
 
-    def training_accuracy(self):
-        """The accuracy on the training set under the statistics of the run, a share."""
-        return self._model.evaluate(self.batches("train"), verbose=0)[1]
+    def of_the_training_set(self):
+        """The loss and the accuracy, a share, on the training set under the statistics of the run."""
+        return tuple(self._model.evaluate(self.batches("train"), verbose=0))
 
     def metrics(self, statistics):
         """Loss and accuracy of both sets under the "batch" or "moving" statistics of batch normalization."""

@@ -60,7 +60,7 @@ def test_a_path_between_other_weights_is_reported(paper_workdir):
     (path,) = (paper_workdir.path / "paths").iterdir()
     files.write_json(path, files.read_json(path) | {"weights_checksums": ["of other", "weights"]})
     problem, = make_report(paper_workdir)
-    assert "was evaluated between other weights than the runs'" in problem and "--remake_damaged" in problem
+    assert "was made of other weights than the runs'" in problem and "--remake_damaged" in problem
     assert not list(paper_workdir.figures.glob("figure3*"))
 
 

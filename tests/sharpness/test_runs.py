@@ -4,7 +4,7 @@ import pytest
 
 from replication import configuration, data, records, training
 from replication.errors import UserError
-from replication.execution.measurement import measure_run, training_examples
+from replication.execution.measurement import measure_run
 from replication.sharpness import Objective
 from replication.store import Store
 from replication.weights import load_minimizer
@@ -25,7 +25,7 @@ def test_a_subset_is_measured_on_request_and_enters_no_table(workdir):
     record = workdir.run(RUN)
     measure_run(record, [PART], dataset)
     (content,), _ = record.measurements("sharpness")
-    inputs, labels = training_examples(dataset, 200)
+    inputs, labels = dataset.training_examples(200)
     assert len(labels) == 200 and len({image.tobytes() for image in inputs}) > 190
     model_loss = Objective(load_minimizer(record), inputs, labels)
     assert content["loss"] == pytest.approx(model_loss.value(model_loss.x), rel=1e-6)

@@ -23,14 +23,20 @@ class Measurement(Configuration):
         COMPUTATION: Name of the module with `compute(objective, choices)`, which returns a result with `to_json`;
             for a kind that joins two runs, `compute(runs, choices, dataset)`.
         RUNS: How many runs a measurement joins: 1, or 2 for SB and LB.
+        CONTEXT: What `compute(objective, choices)` takes beside, by keyword: "dataset", the run's `data.Data`, or
+            "start", the weights at which the run started, float64 [n].
     """
 
     KIND: typing.ClassVar[str]
     COMPUTATION: typing.ClassVar[str]
     RUNS: typing.ClassVar[int] = 1
-    # Over how many examples f is taken, None for the whole training set, and whether in training mode.
+    CONTEXT: typing.ClassVar[tuple] = ()
+    # Over how many examples f is taken, None for the whole training set, and whether in training mode; the seed of the
+    # partition into batches, and the precision.
     examples = None
     dropout_active = False
+    partition = 0
+    dtype = "float32"
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
@@ -55,6 +61,14 @@ class Measurement(Configuration):
     def vector_bytes(self, parameters):
         """Bytes of the vectors that it holds beside a network of so many trainable weights."""
         return 3 * 4 * parameters
+
+    def quantities(self, content):
+        """The numbers of a record for the table of all measurements, as pairs of a name and a number; by default none.
+
+        Args:
+            content: The content of a record that `check` has passed.
+        """
+        return []
 
     def check(self, content):
         """The name of the first field that the content of a record lacks or has of the wrong kind; None if all is well.

@@ -5,7 +5,7 @@ import typing
 
 from replication.configuration.measurements.base import FORWARD, STATISTICS, Measurement
 from replication.errors import are_numbers, require
-from replication.fields import number, one_of, whole
+from replication.fields import boolean, number, one_of, whole
 
 PATHS = ("linear", "curved")
 VALUES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
@@ -35,6 +35,10 @@ class Path(Measurement):
         STATISTICS, "batch",
         "Statistics that batch normalization uses: batch, or moving averages estimated anew at each point.")
     batch_size: int = whole(5000, "Upper bound of the equal batches in which f is evaluated.", at_least=1)
+
+    filter_normalized: bool = boolean(
+        False, "First give each filter of LB in front of a batch normalization the length that it has in SB (Li et "
+        "al., 2018), which leaves LB's outputs the same but for the normalization's epsilon.")
 
     def __post_init__(self):
         super().__post_init__()

@@ -9,6 +9,8 @@ from replication.fields import WholeOrAll, boolean, choice, number, one_of, whol
 
 SOLVERS = ("scaled", "scipy")
 SUBSPACE_DISTRIBUTIONS = ("normal", "uniform")
+BOXES = ("paper", "relative")
+NORMALIZATIONS = ("none", "layers")
 # Bytes that storing the matrix A of a subspace may take.
 SUBSPACE_BUDGET = 2**30
 # Passes of a measurement beside its ascents: at y = 0, its repetition, and the central difference.
@@ -55,6 +57,17 @@ class Sharpness(Measurement):
     dropout_active: bool = boolean(
         False, "Evaluate f in training mode, with dropout masks that depend on the batch alone, as the code that the "
         "authors name does.", added=True)
+
+    box: str = one_of(
+        BOXES, "paper", "Half-widths of the box: paper, epsilon (|x_i| + 1); relative, epsilon |x_i| (Kwon et al., "
+        "2021), which does not change with the scale of the weights.", added=True)
+    normalize: str = one_of(
+        NORMALIZATIONS, "none", "layers: first multiply the kernel and bias in front of each batch normalization so "
+        "that the kernel has the length of Glorot's initialization, which leaves f the same but for the "
+        "normalization's epsilon.", added=True)
+    partition: int = whole(
+        0, "Seed of the partition into batches, and of the choice of examples.", added=True)
+    dtype: str = one_of(("float32", "float64"), "float32", "Precision in which f is computed.", added=True)
 
     def __post_init__(self):
         if self.starts is None:

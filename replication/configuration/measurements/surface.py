@@ -1,0 +1,50 @@
+"""The choices of a measurement of f on a plane around a minimizer."""
+
+import dataclasses
+import typing
+
+from replication.configuration.measurements.base import FORWARD, STATISTICS, Measurement
+from replication.errors import are_numbers
+from replication.fields import number, one_of, whole
+
+
+@dataclasses.dataclass(frozen=True)
+class Surface(Measurement):
+    """The choices of one measurement of f on the plane of two random filter-normalized directions (Li et al., 2018).
+
+    Raises:
+        UserError: a value is out of range; the message names it.
+    """
+
+    KIND: typing.ClassVar[str] = "surface"
+    COMPUTATION: typing.ClassVar[str] = "replication.landscape.surface"
+
+    points: int = whole(21, "Number of points in each direction, equally spaced and odd, so that x is one of them.",
+                        at_least=3)
+    reach: float = number(1.0, "The last point in each direction, in lengths of the filters.", above=0)
+    statistics: str = one_of(STATISTICS, "batch", "Statistics that batch normalization uses in f: batch or moving.")
+    batch_size: int = whole(5000, "Upper bound of the equal batches in which f is evaluated.", at_least=1)
+    examples: int | None = whole(
+        None, "Number of examples over which f is taken, a fixed random choice of the training set; by default all.",
+        at_least=1)
+    seed: int = whole(0, "Seed of the directions.")
+
+    def record_name(self, *runs):
+        return f"{self.points}-{self.digest()}"
+
+    def passes(self, dataset):
+        return FORWARD * self.points**2
+
+    def quantities(self, content):
+        values = [value for row in content["loss"] for value in row if value is not None]
+        return [("smallest f on the plane", min(values)), ("largest f on the plane", max(values))]
+
+    def check(self, content):
+        if not are_numbers(content.get("steps")) or len(content["steps"]) != self.points:
+            return "steps"
+        for name in ("loss", "accuracy"):
+            rows = content.get(name)
+            if not isinstance(rows, list) or len(rows) != self.points or not all(
+                    are_numbers(row, gaps=True) and len(row) == self.points for row in rows):
+                return name
+        return None

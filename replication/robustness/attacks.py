@@ -1,0 +1,91 @@
+"""Accuracy and loss under attacks on the inputs: the fast gradient sign, and projected steps along it.
+
+Goodfellow et al. (2014) take one step of the sign of the gradient with respect to the inputs, as long as the radius.
+Madry et al. (2018) take several shorter ones from a random point, each back into the box around the input.
+"""
+
+import itertools
+
+import numpy as np
+import tensorflow as tf
+
+from models.normalization import normalization_statistics
+from replication.data import partition
+from replication.sharpness import tracing
+from replication.sharpness.losses import cross_entropy, number_right
+
+# The length of a step, in radii divided by the number of steps (Madry et al., 2018).
+_STEP = 2.5
+
+
+class Attacks:
+    """Attacks on a classifier over a data set, in equal batches of a fixed random partition.
+
+    With the statistics of the batch, an attack moves all inputs of a batch together, and its gradient knows of the
+    statistics. Images, inputs of rank 3, stay in [0, 1].
+
+    Args:
+        model: A built `keras.Model` that returns class probabilities.
+        inputs, labels: float32 [N, ...] and int32 [N].
+        statistics: Statistics that every batch normalization uses, "batch" or "moving".
+        batch_size: Upper bound of a batch.
+        seed: Seed of the random points from which attacks of several steps begin.
+    """
+
+    def __init__(self, model, inputs, labels, *, statistics, batch_size, seed=0):
+        self._model = model
+        self._inputs, self._labels = inputs, labels
+        self._statistics = statistics
+        self._seed = seed
+        order, bounds = partition(len(labels), batch_size)
+        self._batches = [order[start:stop] for start, stop in itertools.pairwise(bounds.tolist())]
+        batch = tf.TensorSpec([None, *inputs.shape[1:]], tf.float32)
+        targets, number = tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.float32)
+        with normalization_statistics(model, statistics):
+            self._evaluate = tracing.trace(self._loss_and_hits, batch, targets)
+            self._move = tracing.trace(self._step, batch, batch, targets, number, number)
+
+    def clean(self):
+        """Returns the mean cross-entropy and the accuracy, a share, without an attack."""
+        return self._mean(lambda inputs, labels, generator: inputs)
+
+    def single_step(self, radius):
+        """Returns the same after one step of the gradient's sign.
+
+        Args:
+            radius: The largest change of an input.
+        """
+        return self._mean(lambda inputs, labels, generator: self._move(
+            inputs, inputs, labels, tf.constant(radius, tf.float32), tf.constant(radius, tf.float32)))
+
+    def steps(self, radius, number):
+        """Returns the same after several steps from a random point of the box around the inputs."""
+        def attack(inputs, labels, generator):
+            moved = inputs + tf.constant(generator.uniform(-radius, radius, inputs.shape), tf.float32)
+            for _ in range(number):
+                moved = self._move(moved, inputs, labels, tf.constant(_STEP * radius / number, tf.float32),
+                                   tf.constant(radius, tf.float32))
+            return moved
+
+        return self._mean(attack)
+
+    def _mean(self, attack):
+        generator, totals = np.random.default_rng(self._seed), np.zeros(2)
+        for rows in self._batches:
+            inputs, labels = tf.constant(self._inputs[rows]), tf.constant(self._labels[rows])
+            totals += [float(each) for each in self._evaluate(attack(inputs, labels, generator), labels)]
+        return tuple((totals / len(self._labels)).tolist())
+
+    def _loss_and_hits(self, inputs, labels):
+        with tracing.Evaluation():
+            outputs = self._model(inputs, training=False)
+        losses = cross_entropy(labels, outputs, from_logits=False)
+        return tf.reduce_sum(tf.cast(losses, tf.float64)), number_right(labels, outputs)
+
+    def _step(self, moved, inputs, labels, length, radius):
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(moved)
+            loss, _ = self._loss_and_hits(moved, labels)
+        moved = moved + length * tf.sign(tape.gradient(loss, moved))
+        moved = tf.clip_by_value(moved, inputs - radius, inputs + radius)
+        return tf.clip_by_value(moved, 0, 1) if moved.shape.rank == 4 else moved
