@@ -12,13 +12,14 @@ from replication.errors import UserError, is_finite, require, require_name
 _JIT_COMPILE = jit_compile()
 _PRESET = flags.DEFINE_enum(
     "preset", "quick", sorted(presets.PRESETS),
-    "quick: small runs on embedded data, in minutes; paper: the paper's own set-up.")
+    "quick: small runs on embedded data, in minutes; tour: every experiment, with small runs of F1 on embedded data, "
+    "in a quarter of an hour; paper: the paper's own set-up.")
 _NETWORKS = flags.DEFINE_list(
     "networks", None, "Networks of table 1, separated by commas; by default the preset's. Figures 4 to 6, steepness, "
     "optimizers and remedies use F2 and C1, or in the preset quick C1, unless --experiments is given too.")
 _EXPERIMENTS = flags.DEFINE_list(
-    "experiments", None, "Tables, figures and listings, separated by commas; by default all: "
-    + ", ".join(experiments.names()) + ".")
+    "experiments", None, "Tables, figures and listings, separated by commas; by default all, or with --preset=quick "
+    "those that take seconds: " + ", ".join(experiments.names()) + ".")
 _TRIALS = flags.DEFINE_integer(
     "trials", None, "Trials of each network and regime; by default the preset's (the paper: 5).", lower_bound=1)
 _ARCHITECTURE = define(configuration.Run, "architecture")["architecture"]
@@ -50,7 +51,7 @@ def tasks(setup):
     Raises:
         UserError: one of the experiments has nothing to run.
     """
-    needed = {name: experiments.get(name).needs(setup) for name in _names()}
+    needed = {name: experiments.get(name).needs(setup) for name in _names(setup.preset)}
     for name in _EXPERIMENTS.value or ():
         if not needed[name]:
             experiment = experiments.get(name)
@@ -99,8 +100,8 @@ def setup(resolve_jit_compile):
         UserError: a name is unknown, a number out of range, one of the networks has no such choice, or a flag belongs
             to a figure that is not asked for.
     """
-    names = _names()
     preset = presets.PRESETS[_PRESET.value]
+    names = _names(preset)
     require(_NETWORKS.value != [], "networks", "", "names, separated by commas")
     networks = tuple(_NETWORKS.value or preset.networks)
     for network in networks:
@@ -126,12 +127,12 @@ def setup(resolve_jit_compile):
     return result
 
 
-def _names():
+def _names(preset):
     """Returns the names of the experiments asked for; raises a UserError if there is none, or one is unknown."""
     require(_EXPERIMENTS.value != [], "experiments", "", "names, separated by commas")
     for name in _EXPERIMENTS.value or ():
         experiments.get(name)
-    return _EXPERIMENTS.value or experiments.names()
+    return _EXPERIMENTS.value or [name for name in experiments.names() if name not in preset.left_out]
 
 
 def _batch_sizes():

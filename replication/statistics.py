@@ -93,5 +93,51 @@ def sign_flip_p(values, sign):
     return float(test.pvalue)
 
 
+def kendall(first, second):
+    """Returns Kendall's tau of two sequences of numbers; None if one of them is constant."""
+    value = float(scipy.stats.kendalltau(first, second).statistic)
+    return None if math.isnan(value) else value
+
+
+def kendall_along(settings, first, second):
+    """Returns Kendall's tau along each axis of a grid, the other axes the same (Jiang et al., 2020, section 3.2.1).
+
+    The granulated coefficient is the mean over the axes of the mean over the lines.
+
+    Args:
+        settings: A tuple for each run, with its place on each axis.
+        first, second: Sequences of numbers, one for each run.
+
+    Returns:
+        By the number of an axis, the taus of its lines of two runs at least, None left out; axes without are left out.
+    """
+    result = {}
+    for axis in range(len(settings[0])):
+        lines = {}
+        for setting, *pair in zip(settings, first, second):
+            lines.setdefault(repr(setting[:axis] + setting[axis + 1:]), []).append(pair)
+        taus = [kendall(*zip(*line)) for line in lines.values() if len(line) > 1]
+        if found := [tau for tau in taus if tau is not None]:
+            result[axis] = found
+    return result
+
+
+def bootstrap_interval(statistic, strata, *, resamples=1000, seed=0):
+    """Returns the ends of the percentile interval of a statistic, from resamples with replacement.
+
+    Args:
+        statistic: Function from lists like `strata` to a number, or None, which is left out.
+        strata: Lists of things, each resampled alone.
+        resamples: Number of resamples, default 1,000.
+        seed: Seed of the resamples, default 0.
+    """
+    generator, found = np.random.default_rng(seed), []
+    for _ in range(resamples):
+        found.append(statistic([[each[row] for row in generator.integers(len(each), size=len(each))]
+                                for each in strata]))
+    found = [value for value in found if value is not None]
+    return tuple(float(end) for end in np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
+
+
 def _quantile(freedom):
     return float(scipy.special.stdtrit(freedom, (1 + LEVEL) / 2))

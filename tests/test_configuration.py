@@ -109,7 +109,9 @@ def test_the_defaults_of_the_remedies_are_those_that_the_docs_state():
         "sam": {"name": "sam", "rho": 0.05, "adaptive": False, "examples": 256},
         "ghost_normalization": {"name": "ghost_normalization", "examples": 256},
         "learning_rate_scaling": {"name": "learning_rate_scaling", "rule": "sqrt", "small_batch": 256,
-                                  "warmup_epochs": 5.0}}
+                                  "warmup_epochs": 5.0},
+        "imitation": {"name": "imitation", "rule": "none", "warmup_epochs": 0.0, "noise": False, "ghost": False,
+                      "small_batch": 256}}
     assert {name for name, kind in remedies.REMEDIES.items() if not kind().compiles} == {
         "augmentation", "ghost_normalization", "sam"}
 

@@ -40,7 +40,17 @@ class Preset:
         remedies: Names of the remedies of `remedies`; None for all.
         remedy_variants: How many variants of each remedy; None for all.
         choices_trained: Whether `choices` trains runs of its own; otherwise it measures the minimizers of table 2.
-        choices_examples, choices_batch_sizes: Examples over which `choices` takes f, and its batches, see `Sharpness`.
+        study_examples: Examples of the training set over which `choices` and later studies take f.
+        choices_batch_sizes: The batches in which `choices` takes f, see `Sharpness`.
+        origin_epochs, origin_trials: Epochs and trials of `origins`.
+        origin_updates: Whether `origins` trains LB for as many updates as SB as well.
+        escape_epochs: Epochs of the runs of `escape`.
+        optimizer_rates: Factors on the usual learning rate that `optimizers` tries.
+        spectrum: Choices of a `Spectrum`, by name.
+        without_normalization: Whether `reparametrization` trains networks without normalization as well.
+        surface_points: Points of a surface in each direction, see `Surface`.
+        correlation_grid: Values of each axis of `correlation`, by name; batch sizes as numbers or fractions.
+        left_out: Names of the experiments that `reproduce` makes only if they are asked for.
         note: A sentence for the readers of its report; "" for none.
     """
 
@@ -72,8 +82,21 @@ class Preset:
     remedies: tuple | None = None
     remedy_variants: int | None = None
     choices_trained: bool = True
-    choices_examples: int = 10_000
+    study_examples: int = 10_000
     choices_batch_sizes: tuple = (5000, "all")
+    origin_epochs: int = 40
+    origin_trials: int = 3
+    origin_updates: bool = True
+    escape_epochs: int = 32
+    optimizer_rates: tuple = (0.1, 1.0, 10.0)
+    spectrum: dict = dataclasses.field(default_factory=lambda: {
+        "eigenvalues": 3, "probes": 3, "steps": 40, "trace_products": 30})
+    without_normalization: bool = True
+    surface_points: int = 21
+    correlation_grid: dict = dataclasses.field(default_factory=lambda: {
+        "batch_size": (256, 1024, 0.1), "learning_rate": (5e-4, 1e-3, 4e-3), "remedy": (None, "sam"),
+        "kernel_scale": (0.5, 1.0, 2.0)})
+    left_out: tuple = ()
     note: str = ""
 
     def dataset(self, network):
@@ -117,10 +140,24 @@ PRESETS = {
         warm_start_epochs=8, warm_start_every=4, iterate_schedule=5, steepness_directions=25, steepness_blocks=25,
         remedy_trials=1, table7_networks=("C1",), study_epsilons=(1e-3,), remedy_subspace_dims=(0,),
         remedies=("augmentation", "conservative", "adversarial", "stability", "dynamic_sampling", "sam"),
-        remedy_variants=1, choices_trained=False, choices_examples=1000, choices_batch_sizes=(250, "all"),
+        remedy_variants=1, optimizer_rates=(1.0,), choices_trained=False, study_examples=1000,
+        choices_batch_sizes=(250, "all"),
+        left_out=("boxes", "correlation", "escape", "figure3_normalized", "losses", "origin_effects", "origins",
+                  "reparametrization", "robustness", "scale", "spectral_density", "spectrum", "spreads", "surface"),
         note="C2 and C4 stay out of it: they pool five times, which takes images of 32 × 32 pixels and minutes.",
     ),
 }
+# Every experiment, of F1 on the embedded part of MNIST, with the runs of quick as far as they go.
+PRESETS["tour"] = dataclasses.replace(
+    PRESETS["quick"], networks=("F1",), study_networks=("F1",), table7_networks=("F1",),
+    subspace_dims=(0, 100), remedies=("conservative", "sam"), study_epsilons=(1e-3,), remedy_subspace_dims=(0,),
+    grid_batch_sizes=(32, 128, 0.1), grid_epochs=None, warm_start_epochs=4, warm_start_every=2,
+    iterate_schedule=0, steepness_directions=10, steepness_blocks=10, origin_epochs=8, escape_epochs=8,
+    optimizer_rates=(1.0, 10.0), without_normalization=True, surface_points=9,
+    spectrum={"eigenvalues": 1, "probes": 2, "steps": 10, "trace_products": 6},
+    correlation_grid={"batch_size": (32, 0.1), "learning_rate": (1e-3, 4e-3), "remedy": (None,),
+                      "kernel_scale": (0.5, 1.0)},
+    left_out=(), note="F1 alone, on a part of MNIST.")
 
 
 def preset_of(run):

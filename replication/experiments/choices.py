@@ -20,7 +20,8 @@ from replication.configuration.measurements.sharpness import SOLVERS, SUBSPACE_D
 from replication.configuration.presets import SCRIPT_EPOCHS
 from replication.configuration.run import KERNEL_INITIALIZERS
 from replication.configuration.tasks import STOPS
-from replication.experiments.base import Figure, Listing, ListingLine, Panel, Plot, Series
+from replication.experiments.base import Figure, Listing, ListingLine
+from replication.experiments.drawing import Panel, Plot, Series
 from replication.store.grouping import EPSILONS, REGIMES, buckets, comparisons, key
 
 _NETWORK = "F1"
@@ -175,7 +176,7 @@ def _measurements(preset, run, *, subspaces):
             spaces, SOLVERS, preset.choices_batch_sizes, preset.study_epsilons):
         yield Sharpness(epsilon=epsilon, subspace_dim=dimension, subspace_distribution=distribution,
                         statistics=run.statistics, batch_size=batch_size, iterations=preset.iterations, starts=1,
-                        seed=run.trial, examples=preset.choices_examples, solver=solver)
+                        seed=run.trial, examples=preset.study_examples, solver=solver)
 
 
 def _pairs(store):
@@ -225,7 +226,14 @@ def _by_choices(point):
     return {(each.choices.subspace_dim, each.choices.subspace_distribution, each.choices.solver,
              str(each.choices.batch_size), each.choices.epsilon): each.content["sharpness"]
             for each in point.measurements["sharpness"]
-            if each.choices.examples is not None and each.choices.seed == point.run.trial}
+            if each.choices.examples is not None and each.choices.seed == point.run.trial and _is_usual(each.choices)}
+
+
+def _is_usual(choices):
+    """Whether the choices that the study does not vary, but for the number of examples, are the usual ones."""
+    usual = Sharpness(statistics=choices.statistics, starts=1)
+    return all(getattr(choices, name) == getattr(usual, name)
+               for name in ("starts", "box", "normalize", "partition", "dtype", "iterations", "dropout_active"))
 
 
 def _accuracies(finished_run, epoch):

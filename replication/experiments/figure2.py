@@ -7,7 +7,8 @@ It takes 4 minutes a trial on two cores. F1 (results/figures/figure2-F1.pdf): th
 """
 
 from replication.configuration import Train
-from replication.experiments.base import Figure, Panel, Series, lowest_trials, plots
+from replication.experiments.base import Figure, lowest_trials
+from replication.experiments.drawing import Panel, Series, plots
 
 
 def axes(store):

@@ -9,7 +9,8 @@ It takes 4 minutes of training and half a minute for the path on two cores. F1, 
 import functools
 
 from replication.configuration import Measure, Path
-from replication.experiments.base import Figure, Panel, Series, plots
+from replication.experiments.base import Figure
+from replication.experiments.drawing import Panel, Series, plots
 from replication.store.grouping import first_paths
 
 _SPLITS = (("train", "training"), ("test", "test"))
@@ -20,10 +21,10 @@ def needs(setup, kind):
     return [Measure(pair, (Path(kind=kind, points=setup.preset.points),)) for pair in setup.pairs(trials=1)]
 
 
-def axes(store, kind, stem):
+def axes(store, kind, stem, *, filter_normalized=False):
     """Returns a `Plot` for each comparison that a path of a kind joins, of its lowest trial."""
     return plots(stem, [(path.label, (path.small, path.large), (_panel(path.content),))
-                        for path in first_paths(store.paths, kind)])
+                        for path in first_paths(store.paths, kind, filter_normalized=filter_normalized)])
 
 
 def _panel(content):

@@ -8,7 +8,8 @@ It has not been run yet on the paper's data.
 import dataclasses
 
 from replication.catalog import regime_batch_size
-from replication.experiments.base import Figure, Panel, Series, plots, test_accuracy
+from replication.experiments.base import Figure, test_accuracy
+from replication.experiments.drawing import Panel, Series, plots
 from replication.experiments.table3 import by_sharpness, common_protocol, measure
 from replication.store.grouping import REGIMES, grids
 

@@ -8,7 +8,8 @@ It has not been run yet on the paper's data.
 import dataclasses
 
 from replication.configuration import Start, Train
-from replication.experiments.base import Figure, Panel, Series, plots, test_accuracy
+from replication.experiments.base import Figure, test_accuracy
+from replication.experiments.drawing import Panel, Series, plots
 from replication.experiments.figure4 import grid_run
 from replication.experiments.table3 import by_sharpness, common_protocol, measure
 from replication.store.grouping import REGIMES, warm_starts

@@ -5,7 +5,8 @@
 It has not been run yet on the paper's data.
 """
 
-from replication.experiments.base import Figure, Panel, Series, lowest_trials, plots
+from replication.experiments.base import Figure, lowest_trials
+from replication.experiments.drawing import Panel, Series, plots
 from replication.experiments.table3 import common_protocol, measure
 
 _EPSILON = 1e-3
@@ -14,19 +15,19 @@ _EPSILON = 1e-3
 def axes(store):
     """Returns a `Plot` for each comparison of plain SB and LB whose iterates were measured, of its lowest trial."""
     return plots("figure6", [(label, [*sides.values()], (_panel(sides),))
-                             for label, sides in lowest_trials(store, _points)])
+                             for label, sides in lowest_trials(store, points)])
 
 
-def _points(finished_run):
-    """Returns the cross-entropy and the sharpness of each measured iterate, by epoch."""
+def points(finished_run):
+    """Returns the epoch, the cross-entropy and the sharpness of each measured iterate of a run, by epoch."""
     protocol = common_protocol(finished_run.iterates)
-    return [(item.content["loss"], item.content["sharpness"])
+    return [(iterate.epoch, item.content["loss"], item.content["sharpness"])
             for iterate in finished_run.iterates for item in iterate.tabulated
             if item.protocol == protocol and item.choices.epsilon == _EPSILON]
 
 
 def _panel(sides):
-    series = tuple(Series(regime, *zip(*_points(each)), regime, marker="o" if regime == "SB" else "s")
+    series = tuple(Series(regime, *tuple(zip(*points(each)))[1:], regime, marker="o" if regime == "SB" else "s")
                    for regime, each in sides.items())
     return Panel(x_label="cross-entropy, training (nats)", left_label="sharpness (%)", series=series, log_x=True,
                  log_left=True)

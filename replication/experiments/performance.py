@@ -14,7 +14,8 @@ as 1. So large batches are faster if
 
 from replication.configuration import Train
 from replication.errors import is_finite, is_whole, require
-from replication.experiments.base import Figure, Panel, Series, lowest_trials, plots
+from replication.experiments.base import Figure, lowest_trials
+from replication.experiments.drawing import Panel, Series, plots
 
 _EFFICIENCIES = tuple(number / 100 for number in range(2, 101))
 

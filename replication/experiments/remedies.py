@@ -1,17 +1,14 @@
-"""The remedies of sections 4 and 5 and appendix E, and the optimizers of section 2.2: LB with each, beside plain runs.
+"""The remedies of sections 4 and 5 and appendix E: LB with each, beside plain runs.
 
     python -m replication.reproduce --preset=paper --networks=F2,C1 --experiments=remedies
-    python -m replication.reproduce --preset=paper --networks=F2,C1 --experiments=optimizers
 
 They have not been run yet on the paper's data.
 """
 
-import dataclasses
 import functools
 from statistics import fmean
 
 from replication.catalog import NETWORKS
-from replication.configuration import OPTIMIZERS
 from replication.experiments.base import EPSILON_LABELS, Listing, ListingLine, test_accuracy
 from replication.experiments.table3 import common_protocol, measure, values
 from replication.experiments.table6 import remedied
@@ -87,8 +84,8 @@ def _cost(group, plain):
     return fmean(numbers[0]) / fmean(numbers[1])
 
 
-def _with_remedies(preset, small, large):
-    """Returns LB with each remedy of the preset that its network admits."""
+def with_remedies(preset, small, large):
+    """Returns LB with each remedy of a preset that its network admits, for an SB and an LB run."""
     batch_size = min(small.batch_size, large.batch_size)
     kinds = [kind for name, kind in REMEDIES.items() if name in (preset.remedies or REMEDIES)]
     return [remedied(large, remedy) for kind in kinds if kind.admits(NETWORKS[large.network])
@@ -104,29 +101,6 @@ REMEDY_LISTING = Listing(
         "perturbation for each m examples), ghost normalization and the scaling of the learning rate are later than "
         "the paper. Conservative training with penalty 0 makes as many updates without its proximal term. Means over "
         "the trials; a gradient is that of one example."),
-    needs=functools.partial(needs, variants=_with_remedies, spaces=tuple(_SPACES)),
+    needs=functools.partial(needs, variants=with_remedies, spaces=tuple(_SPACES)),
     listing=functools.partial(listing, title="remedy", name=lambda run: run.remedy.label if run.remedy else "none",
                               without=("remedy", "jit_compile"), spaces=tuple(_SPACES)))
-
-
-def _with_optimizers(preset, small, large):
-    """Returns LB with each other optimizer, at its usual learning rate."""
-    return [dataclasses.replace(large, optimizer=optimizer, learning_rate=rate)
-            for optimizer, rate in OPTIMIZERS.items() if optimizer != large.optimizer]
-
-
-def _optimizer_name(run):
-    usual = run.learning_rate == OPTIMIZERS[run.optimizer]
-    return run.optimizer if usual else f"{run.optimizer}, learning rate {run.learning_rate:g}"
-
-
-OPTIMIZER_LISTING = Listing(
-    name="optimizers", place="Section 2.2", title="Large batches with other optimizers",
-    caption=(
-        "Is it the batch or the optimizer? The paper reports that LB with ADAGRAD, SGD and adaQN behaves as with "
-        "ADAM, without numbers: less accurate on the test set than SB, and sharp. adaQN is not part of this "
-        "replication; SGD comes with and without momentum. Learning rates are Keras’s defaults unless one is named. "
-        "Means over the trials."),
-    needs=functools.partial(needs, variants=_with_optimizers, spaces=(0,)),
-    listing=functools.partial(listing, title="optimizer", name=_optimizer_name, without=("optimizer", "learning_rate"),
-                              spaces=(0,)))

@@ -6,7 +6,8 @@ It has not been run yet on the paper's data.
 """
 
 from replication.configuration import Measure, Steepness
-from replication.experiments.base import Figure, Panel, Series, lowest_trials, plots
+from replication.experiments.base import Figure, lowest_trials
+from replication.experiments.drawing import Panel, Series, plots
 
 
 def needs(setup):

@@ -10,7 +10,8 @@ import collections
 import functools
 
 from replication.configuration import Measure, Sharpness
-from replication.experiments.base import EPSILON_LABELS, Column, Contrast, Row, Series, Table
+from replication.experiments.base import EPSILON_LABELS, Column, Contrast, Row, Table
+from replication.experiments.drawing import Series
 from replication.store.grouping import EPSILONS, REGIMES, comparisons, measured
 
 

@@ -5,7 +5,8 @@
 They have no counterpart in the paper and have not been run yet on its data.
 """
 
-from replication.experiments.base import Figure, Listing, ListingLine, Panel, Plot, Series
+from replication.experiments.base import Figure, Listing, ListingLine
+from replication.experiments.drawing import Panel, Plot, Series
 
 _COMMAND = "python -m replication.tune"
 HEADINGS = ("search", "trial", "status", "validation accuracy (%)", "validation loss", "sharpness (%)", "epochs",

@@ -52,7 +52,8 @@ def compute(runs, choices, dataset):
                             loss=loss_of(record.configuration)) for model, record in zip(models, runs)]
     lengths = [norms(model, objective.x, normalized_layers(model)) for model, objective in zip(models, objectives)]
     exchanges = lengths[1] / lengths[0], lengths[0] / lengths[1]
-    points = [{"regime": regime, **point} for regime, objective, exchange in zip(("SB", "LB"), objectives, exchanges)
+    sides = list(zip(("SB", "LB"), objectives, exchanges))[choices.exchange_only:]
+    points = [{"regime": regime, **point} for regime, objective, exchange in sides
               for point in _points(objective, choices, exchange=exchange, compared=inputs[:_COMPARED])]
     return {"points": points, "configuration": choices.to_json(), "versions": machine.versions(),
             "seconds": time.perf_counter() - began}
@@ -61,7 +62,7 @@ def compute(runs, choices, dataset):
 def _points(objective, choices, *, exchange, compared):
     model, x = objective.model, objective.x
     layers = normalized_layers(model)
-    families = [("as trained", None, {})]
+    families = [] if choices.exchange_only else [("as trained", None, {})]
     if not choices.exchange_only:
         others = [factor for factor in choices.FACTORS if factor != 1]
         families += [("kernels", factor, layer_factors(layers, [factor] * len(layers))) for factor in others if layers]

@@ -9,7 +9,7 @@ and, if the examples are drawn with replacement, the covariance of the small bat
 
 import dataclasses
 
-from replication.fields import boolean, number, one_of, whole
+from replication.fields import Search, boolean, number, one_of, whole
 from replication.remedies.base import Remedy
 from replication.remedies.learning_rate_scaling import LearningRateScaling
 
@@ -26,11 +26,13 @@ class Imitation(Remedy):
 
     rule: str = one_of(("none", "sqrt", "linear"), "none", "How the learning rate grows with the batch size.",
                        search=True)
-    warmup_epochs: float = number(0.0, "Epochs over which the learning rate rises.", at_least=0)
+    warmup_epochs: float = number(0.0, "Epochs over which the learning rate rises.", at_least=0,
+                                  search=Search(0.0, 10.0))
     noise: bool = boolean(False, "Weight the examples at random, for the gradient noise of the small batch.",
                           search=True)
     ghost: bool = boolean(False, "Normalize parts of the batch, each by its own statistics.", search=True)
-    small_batch: int = whole(256, "b, the small batch size (the paper's SB: 256).", at_least=1)
+    small_batch: int = whole(256, "b, the small batch size (the paper's SB: 256).", at_least=1,
+                             search=Search(16, 256, log=True))
 
     @property
     def compiles(self):

@@ -3,7 +3,8 @@
 import functools
 
 from replication import experiments, files, paper
-from replication.experiments.base import EPSILON_LABELS, lowest_trials, test_accuracy, title
+from replication.experiments.base import EPSILON_LABELS, lowest_trials, test_accuracy
+from replication.experiments.drawing import title
 from replication.experiments.table3 import common_protocol, values
 from replication.report import decisions, figures, formatting, measurements, page, tables, verdicts
 from replication.store import Store

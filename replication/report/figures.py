@@ -1,4 +1,4 @@
-"""Draws a `base.Plot`: the same bytes every time, without the global state of pyplot."""
+"""Draws a `drawing.Plot`: the same bytes every time, without the global state of pyplot."""
 
 import io
 import logging
@@ -10,6 +10,8 @@ import numpy as np
 from matplotlib import ticker
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from replication.experiments.drawing import Contours
 
 _FOLDER = pathlib.Path(__file__).parent
 LIGHT = (_FOLDER / "replication.mplstyle",)
@@ -37,7 +39,7 @@ def render(plot, extension, *, style=LIGHT):
     """Returns the bytes of a plot's file.
 
     Args:
-        plot: A `base.Plot`.
+        plot: A `drawing.Plot`.
         extension: One of FORMATS.
         style: Style sheets, by default LIGHT; DARK is the other. The user's own matplotlibrc plays no part.
     """
@@ -66,6 +68,9 @@ def _draw(plot):
     FigureCanvasAgg(figure)
     above, lines = None, {}
     for number, panel in enumerate(plot.panels):
+        if isinstance(panel, Contours):
+            _draw_contours(figure, figure.add_subplot(len(plot.panels), 1, number + 1), panel, colours["ink"])
+            continue
         shared = above if above and plot.panels[number - 1].x_label == panel.x_label else None
         axes = figure.add_subplot(len(plot.panels), 1, number + 1, sharex=shared)
         if shared:
@@ -78,8 +83,24 @@ def _draw(plot):
     # A title holds text from records, in which a dollar sign is no formula.
     figure.suptitle(plot.title, x=0.01, horizontalalignment="left", parse_math=False,
                     fontsize=matplotlib.rcParams["axes.titlesize"])
-    figure.legend(handles=list(lines.values()), loc="outside lower center", ncols=2)
+    if lines:
+        figure.legend(handles=list(lines.values()), loc="outside lower center", ncols=2)
     return figure
+
+
+def _draw_contours(figure, axes, panel, colour):
+    """Draws contours, a factor of 10^(1/2) apart, and the origin, with the scale beside them."""
+    values = np.array(panel.values, np.float64)
+    exponents = np.log10(values, out=np.full_like(values, np.nan), where=values > 0)
+    levels = np.arange(np.floor(2 * np.nanmin(exponents)), np.ceil(2 * np.nanmax(exponents)) + 1.5) / 2
+    filled = axes.contourf(panel.x, panel.y, np.ma.masked_invalid(exponents), levels, cmap="viridis")
+    axes.contour(panel.x, panel.y, np.ma.masked_invalid(exponents), levels, colors=[colour], linewidths=0.4)
+    axes.plot([0], [0], color=colour, marker="+", markersize=8, linestyle="")
+    axes.grid(visible=False)
+    axes.set_xlabel(panel.x_label)
+    axes.set_ylabel(panel.y_label)
+    scale = figure.colorbar(filled, ax=axes, format=ticker.FuncFormatter(lambda exponent, _: f"{10**exponent:.1g}"))
+    scale.set_label(panel.quantity)
 
 
 def _draw_panel(left, panel, colours):

@@ -10,6 +10,7 @@ import jinja2
 
 from replication import catalog, paper
 from replication.configuration import presets
+from replication.experiments.base import BEYOND_THE_PAPER
 from replication.report import decisions, figures, formatting, tables, verdicts
 from replication.store.grouping import EPSILONS, MAIN
 
@@ -22,7 +23,7 @@ def render(store, judged, drawn, *, listed, draw=figures.render):
     Args:
         store: The `store.Store`.
         judged: Pairs of an `experiments.Table` and its `verdicts.Entry`s.
-        drawn: Pairs of an `experiments.Figure` and its `base.Plot`s.
+        drawn: Pairs of an `experiments.Figure` and its `drawing.Plot`s.
         listed: Triples of an `experiments.Listing`, its headings and its `base.ListingLine`s.
         draw: Function like `figures.render`.
     """
@@ -41,11 +42,18 @@ def render(store, judged, drawn, *, listed, draw=figures.render):
         paper=paper, rule=verdicts, gates=decisions, store=store, runs={each.name: each.run for each in store.runs},
         doubts=paper.doubts(), **_head(store, judged), findings=_findings(judged), overview=_overview(judged),
         tables=[_table(*each) for each in judged],
-        figures=[{**_heading(figure), "pictures": [_pictures(plot, draw) for plot in plots]}
-                 for figure, plots in drawn if plots or not figure.command],
-        listings=[{**_heading(listing), "headings": headings, "lines": lines}
-                  for listing, headings, lines in listed if lines or not listing.command],
+        figures=[{**_heading(figure, store), "pictures": [_pictures(plot, draw) for plot in plots]}
+                 for figure, plots in drawn if plots or _is_expected(figure)],
+        listings=[{**_heading(listing, store), "headings": headings, "lines": lines}
+                  for listing, headings, lines in listed if lines or _is_expected(listing)],
+        further=sorted(experiment.name for experiment, *_, found in (*drawn, *listed)
+                       if not found and experiment.place in BEYOND_THE_PAPER),
     )
+
+
+def _is_expected(experiment):
+    """Whether the page tells how to make a figure or listing without records in a section of its own."""
+    return not experiment.command and experiment.place not in BEYOND_THE_PAPER
 
 
 def _head(store, judged):
@@ -136,12 +144,13 @@ def _overview(judged):
         for number, contrast in columns]}
 
 
-def _heading(experiment):
+def _heading(experiment, store):
     """Returns the heading of a figure or listing; a figure of the paper is called as there: "Figure 3" for figure3."""
     name, place = experiment.name, experiment.place
     short = name.capitalize() if place else name.replace("figure", "Figure ")
     return {"id": name, "short": short, "place": place or short, "title": experiment.title,
-            "caption": experiment.caption, "command": experiment.command or f"--experiments={name}"}
+            "caption": experiment.caption, "answer": experiment.answer(store) if experiment.answer else "",
+            "command": experiment.command or f"--experiments={name}"}
 
 
 def _table(table, entries):

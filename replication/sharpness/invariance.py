@@ -98,8 +98,10 @@ def normalized(model, x):
         x: All its trainable weights, float64 [n].
 
     Raises:
-        UserError: the model has no such layer, or one has a kernel of 0.
+        UserError: x consists of some of the weights only, the model has no such layer, or one has a kernel of 0.
     """
+    if len(x) != sum(math.prod(v.shape) for v in model.trainable_variables):
+        raise UserError("normalize='layers': x consists of some of the weights only; expected variables=None")
     layers = normalized_layers(model)
     if not layers:
         raise UserError(f"normalize='layers': model {model.name!r} has no dense or convolutional layer that is read by "

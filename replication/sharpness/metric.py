@@ -1,7 +1,6 @@
 """Metric 2.1: how far f can rise in a small box around a minimizer."""
 
 import dataclasses
-import math
 import time
 
 import keras
@@ -21,7 +20,7 @@ from replication.sharpness.invariance import normalized
 from replication.sharpness.maximizer import Box, maximize
 from replication.sharpness.objective import Objective
 from replication.sharpness.subspace import space
-from replication.sharpness.suitability import layer_variables
+from replication.sharpness.suitability import layer_parts
 
 # What distinguishes the random numbers of the check from those of the starts.
 _CORNER = 10**6
@@ -155,8 +154,6 @@ def measure_sharpness(model: keras.Model, inputs, labels=None, *, epsilon: float
     '6.201 6.201'
     """
     require(isinstance(per_layer, bool | np.bool_), "per_layer", per_layer, "True or False")
-    require(normalize == "none" or not per_layer and variables is None, "normalize", normalize,
-            "none with per_layer or variables, which leave out some of the weights that it multiplies")
     choices = configuration.Sharpness(
         epsilon=epsilon, subspace_dim=subspace_dim or 0, subspace_distribution=subspace_distribution,
         statistics=statistics, batch_size=batch_size, iterations=iterations, starts=starts, seed=seed,
@@ -198,12 +195,12 @@ def compute_layers(objective: Objective, choices: configuration.Sharpness) -> di
     Returns:
         A `SharpnessResult` by the layer's path; in a subspace, of layers with at least p weights.
     """
-    layers = {layer: own for layer, own in layer_variables(objective.variables).items()
-              if sum(math.prod(v.shape) for v in own) >= max(choices.subspace_dim, 1)}
-    return {layer: compute(objective.variant(variables=own), choices) for layer, own in layers.items()}
+    parts = layer_parts(objective.variables).items()
+    return {layer: compute(objective, choices, part=part) for layer, part in parts
+            if part.stop - part.start >= max(choices.subspace_dim, 1)}
 
 
-def compute(objective: Objective, choices: configuration.Sharpness) -> SharpnessResult:
+def compute(objective: Objective, choices: configuration.Sharpness, *, part: slice | None = None) -> SharpnessResult:
     """Computes Metric 2.1 of an objective at its model's weights.
 
     Several measurements can share the data and the compiled passes of one objective.
@@ -211,6 +208,7 @@ def compute(objective: Objective, choices: configuration.Sharpness) -> Sharpness
     Args:
         objective: The `Objective`, made with the choices' statistics and batch size.
         choices: A `configuration.Sharpness`.
+        part: The coordinates of x that are perturbed, a slice; None (default) for all.
 
     Returns:
         A `SharpnessResult`.
@@ -221,7 +219,7 @@ def compute(objective: Objective, choices: configuration.Sharpness) -> Sharpness
     """
     began, passes = time.perf_counter(), objective.passes
     x = normalized(objective.model, objective.x) if choices.normalize == "layers" else objective.x
-    around = space(x, choices.subspace_dim, distribution=choices.subspace_distribution, seed=choices.seed)
+    around = space(x, choices.subspace_dim, distribution=choices.subspace_distribution, seed=choices.seed, part=part)
 
     def value_and_gradient(y):
         loss, gradient = objective.value_and_gradient(x + around.step(y))
@@ -247,8 +245,8 @@ def compute(objective: Objective, choices: configuration.Sharpness) -> Sharpness
         sharpness=_percent(maximum.value, loss), solver_sharpness=_percent(maximum.solver_value, loss), loss=loss,
         max_loss=maximum.value, evaluations=objective.passes - passes, vertex_evaluations=maximum.vertex_evaluations,
         status=maximum.status, configuration=choices,
-        parameters=len(x), at_bound=maximum.share_at_bound, start_max_losses=maximum.start_values,
-        scale=maximum.scales, check=check,
+        parameters=len(x if part is None else x[part]), at_bound=maximum.share_at_bound,
+        start_max_losses=maximum.start_values, scale=maximum.scales, check=check,
         seconds={**maximum.seconds, "measurement": time.perf_counter() - began},
         versions=machine.versions(), jit_compile=objective.jit_compile,
     )

@@ -125,17 +125,47 @@ class Subspace:
         return self._operator.rmatvec(gradient)
 
 
-def space(x, subspace_dim, *, distribution="normal", seed=0):
+class Part:
+    """Some consecutive coordinates of x, or a space around them, with the others fixed.
+
+    Args:
+        inner: The space around these coordinates.
+        part: The coordinates, a slice.
+        size: n.
+
+    Attributes:
+        coordinates: Those of the inner space.
+    """
+
+    def __init__(self, inner, part, size):
+        self._inner, self._part, self._size = inner, part, size
+        self.coordinates = inner.coordinates
+
+    def step(self, y):
+        """Returns the step of the inner space, with 0 in the fixed coordinates, float64 [n]."""
+        result = np.zeros(self._size)
+        result[self._part] = self._inner.step(y)
+        return result
+
+    def pull_back(self, gradient):
+        """Returns the inner space's pull-back of a gradient g float64 [n]."""
+        return self._inner.pull_back(gradient[self._part])
+
+
+def space(x, subspace_dim, *, distribution="normal", seed=0, part=None):
     """Returns the space around x, float64 [n], in which a measurement looks for the maximum.
 
     Args:
         x: Weights, float64 [n].
         subspace_dim: p, the dimension of a `RandomSubspace`, or 0 for the full space.
         distribution, seed: Those of the `RandomSubspace`.
+        part: The coordinates that are not fixed, a slice; None (default) for all.
 
     Raises:
         UserError: p is above n.
     """
+    if part is not None:
+        return Part(space(x[part], subspace_dim, distribution=distribution, seed=seed), part, len(x))
     if not subspace_dim:
         return FullSpace(x)
     if subspace_dim > len(x):

@@ -84,16 +84,24 @@ def select_variables(model, variables=None):
     return chosen
 
 
-def layer_variables(variables):
-    """Groups variables by the layer that holds them, in their order.
+def layer_parts(variables):
+    """Returns which coordinates of x, made of `variables`, belong to each layer.
 
     Returns:
-        A dictionary from the path of the layer to a list of its variables.
+        A dictionary from the path of a layer to a slice. A layer whose variables do not follow one another, because it
+        lies within another one, has a slice for each run of them, under its path with a number.
     """
-    groups = {}
+    parts, start, last = {}, 0, None
     for variable in variables:
-        groups.setdefault(variable.path.rpartition("/")[0] or variable.path, []).append(variable)
-    return groups
+        path, stop = variable.path.rpartition("/")[0] or variable.path, start + int(np.prod(variable.shape))
+        if path == last:
+            name = next(reversed(parts))
+            parts[name] = slice(parts[name].start, stop)
+        else:
+            number = sum(name.partition(" ")[0] == path for name in parts)
+            parts[path if not number else f"{path} ({number + 1})"] = slice(start, stop)
+        start, last = stop, path
+    return parts
 
 
 def has_known_gradients(model):

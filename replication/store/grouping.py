@@ -155,9 +155,10 @@ def measured(compared, subspace_dim, regimes=REGIMES):
     return result
 
 
-def first_paths(paths, kind):
-    """Returns the lowest trial's `Path` of a kind for each comparison and each choice of a path, with its label."""
-    alike = [path for path in paths if path.choices.kind == kind and MAIN.admits(path.small) and MAIN.admits(path.large)
+def first_paths(paths, kind, *, filter_normalized=False):
+    """Returns the lowest trial's path of a kind for each comparison and each choice of a path, with its label."""
+    alike = [path for path in paths if (path.choices.kind, path.choices.filter_normalized) == (kind, filter_normalized)
+             and MAIN.admits(path.small) and MAIN.admits(path.large)
              and key(path.small, *_FREE) == key(path.large, *_FREE)]
     result = []
     for _, members in buckets(alike, lambda path: sort_key(path.small.run)):

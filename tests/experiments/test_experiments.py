@@ -71,8 +71,10 @@ def test_each_tells_what_it_is(name):
         experiment.name.startswith("figure"))
 
 
-MODULES = {name: {"searches": "tuning", "tradeoff": "tuning", "optimizers": "remedies",
-                  "choice_effects": "choices"}.get(name, name)
+MODULES = {name: {"searches": "tuning", "tradeoff": "tuning",
+                  "choice_effects": "choices", "origin_effects": "origins", "scale": "losses", "boxes":
+                  "reparametrization", "spectral_density": "spectrum", "surface": "surfaces",
+                  "figure3_normalized": "surfaces"}.get(name, name)
            for name in experiments.names()}
 
 
@@ -80,7 +82,8 @@ MODULES = {name: {"searches": "tuning", "tradeoff": "tuning", "optimizers": "rem
 def test_each_module_tells_what_it_is_how_it_is_made_and_what_it_reached(name, module):
     experiment, doc = experiments.get(name), importlib.import_module(f"replication.experiments.{module}").__doc__
     if module == name:
-        assert doc.startswith(f"The {name}" if experiment.place else f"{name[:-1].capitalize()} {name[-1]}")
+        called = f"The {name.replace('_', ' ')}" if experiment.place else f"{name[:-1].capitalize()} {name[-1]}"
+        assert doc.startswith(called)
     assert "\n    " + (experiment.command or "python -m replication.reproduce --preset=paper") in doc
     assert experiment.command or f"--experiments={name}\n" in doc
     assert ("results/" in doc) != ("not been run yet on" in doc)
@@ -90,8 +93,8 @@ def test_each_module_tells_what_it_is_how_it_is_made_and_what_it_reached(name, m
 @pytest.mark.parametrize("preset", presets.PRESETS)
 def test_whatever_is_measured_is_trained_and_a_start_comes_first(name, preset):
     setup = paper_setup(*catalog.NETWORKS, warm_start_every=25)
-    if preset == "quick":
-        setup = dataclasses.replace(setup, preset=presets.PRESETS["quick"], networks=("F1", "C1"), trials=2,
+    if preset != "paper":
+        setup = dataclasses.replace(setup, preset=presets.PRESETS[preset], networks=("F1", "C1"), trials=2,
                                     study_networks=None)
     tasks = merge(experiments.get(name).needs(setup))
     # A search is made by a script of its own.
@@ -102,7 +105,7 @@ def test_whatever_is_measured_is_trained_and_a_start_comes_first(name, preset):
     kept = {}
     for task in trained:
         if task.run.start:
-            assert task.run.start.epoch in kept[task.run.start.run]
+            assert task.run.start.epoch in (None, *kept[task.run.start.run])
         kept[task.run.name] = scheduled_epochs(task.keep, 100)
 
 
@@ -227,7 +230,7 @@ def test_remedies_are_all_that_the_network_admits(setup):
     quick = [run.remedy.NAME for run in runs_of("remedies", setup) if run.remedy]
     assert sorted(quick) == ["adversarial", "conservative", "dynamic_sampling", "sam", "stability"]
     listed = [run.remedy.NAME for run in runs_of("remedies", paper_setup("F2")) if run.remedy and run.trial == 0]
-    assert set(listed) == set(remedies.REMEDIES) - {"augmentation"} and listed.count("sam") == 2
+    assert set(listed) == set(remedies.REMEDIES) - {"augmentation", "imitation"} and listed.count("sam") == 2
     # With penalty 0: as many updates without the proximal term.
     assert listed.count("conservative") == 2 and listed.count("learning_rate_scaling") == 2
     convolutional = runs_of("remedies", paper_setup("C1"))

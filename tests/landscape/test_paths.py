@@ -13,7 +13,7 @@ from replication import configuration, data, files, landscape, records, remedies
 from replication.errors import UserError
 from replication.execution.measurement import measure_between
 from replication.experiments import figure3
-from replication.experiments.base import Plot
+from replication.experiments.drawing import Plot
 from replication.landscape.paths import curved, estimate_moving_averages, linear
 from replication.report.figures import render
 from replication.sharpness import Objective

@@ -23,7 +23,7 @@ def paper_workdir(_paper_template, tmp_path):
 @pytest.fixture(scope="session")
 def _whole_template(tmp_path_factory):
     workdir = records.Workdir.create(tmp_path_factory.mktemp("whole") / "work")
-    fixtures.write_tasks(workdir, fixtures.quick_tasks())
+    fixtures.write_tasks(workdir, fixtures.tasks_of("quick"))
     fixtures.write_search(workdir)
     return workdir
 

@@ -39,12 +39,13 @@ def free_run(regime, trial, **choices):
                   "batch_size": 256 if regime == "SB" else 3495, **choices})
 
 
-def quick_tasks():
-    """Returns what all experiments need in the quick set-up."""
-    preset = presets.PRESETS["quick"]
+def tasks_of(name):
+    """Returns what the experiments that a preset makes need."""
+    preset = presets.PRESETS[name]
     setup = experiments.Setup(preset=preset, networks=preset.networks, trials=preset.trials,
                               jit_compile=lambda network: False)
-    return merge(task for name in experiments.names() for task in experiments.get(name).needs(setup))
+    return merge(task for name in experiments.names() if name not in preset.left_out
+                 for task in experiments.get(name).needs(setup))
 
 
 def write_tasks(workdir, tasks):
@@ -52,6 +53,10 @@ def write_tasks(workdir, tasks):
     for task in tasks:
         if not isinstance(task, Measure):
             changes = {"stops": STOPPED, "target_reached": 7} if task.run.min_epochs else {}
+            if task.run.stop == "loss":
+                accuracy = 0.97 + 1e-5 * task.run.batch_size - 5 * task.run.learning_rate**2 * task.run.kernel_scale
+                changes = {"stop": "the training loss reached 0.01", "batch": {
+                    "train_loss": 0.01, "train_accuracy": 0.999, "test_loss": 0.1, "test_accuracy": accuracy}}
             record = write_run(workdir, task.run, **changes)
             for epoch in scheduled_epochs(task.keep, EPOCHS, record.stops):
                 write_iterate(record, epoch)
@@ -66,6 +71,13 @@ def _write_measured(workdir, task, choices):
         write_path(workdir, *map(workdir.run, task.runs), path=choices)
     elif task.kind == "steepness":
         write_steepness(record, choices)
+    elif task.kind == "reparametrization":
+        write_reparametrization(workdir, *map(workdir.run, task.runs), choices=choices)
+    elif choices.KIND != "sharpness":
+        points = [record] if task.at is None else [
+            record.iterate(epoch) for epoch in measured_epochs(task.at, EPOCHS, record.stops)]
+        for point in points:
+            write_other(point, task.run, choices)
     elif task.at is None:
         write_measurement(record, choices, level(task.run, choices))
     else:
@@ -93,9 +105,11 @@ def write_search(workdir, *, trials=4, **choices):
 def level(run, choices):
     """A plausible sharpness, of a run of the study of choices by its batch size."""
     regime = ("LB" if run.batch_size > 1000 else "SB") if run.min_epochs else run.regime
-    value = LEVELS[regime][4][choices.subspace_dim, choices.epsilon] * (1 + 0.1 * run.trial)
+    known = LEVELS[regime][4]
+    value = known.get((choices.subspace_dim, choices.epsilon), known[0, 1e-3]) * (1 + 0.1 * run.trial)
     value *= {"scaled": 1, "scipy": 0.5}[choices.solver] * {"he_uniform": 0.25}.get(run.kernel_initializer, 1)
-    return value / (1 + run.start.epoch) if run.start else value
+    value *= (1 + 0.01 * choices.partition) * (0.3 if choices.normalize == "layers" else 1) / run.kernel_scale
+    return value / (1 + (run.start.epoch or 20)) if run.start else value
 
 
 def write_run(workdir, run, *, fingerprint="f00d", **changes):
@@ -104,7 +118,7 @@ def write_run(workdir, run, *, fingerprint="f00d", **changes):
     train, test, loss, distance, _ = LEVELS[run.regime]
     noise = 3e-4 * (run.trial - 1)
     if run.start:
-        test += 2e-4 * run.start.epoch
+        test += 2e-4 * (run.start.epoch or 20)
     figures = {"train_loss": loss, "train_accuracy": train, "test_loss": 0.1, "test_accuracy": test + noise}
     moving = {**figures, "test_accuracy": test - 0.001}
     data = catalog.DATASETS[run.dataset]
@@ -117,7 +131,8 @@ def write_run(workdir, run, *, fingerprint="f00d", **changes):
     record.write_history([
         {"epoch": epoch, "loss": 1 / epoch, "accuracy": train - 0.2 / epoch**2, "val_loss": 0.2,
          "val_accuracy": test - 0.1 / epoch**2, "seconds": 1.5,
-         **({} if run.target_accuracy is None else {"train_accuracy": train - 0.1 / epoch**2})}
+         **({} if run.target_accuracy is None else {"train_accuracy": train - 0.1 / epoch**2}),
+         **({} if run.target_loss is None else {"train_accuracy": train, "train_loss": 1 / epoch})}
         for epoch in range(1, EPOCHS + 1)])
     record.initial_weights.write_bytes(b"x0")
     record.final_weights.write_bytes(run.name.encode())
@@ -150,6 +165,52 @@ def write_steepness(record, choices=None, **changes):
         "random": (numbers.normal(1, 0.2, choices.directions) * sharpness / 1000).tolist(),
         "blocks": (shares * sharpness).tolist(), "ranked": ranked, "versions": VERSIONS, "seconds": 9.0,
          "weights_checksum": record.result["checksums"]["final.weights.h5"], **changes})
+
+
+def write_other(point, run, choices):
+    """Writes a measurement of a run or iterate of one of the kinds that came after the paper's."""
+    sharpness = LEVELS[run.regime][4][0, 1e-3] * (1e-3 * run.batch_size + (1 if run.remedy is None else 0.5))
+    content = {
+        "geometry": lambda: {"distance": LEVELS[run.regime][3] + getattr(point, "epoch", 12), "norm": 70.0,
+                             "layers": {"dense1": 20.0, "dense2": 21.5}},
+        "surface": lambda: {
+            "steps": np.linspace(-1, 1, choices.points).tolist(),
+            "loss": [[None if (i, j) == (0, 0) else 1e-3 + sharpness * (i * i + j * j) / choices.points**2 / 100
+                      for j in range(choices.points)] for i in range(choices.points)],
+            "accuracy": [[0.9] * choices.points] * choices.points},
+        "spectrum": lambda: {
+            "loss": 1e-3, "gradient_norm": 1e-2, "trace": sharpness, "trace_error": 0.1, "products": 90,
+            "eigenvalues": [*np.linspace(-1, -0.5, choices.eigenvalues).tolist(),
+                            *np.linspace(sharpness / 2, sharpness, choices.eigenvalues).tolist()],
+            "residuals": [1e-6] * 2 * choices.eigenvalues,
+            "nodes": [np.linspace(-1, sharpness, choices.steps).tolist()] * choices.probes,
+            "weights": [np.full(choices.steps, 1 / choices.steps).tolist()] * choices.probes,
+            "predicted": None if choices.epsilon is None else {"full": sharpness * 0.8, "subspace": 0.2}},
+        "robustness": lambda: {
+            "loss": 1e-3, "rises": {"box": sharpness, "ball": sharpness / 100, "adaptive ball": sharpness / 200,
+                                    "inputs": 5.0 + run.batch_size / 100},
+            "layers": {"dense1": sharpness / 3, "softmax": sharpness / 50}, "clean": 0.98,
+            "single_step": [0.9, 0.7, 0.5, 0.1], "steps": [0.9 - sharpness / 1e5, 0.6, 0.3, 0.0]},
+    }[choices.KIND]()
+    files.write_json(point.measurement(choices), {
+        "configuration": choices.to_json(), **content, "versions": VERSIONS, "seconds": 5.0,
+        "weights_checksum": getattr(point, "minimizer", point).checksum})
+
+
+def write_reparametrization(workdir, small, large, *, choices):
+    """Writes the measurements of SB and LB at other weights with the same outputs."""
+    run = small.configuration
+    families = [("other's lengths", None)]
+    if not choices.exchange_only:
+        families += [("as trained", None), ("kernels", 0.5), ("kernels", 4.0), ("transfer", 2.0)]
+    files.write_json(workdir.measurement(choices, run, large.configuration), {
+        "configuration": choices.to_json(), "network": run.network, "trial": run.trial, "dataset": run.dataset,
+        "small_batch": small.name, "large_batch": large.name,
+        "weights_checksums": [record.minimizer.checksum for record in (small, large)],
+        "points": [{"regime": regime, "weights": name, "factor": factor, "loss": 1e-3, "output_change": 1e-6,
+                    "sharpness": LEVELS[regime][4][0, 1e-3] / (factor or 1)**2}
+                   for regime in ("SB", "LB")[choices.exchange_only:] for name, factor in families],
+        "versions": VERSIONS, "seconds": 4.0})
 
 
 def write_measurement(record, choices, sharpness, **changes):

@@ -182,11 +182,14 @@ def test_listings_set_variants_beside_plain_runs(paper_workdir):
     assert [line.cells[2] for line in lines] == ["adam", "adam", "sgd"]
 
 
-def test_an_optimizer_at_another_learning_rate_than_its_own_is_told_so(paper_workdir):
-    for rate in (0.01, 0.1):
-        write_run(paper_workdir, other(paper_run("LB", 0), optimizer="sgd", learning_rate=rate))
+def test_an_optimizer_is_shown_at_the_learning_rate_of_the_least_training_loss(paper_workdir):
+    for rate, loss in ((0.01, 2e-3), (0.1, 1e-3), (1.0, 3e-3)):
+        run = other(paper_run("LB", 0), optimizer="sgd", learning_rate=rate)
+        write_run(paper_workdir, run, batch={"train_loss": loss, "train_accuracy": 1.0, "test_loss": 0.1,
+                                             "test_accuracy": 0.98})
     _, lines = listing("optimizers", paper_workdir)
-    assert [line.cells[2] for line in lines] == ["adam", "adam", "sgd", "sgd, learning rate 0.1"]
+    assert [line.cells[1:4] for line in lines] == [
+        ("SB", "adam", "0.001 of 0.001"), ("LB", "adam", "0.001 of 0.001"), ("LB", "sgd", "0.1 of 0.01, 0.1, 1")]
 
 
 def test_records_without_gradients_have_no_cost(paper_workdir):

@@ -5,7 +5,7 @@ import io
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from replication.experiments.base import Panel, Plot, Series
+from replication.experiments.drawing import Panel, Plot, Series
 from replication.report import figures
 
 

@@ -28,7 +28,7 @@ class Reparametrization(Measurement):
     FACTORS: typing.ClassVar[tuple] = (0.5, 1.0, 2.0, 4.0)
 
     epsilon: float = number(1e-3, "Half-width of Metric 2.1's box, relative to |x_i| + 1.", above=0)
-    exchange_only: bool = boolean(False, "Measure at each other's layer lengths alone, without the factors.")
+    exchange_only: bool = boolean(False, "Measure LB at SB's layer lengths alone.")
     iterations: int = whole(10, "Iterations of L-BFGS-B.", at_least=1)
     statistics: str = one_of(STATISTICS, "batch", "Statistics that batch normalization uses in f: batch or moving.")
     batch_size: int = whole(5000, "Upper bound of the equal batches in which f is evaluated.", at_least=1)
@@ -43,10 +43,10 @@ class Reparametrization(Measurement):
         return f"{runs[0].network}-trial{runs[0].trial}-{self.digest()}-{digests}"
 
     def passes(self, dataset):
-        return 2 * _PASSES * (2 if self.exchange_only else 2 * len(self.FACTORS))
+        return _PASSES * self.ascents()
 
     def ascents(self):
-        return 2 * (2 if self.exchange_only else 2 * len(self.FACTORS))
+        return 1 if self.exchange_only else 4 * len(self.FACTORS)
 
     def quantities(self, content):
         return [(f"sharpness, {point['regime']}, {point['weights']}"

@@ -1,0 +1,63 @@
+"""Sentences that answer a question from the records: numbers with their uncertainty over the trials."""
+
+import math
+from statistics import fmean
+
+from replication.statistics import LEVEL, mean_interval, summarize
+
+
+def ratio(pairs):
+    """Returns the ratio of geometric means of pairs of positive numbers, one for each trial, with its interval.
+
+    Args:
+        pairs: Pairs of a numerator and a denominator; those that are not positive are left out.
+
+    Returns:
+        Text such as "3.1 times (2.4 to 4.0, 3 trials)" or "3.1 times (one trial)"; "" without a pair.
+    """
+    return _text([math.log(first / second) for first, second in pairs if first > 0 and second > 0],
+                 lambda value: f"{significant(math.exp(value))}", " times")
+
+
+def difference(values, unit):
+    """Returns the mean of numbers, one for each trial, with its interval, as text; "" without a number.
+
+    Args:
+        values: The numbers.
+        unit: Their unit, such as "points".
+    """
+    return _text(list(values), signed, f" {unit}")
+
+
+def significant(value):
+    """Returns a number with two significant digits, or as a whole number from 100 on."""
+    if not math.isfinite(value):
+        return "∞" if value > 0 else "−∞"
+    text = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2g}"
+    return (f"{float(text):g}" if "e" in text else text).replace("-", "−")
+
+
+def with_error(value, error):
+    """Returns an estimate with its standard error as text; the estimate alone if that is None."""
+    return significant(value) if error is None else f"{significant(value)} ± {significant(error)}"
+
+
+def signed(value):
+    """Returns a number with its sign and two decimals."""
+    return f"{value:+.2f}".replace("-", "−")
+
+
+def span(values, write=significant):
+    """Returns the smallest and the largest of some numbers as text, such as "2.1 to 6.3"; one number if they agree."""
+    texts = list(dict.fromkeys((write(min(values)), write(max(values)))))
+    return " to ".join(texts)
+
+
+def _text(values, write, unit):
+    if not values:
+        return ""
+    middle = f"{write(fmean(values))}{unit}"
+    if len(values) == 1:
+        return f"{middle} (one trial)"
+    low, high = mean_interval(summarize(values))
+    return f"{middle} ({write(low)} to {write(high)} at {LEVEL:.0%}, {len(values)} trials)"

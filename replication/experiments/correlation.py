@@ -1,0 +1,142 @@
+"""The correlation of sharpness with the generalization gap over many runs (Jiang et al., 2020).
+
+    python -m replication.reproduce --preset=paper --networks=F1 --experiments=correlation
+
+Runs over batch size, learning rate, remedy and initial scale all end at the same training loss. The sign of the
+correlation is tested, not assumed.
+It has not been run yet on the paper's data.
+"""
+
+import dataclasses
+import itertools
+from statistics import fmean
+
+from replication.catalog import regime_batch_size
+from replication.configuration import Geometry, Measure, Sharpness, Spectrum
+from replication.experiments import answers
+from replication.experiments.base import Listing, ListingLine
+from replication.experiments.table6 import remedied
+from replication.remedies import REMEDIES
+from replication.statistics import bootstrap_interval, kendall, kendall_along
+from replication.store.grouping import buckets, key
+
+_TARGET = 0.01
+# The choices that are varied.
+AXES = ("batch_size", "learning_rate", "remedy", "kernel_scale")
+# Each measure of sharpness by its title: the choices of a `Sharpness`.
+_SHARPNESS = {
+    "Metric 2.1, full space": {"epsilon": 1e-3},
+    "Metric 2.1, subspace": {"epsilon": 1e-3, "subspace_dim": 100},
+    "Metric 2.1, relative box": {"epsilon": 0.02, "box": "relative"},
+    "Metric 2.1 at normalized layers": {"epsilon": 1e-3, "normalize": "layers"},
+}
+_SPECTRUM = {"eigenvalues": 1, "probes": 1, "steps": 2}
+
+
+def needs(setup):
+    """Returns the measurements of the runs of the preset's grid, which end at a training loss of 0.01."""
+    tasks, preset = [], setup.preset
+    for network in setup.study_networks:
+        large, dataset = setup.run(network, "LB", 0), setup.resolved_dataset(network)
+        grid = preset.correlation_grid
+        for size, rate, name, scale in itertools.product(*(grid[axis] for axis in AXES)):
+            run = dataclasses.replace(
+                large, regime="grid", batch_size=regime_batch_size(size, dataset), learning_rate=rate,
+                kernel_scale=scale, stop="loss", target_loss=_TARGET)
+            run = run if name is None else remedied(run, REMEDIES[name]())
+            common = {"statistics": run.statistics, "examples": preset.study_examples, "seed": run.trial}
+            tasks += [
+                Measure((run,), tuple(Sharpness(**choices, **common, starts=1, iterations=preset.iterations)
+                                      for choices in _SHARPNESS.values())),
+                Measure((run,), (Spectrum(**_SPECTRUM, trace_products=preset.spectrum["trace_products"], **common),)),
+                Measure((run,), (Geometry(),))]
+    return tasks
+
+
+def listing(store):
+    """Returns the headings, and a line for each measure: Kendall's tau with the gap, and the granulated coefficient."""
+    headings = ("network", "measure", "runs", "Kendall’s τ with the gap", "interval of τ at 90 %", "granulated τ",
+                "interval of it", *(f"τ along {axis.replace('_', ' ')}" for axis in AXES))
+    lines = []
+    for where, runs, table in _families(store):
+        for name, found in table.items():
+            tau, granulated, per_axis = found
+            lines.append(ListingLine((
+                where, name, str(len(runs)), tau[0], _interval(tau), granulated[0], _interval(granulated),
+                *(per_axis.get(axis) for axis in AXES)), tuple(each.name for each in runs)))
+    return headings, lines
+
+
+def answer(store):
+    """Returns with what sign the measures go with the gap, and which intervals leave out 0."""
+    for where, runs, table in _families(store):
+        parts = [f"{name} {answers.signed(tau[0])} ({_interval(tau)})" for name, (tau, _, _) in table.items()]
+        return (f"{where}, {len(runs)} runs that end at a training loss of {_TARGET:g}: Kendall’s τ with the "
+                f"generalization gap is {'; '.join(parts)}.")
+    return ""
+
+
+def _families(store):
+    """Yields the network in words, the runs, and by measure its two taus with their intervals and those by axis."""
+    ended = [each for each in store.runs if each.run.stop == "loss"
+             and each.result["stop"].startswith("the training loss reached") and _measures(each)]
+    for _, runs in buckets(ended, lambda each: key(each, *AXES, "jit_compile") + str(each.run.trial)):
+        measures = [_measures(each) for each in runs]
+        names = [name for name in measures[0] if all(name in each for each in measures)]
+        found = {name: _coefficients(runs, [each[name] for each in measures]) for name in names}
+        table = {name: each for name, each in found.items() if each}
+        if len(runs) > 2 and table:
+            yield f"{runs[0].run.network} on {runs[0].run.dataset}", runs, table
+
+
+def _coefficients(runs, values):
+    """Returns tau and the granulated tau, each with the ends of its interval, and tau by axis; None without them."""
+    gaps = [100 * (each.metrics["train_accuracy"] - each.metrics["test_accuracy"]) for each in runs]
+    tau = kendall(values, gaps)
+    along = kendall_along([tuple(_setting(each.run, axis) for axis in AXES) for each in runs], values, gaps)
+    if tau is None or not along:
+        return None
+    strata = list(along.values())
+    return ((tau, *bootstrap_interval(lambda found: kendall(*zip(*found[0])), [list(zip(values, gaps))])),
+            (_granulated(strata), *bootstrap_interval(_granulated, strata)),
+            {AXES[axis]: fmean(found) for axis, found in along.items()})
+
+
+def _granulated(strata):
+    return fmean(map(fmean, strata))
+
+
+def _measures(finished_run):
+    """Returns the value of each measure of a run by its title; empty if there is none."""
+    found = {}
+    for title, choices in _SHARPNESS.items():
+        for item in finished_run.measurements["sharpness"]:
+            wanted = dataclasses.replace(item.choices, **{"subspace_dim": 0, "box": "paper", "normalize": "none",
+                                                          **choices})
+            if item.choices == wanted and item.choices.examples is not None:
+                found[title] = item.content["sharpness"]
+    for item in finished_run.measurements["spectrum"]:
+        found |= {"largest eigenvalue": item.content["eigenvalues"][-1], "trace": item.content["trace"]}
+    for item in finished_run.measurements["geometry"]:
+        found |= {"distance from x₀": item.content["distance"], "length of x": item.content["norm"]}
+    return found
+
+
+def _setting(run, axis):
+    value = getattr(run, axis)
+    return value.label if axis == "remedy" and value else value
+
+
+def _interval(found):
+    return f"{answers.signed(found[1])} to {answers.signed(found[2])}"
+
+
+LISTING = Listing(
+    name="correlation", place="Limits", title="Measures of sharpness and the generalization gap over many runs",
+    caption=(
+        "All runs end when the training loss reaches 0.01, so that none is flat because it has not converged. The gap "
+        "is training accuracy less test accuracy. The granulated coefficient (Jiang et al., 2020) averages τ along "
+        "each axis alone. Intervals are percentiles of bootstrap resamples, of the runs for τ and of the lines of the "
+        "grid for the granulated one. Andriushchenko et al. (2023) find no correlation, or a negative one, in many "
+        "settings: an interval that holds 0 tells nothing about the sign."),
+    needs=needs, listing=listing, answer=answer)

@@ -1,0 +1,123 @@
+"""The escape from minimizers: does SB leave LB's, and does LB stay at SB's?
+
+    python -m replication.reproduce --preset=paper --networks=F1 --experiments=escape
+
+SB starts at LB's minimizer, and LB at SB's minimizer and at early iterates of SB.
+It has not been run yet on the paper's data.
+"""
+
+import dataclasses
+
+from replication.configuration import Geometry, Measure, Start, Train
+from replication.experiments import answers
+from replication.experiments.base import Figure
+from replication.experiments.drawing import Panel, Series, plots
+from replication.experiments.groups import sharpness_of
+from replication.experiments.table3 import common_protocol, measure
+from replication.store.grouping import buckets, key
+
+_EPSILON = 1e-3
+# Iterates of SB at which LB starts, beside its minimizer.
+_ITERATES = (2, 8)
+
+
+def needs(setup):
+    """Returns the runs from each other's minimizers and from iterates of SB, measured along their way, of trial 0."""
+    tasks, preset = [], setup.preset
+    for small, large in setup.pairs(setup.study_networks, trials=1):
+        started = [_from(small, large, None, preset), _from(large, small, None, preset),
+                   *(_from(large, small, epoch, preset) for epoch in _ITERATES)]
+        tasks += [Train(small, (2,)), Train(large), *measure(setup, started, epsilons=(_EPSILON,), at=0)]
+        tasks += [Measure((run,), (Geometry(),), 0) for run in started]
+    return tasks
+
+
+def axes(store):
+    """Returns a `Plot` for each network and data set whose runs from a minimizer were measured along their way."""
+    return plots("escape", [("", members, (_sharpness(members), _loss(members), _distance(members)))
+                            for members in _families(store)])
+
+
+def answer(store):
+    """Returns where SB from LB's minimizer and LB from SB's minimizer end."""
+    for members in _families(store):
+        parts = []
+        for each in members:
+            if each.run.start.epoch is None:
+                points = _points(each)
+                where = "SB’s" if _source(store, each).run.regime == "SB" else "LB’s"
+                who = "LB" if where == "SB’s" else "SB"
+                parts.append(f"{who} started at {where} minimizer goes from a sharpness of "
+                             f"{answers.significant(points[0][2])} % to {answers.significant(points[1][2])} % after an "
+                             f"epoch and {answers.significant(points[-1][2])} % after {points[-1][0]}")
+        if parts:
+            return f"{members[0].run.network} on {members[0].run.dataset}, one trial: {'; '.join(parts)}."
+    return ""
+
+
+def _from(run, other, epoch, preset):
+    return dataclasses.replace(run, regime="grid", epochs=preset.escape_epochs, start=Start(other.name, epoch))
+
+
+def _source(store, finished_run):
+    return next(each for each in store.runs if each.name == finished_run.run.start.run)
+
+
+def _families(store):
+    """Returns lists of the runs that start at one pair of minimizers or at iterates, and were measured along."""
+    names = {each.name for each in store.runs}
+    found = [each for each in store.runs if each.run.start and each.run.start.run in names and len(_points(each)) > 1]
+    result = []
+    for _, members in buckets(found, lambda each: (each.run.trial, key(each, "start", "batch_size"))):
+        if any(each.run.start.epoch is None for each in members):
+            result.append(sorted(members, key=lambda each: (each.run.batch_size, str(each.run.start.epoch))))
+    return result
+
+
+def _points(finished_run):
+    """Returns the epoch, f, the sharpness and the distance from the start of each measured iterate."""
+    protocol = common_protocol(finished_run.iterates)
+    found = []
+    for iterate in finished_run.iterates:
+        loss = [item.content["loss"] for item in iterate.tabulated if item.protocol == protocol]
+        sharpness = sharpness_of(iterate, protocol, _EPSILON)
+        distance = [item.content["distance"] for item in iterate.measurements["geometry"]]
+        if loss and sharpness is not None and distance:
+            found.append((iterate.epoch, loss[0], sharpness, distance[0]))
+    return found
+
+
+def _series(members, column):
+    """Returns a line for each run; epoch 0 stands at 1/2 on the logarithmic axis."""
+    smallest = min(each.run.batch_size for each in members)
+    result = []
+    for each in members:
+        epoch, role = each.run.start.epoch, "SB" if each.run.batch_size == smallest else "LB"
+        other = "LB" if role == "SB" else "SB"
+        points = _points(each)
+        result.append(Series(
+            f"{role} from {other}’s {'minimizer' if epoch is None else f'epoch {epoch}'}",
+            tuple(max(point[0], 0.5) for point in points), tuple(point[column] for point in points), role,
+            dashed=epoch is not None, marker={None: "o"}.get(epoch, "s" if epoch == _ITERATES[0] else "^")))
+    return tuple(result)
+
+
+def _sharpness(members):
+    return Panel(_X_LABEL, "sharpness (%)", _series(members, 2), log_x=True, log_left=True)
+
+
+def _loss(members):
+    return Panel(_X_LABEL, "cross-entropy (nats)", _series(members, 1), log_x=True, log_left=True)
+
+
+def _distance(members):
+    return Panel(_X_LABEL, "distance from the start", _series(members, 3), log_x=True, log_left=False)
+
+
+_X_LABEL = "epochs after the start (1/2: the start itself)"
+FIGURE = Figure(
+    name="escape", place="Why", title="SB from LB’s minimizer, LB from SB’s",
+    caption=(
+        "If LB’s minimizers were all that is near, SB would stay there too; if they were traps, SB could not leave "
+        "them. Look how soon SB’s line falls, and whether LB’s line from SB’s minimizer stays low. ε = 1e-3."),
+    needs=needs, axes=axes, answer=answer)

@@ -1,0 +1,77 @@
+"""Runs that differ in chosen choices alone, and the numbers that the listings of variants show of them."""
+
+import dataclasses
+from statistics import fmean
+
+from replication.configuration import presets
+from replication.experiments.base import EPSILON_LABELS, test_accuracy
+from replication.experiments.table3 import common_protocol, values
+from replication.store.grouping import EPSILONS, REGIMES, buckets, key, sort_key
+
+# Headings of `numbers`.
+NUMBERS = ("trials", "training accuracy (%)", "training loss", "test accuracy (%)",
+           *(f"sharpness, {label} (%)" for label in EPSILON_LABELS.values()))
+
+
+def variants(finished_runs, *choices):
+    """Returns the SB and LB runs that differ from a preset's in some choices alone, in families that differ in them.
+
+    Args:
+        finished_runs: `store.FinishedRun`s.
+        choices: Names of fields of a `configuration.Run`.
+
+    Returns:
+        A list of families with two variants at least, by network and data set; each is a list of groups, and a group
+        a tuple of the trials of one variant and regime.
+    """
+    found = [each for each in finished_runs if each.run.regime in REGIMES and is_plain_but_for(each, *choices)]
+    families = []
+    for _, alike in buckets(found, lambda each: (*map(str, sort_key(each.run)), key(
+            each, *choices, "regime", "batch_size"))):
+        groups = [tuple(sorted(group, key=lambda each: each.run.trial)) for _, group in buckets(alike, key)]
+        if len({key(group[0], "regime", "batch_size") for group in groups}) > 1:
+            families.append(groups)
+    return families
+
+
+def is_plain_but_for(finished_run, *choices):
+    """Whether a `store.FinishedRun` differs from its preset's run in some choices, the trial and XLA alone."""
+    run = finished_run.run
+    plain = dataclasses.replace(run, **{name: _default(name) for name in choices})
+    try:
+        standard = presets.standard(plain, finished_run.resolved_dataset)
+    except KeyError:
+        return False
+    return not plain.differences(standard)
+
+
+def numbers(group, protocol):
+    """Returns the cells of NUMBERS for the trials of one variant: means, None for what was not measured.
+
+    Args:
+        group: `store.FinishedRun`s.
+        protocol: The protocol of their sharpness, as `table3.common_protocol` gives it.
+    """
+    return (str(len(group)), fmean(100 * each.metrics["train_accuracy"] for each in group),
+            fmean(each.metrics["train_loss"] for each in group), fmean(map(test_accuracy, group)),
+            *(mean(values(group, protocol, epsilon)) for epsilon in EPSILONS.values()))
+
+
+def protocol_of(groups, *, subspace_dim=0):
+    """Returns the protocol by which most runs of several groups were measured, see `table3.common_protocol`."""
+    return common_protocol([each for group in groups for each in group], subspace_dim=subspace_dim)
+
+
+def sharpness_of(finished_run, protocol, epsilon=1e-3):
+    """Returns the sharpness of a run by a protocol; None if it was not measured so."""
+    return next(iter(values([finished_run], protocol, epsilon)), None)
+
+
+def mean(found):
+    """Returns the mean of numbers; None without any."""
+    found = [each for each in found if each is not None]
+    return fmean(found) if found else None
+
+
+def _default(name):
+    return {field.name: field.default for field in dataclasses.fields(presets.Run)}[name]

@@ -1,0 +1,96 @@
+"""The losses and initial scales: is LB sharp with another loss, and from larger or smaller kernels?
+
+    python -m replication.reproduce --preset=paper --networks=F1 --experiments=losses
+    python -m replication.reproduce --preset=paper --networks=F1 --experiments=scale
+
+They have not been run yet on the paper's data.
+"""
+
+import dataclasses
+import functools
+
+from replication.configuration.run import TRAINING_LOSSES
+from replication.experiments import answers
+from replication.experiments.base import Listing, ListingLine
+from replication.experiments.groups import NUMBERS, numbers, protocol_of, sharpness_of, variants
+from replication.experiments.table3 import measure
+
+_SCALES = (0.5, 1.0, 2.0)
+
+
+def needs(setup, choice, levels):
+    """Returns the sharpness of SB and LB with each level of a choice, each trial.
+
+    Args:
+        setup: A `Setup`.
+        choice: Name of a field of a `configuration.Run`.
+        levels: Its values.
+    """
+    return measure(setup, [dataclasses.replace(run, **{choice: level})
+                           for run in setup.runs(setup.study_networks, trials=setup.remedy_trials) for level in levels],
+                   epsilons=setup.preset.study_epsilons)
+
+
+def listing(store, choice, title, write):
+    """Returns the headings, and a line for each regime and level: means over the trials.
+
+    Args:
+        store: A `store.Store`.
+        choice: Name of a field of a `configuration.Run`.
+        title: Heading of its column.
+        write: Function from a level to its cell.
+    """
+    lines = []
+    for family in variants(store.runs, choice):
+        for group in sorted(family, key=lambda group: (group[0].run.regime != "SB", getattr(group[0].run, choice))):
+            run = group[0].run
+            lines.append(ListingLine((f"{run.network} on {run.dataset}", run.regime, write(getattr(run, choice)),
+                                      *numbers(group, protocol_of(family))), tuple(each.name for each in group)))
+    return ("network", "regime", title, *NUMBERS), lines
+
+
+def answer(store, choice, write):
+    """Returns how much sharper LB is than SB with each level of a choice; for the arguments see `listing`."""
+    for family in variants(store.runs, choice):
+        sides, protocol = {}, protocol_of(family)
+        for each in (each for group in family for each in group):
+            sides.setdefault(getattr(each.run, choice), {})[each.run.regime, each.run.trial] = sharpness_of(
+                each, protocol)
+        parts = []
+        for level, found in sorted(sides.items(), key=lambda item: str(item[0])):
+            pairs = [(found["LB", trial], value) for (regime, trial), value in found.items()
+                     if regime == "SB" and found.get(("LB", trial)) and value]
+            if pairs:
+                parts.append(f"{answers.ratio(pairs)} with {write(level)}")
+        if parts:
+            run = family[0][0].run
+            return f"{run.network} on {run.dataset}: LB is as sharp as SB {'; '.join(parts)}."
+    return ""
+
+
+def _loss(name):
+    return name.replace("_", " ")
+
+
+def _scale(factor):
+    return f"initial kernels × {factor:g}"
+
+
+LOSSES = Listing(
+    name="losses", place="Why", title="Other losses",
+    caption=(
+        "Each run minimizes another loss: cross-entropy, cross-entropy to labels that spread 0.1 over all classes, or "
+        "the mean squared error of the probabilities. Training loss and sharpness are those of its own f, so that "
+        "only the ratio of LB and SB compares across losses. Means over the trials."),
+    needs=functools.partial(needs, choice="training_loss", levels=TRAINING_LOSSES),
+    listing=functools.partial(listing, choice="training_loss", title="loss", write=_loss),
+    answer=functools.partial(answer, choice="training_loss", write=_loss))
+SCALE = Listing(
+    name="scale", place="Why", title="Other initial scales",
+    caption=(
+        "All initial kernels are multiplied by 1/2, 1 or 2. Batch normalization makes all layers but the last "
+        "indifferent to their scale, Metric 2.1’s box is not, and ADAM’s steps are as long for large weights as for "
+        "small ones. Means over the trials."),
+    needs=functools.partial(needs, choice="kernel_scale", levels=_SCALES),
+    listing=functools.partial(listing, choice="kernel_scale", title="initial scale", write=_scale),
+    answer=functools.partial(answer, choice="kernel_scale", write=_scale))

@@ -1,0 +1,225 @@
+"""The origins of LB's sharpness: its short steps, its lack of gradient noise, or the statistics of large batches?
+
+    python -m replication.reproduce --preset=paper --networks=F1 --experiments=origins
+    python -m replication.reproduce --preset=paper --networks=F1 --experiments=origin_effects
+
+LB is trained with each of them taken from SB: learning rates of 1e-3 and scaled, with and without the gradient noise of
+small batches, with the statistics of the whole batch or of ghost batches, all combined, for equally many epochs.
+They have not been run yet on the paper's data.
+"""
+
+import dataclasses
+import itertools
+import math
+
+from replication.configuration import Geometry, Measure, Reparametrization
+from replication.experiments import answers
+from replication.experiments.base import Listing, ListingLine
+from replication.experiments.groups import NUMBERS, mean, numbers, protocol_of, sharpness_of
+from replication.experiments.table3 import measure, values
+from replication.experiments.table6 import remedied
+from replication.remedies import Imitation
+from replication.store.grouping import buckets, key
+
+# Each level of a factor, by the fields of `Imitation`; the first is LB's own.
+FACTORS = {
+    "step length": {"1e-3": {}, "× √(B/b)": {"rule": "sqrt"},
+                    "× B/b, warm-up": {"rule": "linear", "warmup_epochs": 5.0}},
+    "gradient noise": {"the large batch’s": {}, "the small batch’s": {"noise": True}},
+    "statistics": {"the large batch’s": {}, "the small batch’s": {"ghost": True}},
+}
+_OWN = tuple(next(iter(levels)) for levels in FACTORS.values())
+_FREE = ("remedy", "jit_compile")
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One combination of levels, as it was trained.
+
+    Attributes:
+        levels: The level of each factor, in the order of FACTORS; None for SB.
+        runs: The `store.FinishedRun`s, by trial.
+    """
+
+    levels: tuple | None
+    runs: dict
+
+
+def needs(setup):
+    """Returns the training and the measurements of SB and of LB with every combination, for equally many epochs."""
+    tasks, preset = [], setup.preset
+    for small, large in setup.pairs(setup.study_networks, trials=min(setup.trials, preset.origin_trials)):
+        small = dataclasses.replace(small, epochs=preset.origin_epochs)
+        runs = [_imitating(large, levels, small, preset.origin_epochs)
+                for levels in itertools.product(*FACTORS.values())]
+        if preset.origin_updates:
+            size = setup.resolved_dataset(large.network).training_size
+            steps = math.ceil(size / small.batch_size) / math.ceil(size / large.batch_size)
+            runs += [_imitating(large, (rule, *_OWN[1:]), small, round(preset.origin_epochs * steps))
+                     for rule in list(FACTORS["step length"])[:2]]
+        for dimension in (0, 100):
+            if dimension in preset.remedy_subspace_dims:
+                tasks += measure(setup, [small, *runs], subspace_dim=dimension, epsilons=preset.study_epsilons)
+        tasks += [Measure((run,), (Geometry(),)) for run in (small, *runs)]
+        tasks += [Measure((small, run), (Reparametrization(
+            exchange_only=True, examples=preset.study_examples, statistics=run.statistics, seed=run.trial),))
+            for run in runs if run.epochs == preset.origin_epochs]
+    return tasks
+
+
+def families(store):
+    """Returns the `Cell`s of each network, data set and number of epochs, SB first, as lists."""
+    imitating = [each for each in store.runs if each.run.remedy and each.run.remedy.NAME == Imitation.NAME]
+    result = []
+    for alike, members in buckets(imitating, lambda each: key(each, *_FREE)):
+        plain = [each for each in store.runs if each.run.remedy is None and key(each, *_FREE) == alike]
+        small = [each for each in store.runs if each.run.remedy is None and each.run.regime == "SB" and key(
+            each, *_FREE, "regime", "batch_size") == key(members[0], *_FREE, "regime", "batch_size")]
+        cells = [Cell(None, _by_trial(small))] if small else []
+        for levels, found in buckets([*plain, *members], lambda each: _ranks(each.run)):
+            cells.append(Cell(_named(levels), _by_trial(found)))
+        result.append(cells)
+    return result
+
+
+def listing(store):
+    """Returns the headings, and a line for SB and for each combination: means over the trials."""
+    headings = ("network", *FACTORS, "updates", *NUMBERS, "sharpness, subspace, ε = 1e-3 (%)",
+                "at SB’s layer lengths (%)", "distance", "length")
+    lines = []
+    for cells in families(store):
+        groups = [list(cell.runs.values()) for cell in cells]
+        full, subspace = protocol_of(groups), protocol_of(groups, subspace_dim=100)
+        for cell, group in zip(cells, groups):
+            run = group[0].run
+            places = [item.content for each in group for item in each.measurements["geometry"]]
+            exchanged = [_exchanged(store, each) for each in group]
+            levels = cell.levels or ("SB", "", "")
+            lines.append(ListingLine((
+                f"{run.network} on {run.dataset}", *levels, f"{_updates(group[0]):,}", *numbers(group, full),
+                mean(values(group, subspace, 1e-3)), mean(exchanged), mean(place["distance"] for place in places),
+                mean(place["norm"] for place in places)), tuple(each.name for each in group)))
+    return headings, lines
+
+
+def effects(store):
+    """Returns the headings, and a line for each level of each factor: its effect with the other two the same."""
+    headings = ("network", "epochs", "factor", "level", "sharpness, × that of LB’s own level", "test accuracy")
+    lines = []
+    for cells in families(store):
+        for (factor, level), (ratios, gains, runs) in _effects(cells).items():
+            run = runs[0].run
+            lines.append(ListingLine((
+                f"{run.network} on {run.dataset}", str(run.epochs), factor, level, answers.ratio(ratios),
+                answers.difference(gains, "points")), tuple(dict.fromkeys(each.name for each in runs))))
+    return headings, lines
+
+
+def answer(store):
+    """Returns which of the three makes LB less sharp, and how much of the way to SB."""
+    for cells in families(store):
+        found = _effects(cells)
+        if len({factor for factor, _ in found}) < len(FACTORS):
+            continue
+        parts = [f"{_WORDS[factor, level]} changes LB’s sharpness {answers.ratio(ratios)}"
+                 for (factor, level), (ratios, _, _) in sorted(found.items(), key=lambda item: _size(item[1][0]))]
+        run = next(iter(cells[-1].runs.values())).run
+        return f"{run.network} on {run.dataset}, {run.epochs} epochs: {'; '.join(parts)}."
+    return ""
+
+
+_WORDS = {
+    ("step length", "× √(B/b)"): "a learning rate × √(B/b)",
+    ("step length", "× B/b, warm-up"): "a learning rate × B/b after a warm-up",
+    ("gradient noise", "the small batch’s"): "the gradient noise of small batches",
+    ("statistics", "the small batch’s"): "normalization by small batches",
+}
+
+
+def _effects(cells):
+    """Returns for each factor and level but the first the ratios of sharpness, the gains of accuracy, and the runs.
+
+    There is one of each for a trial: the mean over the levels of the other factors, for which both are measured.
+    """
+    by_levels = {cell.levels: cell.runs for cell in cells if cell.levels}
+    protocol = protocol_of([cell.runs.values() for cell in cells])
+    result = {}
+    for position, (factor, levels) in enumerate(FACTORS.items()):
+        own, *others = levels
+        for level in others:
+            per_trial, runs = {}, []
+            for combination, changed in by_levels.items():
+                if combination[position] != level:
+                    continue
+                reference = by_levels.get((*combination[:position], own, *combination[position + 1:]), {})
+                for trial in changed.keys() & reference.keys():
+                    pair = changed[trial], reference[trial]
+                    sharpness = [sharpness_of(each, protocol) for each in pair]
+                    if all(sharpness):
+                        runs += pair
+                        per_trial.setdefault(trial, []).append((
+                            math.log(sharpness[0] / sharpness[1]),
+                            100 * (pair[0].metrics["test_accuracy"] - pair[1].metrics["test_accuracy"])))
+            if per_trial:
+                result[factor, level] = (
+                    [(math.exp(mean(each[0] for each in found)), 1.0) for _, found in sorted(per_trial.items())],
+                    [mean(each[1] for each in found) for _, found in sorted(per_trial.items())], runs)
+    return result
+
+
+def _imitating(large, levels, small, epochs):
+    options = {}
+    for level, known in zip(levels, FACTORS.values()):
+        options |= known[level]
+    run = dataclasses.replace(large, epochs=epochs)
+    return remedied(run, Imitation(**options, small_batch=small.batch_size)) if options else run
+
+
+def _ranks(run):
+    """Returns the number of the level of each factor."""
+    remedy = run.remedy or Imitation()
+    return ("none", "sqrt", "linear").index(remedy.rule), int(remedy.noise), int(remedy.ghost)
+
+
+def _named(ranks):
+    return tuple(list(levels)[rank] for rank, levels in zip(ranks, FACTORS.values()))
+
+
+def _by_trial(found):
+    return {each.run.trial: each for each in sorted(found, key=lambda each: each.run.trial)}
+
+
+def _updates(finished_run):
+    return finished_run.result["epochs"] * math.ceil(finished_run.training_size / finished_run.run.batch_size)
+
+
+def _exchanged(store, finished_run):
+    """Returns the sharpness of a run at the layer lengths of SB; None if it was not measured."""
+    for joined in store.joined["reparametrization"]:
+        if joined.large.name == finished_run.name:
+            for point in joined.content["points"]:
+                if (point["regime"], point["weights"]) == ("LB", "other's lengths"):
+                    return point["sharpness"]
+    return None
+
+
+def _size(ratios):
+    return mean(math.log(ratio) for ratio, _ in ratios)
+
+
+LISTING = Listing(
+    name="origins", place="Why", title="Step length, noise or statistics: LB with what small batches have",
+    caption=(
+        "The reviewers asked whether the optimizer or the loss makes LB sharp. LB differs from SB in three ways beside "
+        "the number of its updates: its steps are short for the size of its batch, its gradient has little noise, and "
+        "it is normalized by the statistics of many examples. Each is given to it alone and together. The noise has "
+        "the covariance of the small batch’s: the losses of the examples are weighted by N(1, B/b − 1). All are "
+        "trained for equally many epochs; lines with more updates have as many as SB. Sharpness at SB’s layer lengths "
+        "takes f over a part of the training set."),
+    needs=needs, listing=listing, answer=answer)
+EFFECTS = Listing(
+    name="origin_effects", place="Why", title="The effect of each of the three",
+    caption=(
+        "Each line compares a level with LB’s own, the levels of the other two the same, and averages over these "
+        "(of ln sharpness at ε = 1e-3); intervals are over the trials."),
+    needs=needs, listing=effects)

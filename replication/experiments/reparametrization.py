@@ -1,0 +1,159 @@
+"""The reparametrization of networks (Dinh et al., 2017): how much of Metric 2.1 it is, and what scale-free boxes say.
+
+    python -m replication.reproduce --preset=paper --networks=F1 --experiments=reparametrization
+    python -m replication.reproduce --preset=paper --networks=F1 --experiments=boxes
+
+They have not been run yet on the paper's data.
+"""
+
+import dataclasses
+
+from replication.configuration import Measure, Reparametrization, Sharpness
+from replication.experiments import answers
+from replication.experiments.base import Listing, ListingLine
+from replication.experiments.groups import mean
+from replication.store.grouping import comparisons
+
+_TITLES = {
+    "as trained": "as trained", "kernels": "kernels before normalizations ×",
+    "transfer": "number moved to the next kernel:", "other's lengths": "at the other’s layer lengths"}
+# How Metric 2.1 is taken beside the paper's way: words, and the choices.
+_BOXES = {
+    "the paper’s box, ε = 1e-3": {"epsilon": 1e-3},
+    "the paper’s box at normalized layers, ε = 1e-3": {"epsilon": 1e-3, "normalize": "layers"},
+    **{f"relative box, ε = {epsilon:g}": {"epsilon": epsilon, "box": "relative"} for epsilon in (0.01, 0.02, 0.05)},
+}
+
+
+def needs(setup):
+    """Returns the reparametrizations of SB and LB of trial 0, with and without normalization."""
+    tasks, preset = [], setup.preset
+    for small, large in setup.pairs(setup.study_networks, trials=1):
+        for bare in (False, True) if preset.without_normalization else (False,):
+            pair = tuple(dataclasses.replace(run, without_normalization=bare) for run in (small, large))
+            tasks.append(Measure(pair, (Reparametrization(
+                examples=preset.study_examples, statistics=small.statistics, iterations=preset.iterations,
+                seed=small.trial),)))
+    return tasks
+
+
+def listing(store):
+    """Returns the headings, and a line for each other parametrization of SB and LB."""
+    headings = ("network", "weights", "largest change of an output", "f of SB", "f of LB", "sharpness of SB (%)",
+                "sharpness of LB (%)", "LB / SB")
+    lines = []
+    for joined in _whole(store):
+        run = joined.small.run
+        where = f"{run.network} on {run.dataset}" + (", without normalization" if run.without_normalization else "")
+        for name, points in _by_weights(joined).items():
+            small, large = points.get("SB"), points.get("LB")
+            if small and large:
+                lines.append(ListingLine((
+                    where, name, max(small["output_change"], large["output_change"]), small["loss"], large["loss"],
+                    small["sharpness"], large["sharpness"], large["sharpness"] / small["sharpness"]),
+                    (joined.small.name, joined.large.name)))
+    return headings, lines
+
+
+def answer(store):
+    """Returns over which range LB's sharpness moves without a change of its outputs, and LB / SB at equal lengths."""
+    for joined in _whole(store):
+        if joined.small.run.without_normalization:
+            continue
+        points = _by_weights(joined)
+        values = [each["LB"]["sharpness"] for each in points.values()]
+        trained = points["as trained"]
+        exchanged = points[_TITLES["other's lengths"]]
+        ratios = [exchanged["LB"]["sharpness"] / trained["SB"]["sharpness"],
+                  trained["LB"]["sharpness"] / exchanged["SB"]["sharpness"]]
+        run = joined.small.run
+        return (f"{run.network} on {run.dataset}, one trial: without a change of its outputs beyond the "
+                f"normalization’s epsilon LB’s sharpness moves from {answers.significant(min(values))} % to "
+                f"{answers.significant(max(values))} %; LB is "
+                f"{answers.significant(trained['LB']['sharpness'] / trained['SB']['sharpness'])} times as sharp as SB "
+                f"as trained, and {answers.span(ratios)} times at equal layer lengths.")
+    return ""
+
+
+def box_needs(setup):
+    """Returns Metric 2.1 of SB and LB of each trial in each box, in the full space."""
+    preset, tasks = setup.preset, []
+    for run in setup.runs(setup.study_networks):
+        tasks.append(Measure((run,), tuple(Sharpness(
+            **choices, statistics=run.statistics, iterations=preset.iterations, seed=run.trial,
+            examples=preset.study_examples) for choices in _BOXES.values())))
+    return tasks
+
+
+def boxes(store):
+    """Returns the headings, and a line for each box: means over the trials, and the ratio with its interval."""
+    lines = []
+    for comparison, name, pairs in _measured_boxes(store):
+        names = [each.name for pair in comparison.pairs() for each in pair]
+        lines.append(ListingLine((comparison.where, name, str(len(pairs)), mean(small for _, small in pairs),
+                                  mean(large for large, _ in pairs), answers.ratio(pairs)), tuple(names)))
+    return ("network", "box", "trials", "sharpness of SB (%)", "sharpness of LB (%)", "LB / SB"), lines
+
+
+def box_answer(store):
+    """Returns how much sharper LB is in the boxes that do not change with the scale of the weights."""
+    found = [(comparison.where, name, pairs) for comparison, name, pairs in _measured_boxes(store)]
+    if not found:
+        return ""
+    where = found[0][0]
+    parts = [f"{answers.ratio(pairs)} in {name}" for place, name, pairs in found if place == where]
+    return f"{where}: LB is as sharp as SB {'; '.join(parts)}."
+
+
+def _whole(store):
+    """Returns the measurements with all parametrizations, with normalization first."""
+    found = [each for each in store.joined["reparametrization"] if not each.choices.exchange_only]
+    return sorted(found, key=lambda each: (each.small.run.without_normalization, each.small.run.trial))
+
+
+def _by_weights(joined):
+    """Returns the points of SB and LB by the name of the parametrization."""
+    found = {}
+    for point in joined.content["points"]:
+        factor = "" if point["factor"] is None else f" {point['factor']:g}"
+        found.setdefault(_TITLES[point["weights"]] + factor, {})[point["regime"]] = point
+    return found
+
+
+def _measured_boxes(store):
+    """Yields each comparison and box with the pairs of LB's and SB's sharpness of the trials that have both."""
+    for comparison in comparisons(store.runs):
+        sizes = {item.choices.examples for each in (*comparison.small, *comparison.large)
+                 for item in each.measurements["sharpness"]
+                 if item.choices.box == "relative" and item.choices.seed == each.run.trial}
+        for examples in sorted(sizes, key=str):
+            for name, choices in _BOXES.items():
+                found = [(_in_box(large, choices, examples), _in_box(small, choices, examples))
+                         for small, large in comparison.pairs()]
+                if pairs := [pair for pair in found if None not in pair]:
+                    yield comparison, name, pairs
+
+
+def _in_box(finished_run, choices, examples):
+    wanted = Sharpness(**choices, statistics=finished_run.run.statistics, seed=finished_run.run.trial,
+                       examples=examples)
+    return next((item.content["sharpness"] for item in finished_run.measurements["sharpness"]
+                 if item.choices == wanted), None)
+
+
+LISTING = Listing(
+    name="reparametrization", place="Limits", title="Other weights with the same outputs",
+    caption=(
+        "Dinh et al. (2017): a network with ReLU has other weights with the same outputs and any sharpness. Kernels "
+        "and biases in front of the normalizations are multiplied by a number (exact but for the normalization’s "
+        "epsilon); a number is moved from the last scale and shift, or without normalization from the last hidden "
+        "kernel, to the kernel behind it (exact); and SB and LB get each other’s lengths of the layers in front of the "
+        "normalizations. f over a part of the training set, ε = 1e-3, the full space."),
+    needs=needs, listing=listing, answer=answer)
+BOX_LISTING = Listing(
+    name="boxes", place="Limits", title="Boxes that do not change with the scale of the weights",
+    caption=(
+        "Half-widths of ε |x_i| in place of ε (|x_i| + 1) (Kwon et al., 2021), and the paper’s box at weights with the "
+        "same outputs whose kernels in front of the normalizations have the length of Glorot’s initialization. f over "
+        "a part of the training set, the full space; the interval of the ratio is over the trials."),
+    needs=box_needs, listing=boxes, answer=box_answer)

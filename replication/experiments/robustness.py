@@ -1,0 +1,94 @@
+"""The robustness of minimizers: Metric 2.1 beside three other sets, and attacks on the inputs.
+
+    python -m replication.reproduce --preset=paper --networks=F1 --experiments=robustness
+
+It is the link to robust optimization and adversarial training that the reviewers asked for.
+It has not been run yet on the paper's data.
+"""
+
+import scipy.stats
+
+from replication.configuration import Measure, Robustness
+from replication.configuration.measurements.robustness import SETS
+from replication.experiments import answers, origins
+from replication.experiments.base import Listing, ListingLine
+from replication.experiments.remedies import with_remedies
+from replication.store.grouping import buckets, key
+
+_SET_TITLES = {"box": "Metric 2.1’s box", "ball": "SAM’s ball", "adaptive ball": "ASAM’s ball",
+               "inputs": "the inputs’ box"}
+
+
+def needs(setup):
+    """Returns the robustness of SB, LB, LB with each remedy, and the combinations of `origins`, of trial 0."""
+    preset, runs = setup.preset, []
+    for small, large in setup.pairs(setup.study_networks, trials=1):
+        runs += [small, large, *with_remedies(preset, small, large)]
+    runs += [task.run for task in origins.needs(setup) if isinstance(task, Measure) and task.run.trial == 0]
+    return [Measure((run,), (Robustness(statistics=run.statistics, examples=preset.study_examples, seed=run.trial),))
+            for run in dict.fromkeys(runs)]
+
+
+def listing(store):
+    """Returns the headings, and a line for each run that was measured."""
+    radii = Robustness.RADII
+    headings = ("network", "run", *(f"rise in {title} (%)" for title in _SET_TITLES.values()), "steepest layer",
+                "its rise (%)", "test accuracy (%)", *(f"one step of {radius:g} (%)" for radius in radii),
+                *(f"steps of {radius:g} (%)" for radius in radii))
+    lines = []
+    for members in _families(store):
+        for each, content in members:
+            layer, rise = max(content["layers"].items(), key=lambda item: item[1])
+            lines.append(ListingLine((
+                f"{each.run.network} on {each.run.dataset}", _name(each.run),
+                *(content["rises"][name] for name in SETS), layer.rpartition("/")[2], rise, 100 * content["clean"],
+                *(100 * share for name in ("single_step", "steps") for share in content[name])), (each.name,)))
+    return headings, lines
+
+
+def answer(store):
+    """Returns how Metric 2.1 ranks the runs beside the other sets and the accuracy under attack."""
+    for members in _families(store):
+        if len(members) < 3:
+            continue
+        contents = [content for _, content in members]
+        box = [content["rises"]["box"] for content in contents]
+        parts = [f"{_tau(box, [content['rises'][name] for content in contents])} with the rise in {title}"
+                 for name, title in _SET_TITLES.items() if name != "box"]
+        parts += [f"{_tau(box, [content['steps'][0] for content in contents])} with the accuracy under attack",
+                  f"{_tau(box, [content['clean'] for content in contents])} with the test accuracy"]
+        run = members[0][0].run
+        return (f"{run.network} on {run.dataset}, {len(members)} minimizers: Kendall’s τ of Metric 2.1 is "
+                f"{', '.join(parts)}.")
+    return ""
+
+
+def _tau(first, second):
+    """Returns Kendall's tau with its exact p-value, as text."""
+    found = scipy.stats.kendalltau(first, second)
+    return f"{answers.signed(found.statistic)} (p = {found.pvalue:.2g})"
+
+
+def _families(store):
+    """Returns lists of the measured runs of one network, data set and trial with their contents, SB first."""
+    measured = [(each, each.measurements["robustness"][0].content) for each in store.runs
+                if each.measurements["robustness"]]
+    return [sorted(members, key=lambda member: (member[0].run.regime != "SB", _name(member[0].run)))
+            for _, members in buckets(measured, lambda member: key(
+                member[0], "regime", "batch_size", "remedy", "jit_compile", "epochs") + str(member[0].run.trial))]
+
+
+def _name(run):
+    epochs = "" if run.epochs is None else f"{run.epochs} epochs"
+    return ", ".join(filter(None, (run.regime, run.remedy and run.remedy.label, epochs)))
+
+
+LISTING = Listing(
+    name="robustness", place="Robust optimization", title="Rises in four sets, and accuracies under attack",
+    caption=(
+        "Metric 2.1 is the inner problem of robust optimization over the weights, adversarial training that over the "
+        "inputs. The rises are those of f, counted as in Metric 2.1: in its box (ε = 1e-3), in the ball of "
+        "sharpness-aware minimization (radius 0.05), in its adaptive ball (0.5), and in the box of all inputs (0.02), "
+        "over a part of the training set; the steepest layer is the one whose own box gives the largest rise. "
+        "Accuracies are those of the test set under one step of the gradient’s sign and under ten projected steps."),
+    needs=needs, listing=listing, answer=answer)

@@ -1,0 +1,101 @@
+"""The spreads of Metric 2.1 over what should not matter: starts, partition, batches, data, precision, iterations.
+
+    python -m replication.reproduce --preset=paper --networks=F1 --experiments=spreads
+
+It has not been run yet on the paper's data.
+"""
+
+import dataclasses
+
+from replication.configuration import Measure, Sharpness
+from replication.experiments import answers
+from replication.experiments.base import Listing, ListingLine
+from replication.store.grouping import comparisons
+
+_SPACES = {0: "full space", 100: "subspace"}
+_SEEDS = (0, 1, 2)
+
+
+def needs(setup):
+    """Returns Metric 2.1 of SB and LB of trial 0 under each variation, in both spaces."""
+    preset = setup.preset
+    return [Measure((run,), tuple(choices for dimension in _SPACES for found in _variations(
+        _usual(run, preset.study_examples, dimension)).values() for choices in found))
+        for run in setup.runs(setup.study_networks, trials=1)]
+
+
+def listing(store):
+    """Returns the headings, and a line for each variation: the smallest and the largest value of SB and of LB."""
+    headings = ("network", "space", "what varies", "SB (%)", "SB, largest / smallest", "LB (%)",
+                "LB, largest / smallest", "LB / SB")
+    lines = []
+    for where, names, dimension, variation, values in _measured(store):
+        cells = []
+        for found in values.values():
+            cells += [answers.span(found), max(found) / min(found) if min(found) > 0 else None]
+        small, large = values.values()
+        ratios = [b / a for a, b in zip(small, large) if a > 0]
+        lines.append(ListingLine((where, _SPACES[dimension], variation, *cells,
+                                  answers.span(ratios) if ratios else ""), names))
+    return headings, lines
+
+
+def answer(store):
+    """Returns what moves LB's sharpness in the full space most and least, beside LB / SB."""
+    found = [(max(values["LB"]) / min(values["LB"]), variation, where)
+             for where, _, dimension, variation, values in _measured(store)
+             if not dimension and min(values["LB"]) > 0]
+    if not found:
+        return ""
+    where = found[0][2]
+    ranked = sorted(each for each in found if each[2] == where)
+    parts = ", ".join(f"{variation} by a factor of {factor:.3g}" for factor, variation, _ in reversed(ranked))
+    return f"{where}, LB in the full space, one trial: the sharpness moves with {parts}."
+
+
+def _usual(run, examples, dimension):
+    return Sharpness(epsilon=1e-3, subspace_dim=dimension, statistics=run.statistics, starts=1, seed=run.trial,
+                     examples=examples)
+
+
+def _variations(usual):
+    """Returns by what varies the choices of the measurements, of which one is the usual."""
+    def having(**changes):
+        return dataclasses.replace(usual, **changes)
+
+    return {
+        "the random starts" if not usual.subspace_dim else "starts and subspace": (
+            usual, having(starts=4), *(having(seed=usual.seed + seed) for seed in _SEEDS[1:] if usual.subspace_dim)),
+        "partition and choice of the examples": tuple(having(partition=seed) for seed in _SEEDS),
+        "the batch of f": (usual, having(batch_size=1000), having(batch_size="all")),
+        "the number of examples": (usual, having(examples=usual.examples // 2), having(examples=usual.examples // 5)),
+        "the precision": (usual, having(dtype="float64")),
+        "the iterations": (having(iterations=5), usual, having(iterations=20)),
+    }
+
+
+def _measured(store):
+    """Yields the network, the runs' names, the dimension, what varies, and the values of SB and LB in one order."""
+    for comparison in comparisons(store.runs):
+        for pair in comparison.pairs()[:1]:
+            by_choices = [{item.choices: item.content["sharpness"] for item in each.measurements["sharpness"]}
+                          for each in pair]
+            sizes = {choices.examples for choices in by_choices[0] if choices.dtype == "float64"}
+            for examples in sorted(size for size in sizes if size):
+                for dimension in _SPACES:
+                    usual = _usual(pair[0].run, examples, dimension)
+                    for variation, wanted in _variations(usual).items():
+                        if all(choices in found for choices in wanted for found in by_choices):
+                            yield (comparison.where, tuple(each.name for each in pair), dimension, variation,
+                                   {regime: [found[choices] for choices in wanted]
+                                    for regime, found in zip(("SB", "LB"), by_choices)})
+
+
+LISTING = Listing(
+    name="spreads", place="Limits", title="How much Metric 2.1 moves with what should not matter",
+    caption=(
+        "Each line varies one choice of the measurement, all others the same, at the same minimizers: four starts in "
+        "place of one (in the subspace also the subspace itself), the partition into batches together with the choice "
+        "of the part of the training set, batches of 1,000 and of all examples in place of 5,000, a half and a fifth "
+        "of the examples, float64 in place of float32, and 5 and 20 iterations in place of 10."),
+    needs=needs, listing=listing, answer=answer)

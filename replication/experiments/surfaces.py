@@ -1,0 +1,78 @@
+"""The filter-normalized pictures of the loss (Li et al., 2018): planes around the minimizers, the line between them.
+
+    python -m replication.reproduce --preset=paper --networks=F1 --experiments=surface
+    python -m replication.reproduce --preset=paper --networks=F1 --experiments=figure3_normalized
+
+They have not been run yet on the paper's data.
+"""
+
+import functools
+import math
+
+from replication.configuration import Measure, Path, Surface
+from replication.experiments import answers, figure3
+from replication.experiments.base import Figure, lowest_trials
+from replication.experiments.drawing import Contours, plots
+
+
+def needs(setup):
+    """Returns the surfaces around SB's and LB's minimizers of trial 0."""
+    preset = setup.preset
+    return [Measure((run,), (Surface(points=preset.surface_points, statistics=run.statistics, seed=run.trial,
+                                     examples=preset.study_examples),))
+            for run in setup.runs(setup.study_networks, trials=1)]
+
+
+def axes(store):
+    """Returns a `Plot` for each comparison of SB and LB, of its lowest trial that was measured."""
+    return plots("surface", [(label, [*sides.values()], tuple(
+        _panel(regime, each.measurements["surface"][0].content) for regime, each in sides.items()))
+        for label, sides in _measured(store)])
+
+
+def answer(store):
+    """Returns over how large a part of the plane f stays low around SB and LB."""
+    for _, sides in _measured(store):
+        parts = []
+        for regime, each in sides.items():
+            content = each.measurements["surface"][0].content
+            values = [value for row in content["loss"] for value in row]
+            low = sum(value is not None and value < 1 for value in values) / len(values)
+            parts.append(f"{100 * low:.0f} % of it around {regime}")
+        run = next(iter(sides.values())).run
+        reach = content["steps"][-1]
+        return (f"{run.network} on {run.dataset}, one trial and one plane for each: on the plane of two directions as "
+                f"long as {answers.significant(reach)} times the filters f is below 1 on {' and on '.join(parts)}.")
+    return ""
+
+
+def _measured(store):
+    return lowest_trials(store, lambda run: run.measurements["surface"])
+
+
+def _panel(regime, content):
+    steps = tuple(content["steps"])
+    # A logarithm needs a positive number.
+    values = tuple(tuple(value if value is None else max(value, 1e-12) for value in row) for row in content["loss"])
+    columns = tuple(zip(*values))
+    return Contours(x_label=f"steps along the first direction, {regime}", y_label="along the second",
+                    quantity="cross-entropy (nats)", x=steps, y=steps,
+                    values=tuple(tuple(math.nan if value is None else value for value in row) for row in columns))
+
+
+FIGURE = Figure(
+    name="surface", place="Limits", title="f on a plane around the minimizers, filter-normalized",
+    caption=(
+        "f at x + a d₁ + b d₂ for two random directions whose filters are as long as those of x, so that planes of "
+        "different weights compare (Li et al., 2018); SB above, LB below, a cross at the minimizer. Contours are a "
+        "factor of 10^(1/2) apart. f over a part of the training set; the numbers are in the records."),
+    needs=needs, axes=axes, answer=answer)
+NORMALIZED_LINE = Figure(
+    name="figure3_normalized", place="Limits", title="Figure 3 between minimizers whose filters are equally long",
+    caption=(
+        "As figure 3, but each filter of LB in front of a batch normalization is first given the length that it has in "
+        "SB, which leaves LB’s outputs the same but for the normalization’s epsilon. A narrower valley around LB is "
+        "then no matter of scale."),
+    needs=lambda setup: [Measure(pair, (Path(kind="linear", points=setup.preset.points, filter_normalized=True),))
+                         for pair in setup.pairs(setup.study_networks, trials=1)],
+    axes=functools.partial(figure3.axes, kind="linear", stem="figure3_normalized", filter_normalized=True))

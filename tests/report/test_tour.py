@@ -1,0 +1,111 @@
+"""The experiments beyond the paper, of plausible records of the preset tour."""
+
+import copy
+import re
+
+import pytest
+
+from replication import experiments, files, records
+from replication.experiments.base import BEYOND_THE_PAPER
+from replication.report import make_report
+from replication.store import Store
+from tests.report import fixtures
+
+BEYOND = sorted(name for found in (experiments.listings(), experiments.figures()) for name, each in found.items()
+                if each.place in BEYOND_THE_PAPER)
+
+
+@pytest.fixture(scope="module")
+def tour(tmp_path_factory):
+    workdir = records.Workdir.create(tmp_path_factory.mktemp("tour") / "work")
+    fixtures.write_tasks(workdir, fixtures.tasks_of("tour"))
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def store(tour):
+    found = Store(tour)
+    assert found.problems == []
+    return found
+
+
+def shown(experiment, store):
+    """The lines or plots of an experiment."""
+    return experiment.listing(store)[1] if hasattr(experiment, "listing") else experiment.axes(store)
+
+
+def test_the_page_has_a_section_of_each_that_begins_with_its_answer(tour, store):
+    assert make_report(tour) == []
+    page = tour.page.read_text()
+    assert "Not made yet" not in page
+    for name in BEYOND:
+        (section,) = re.findall(f'<section id="{name}">.*?</section>', page, re.DOTALL)
+        experiment = experiments.get(name)
+        assert "Nothing to show" not in section
+        if experiment.answer:
+            assert re.search(r'</h2>\s*<p class="answer"><b>[^<]{40,}</b></p>', section), name
+
+
+@pytest.mark.parametrize("name", BEYOND)
+def test_without_records_there_is_neither_an_answer_nor_anything_to_show(name, tmp_path):
+    if name == "paper_correlation":
+        pytest.skip("it needs no record")
+    experiment, empty = experiments.get(name), Store(records.Workdir.create(tmp_path))
+    assert not shown(experiment, empty) and (experiment.answer is None or experiment.answer(empty) == "")
+
+
+@pytest.mark.parametrize("name", [name for name in BEYOND if experiments.get(name).answer
+                                  and name not in ("paper_correlation", "robustness")])
+def test_an_answer_changes_with_the_numbers(name, store):
+    """Every sharpness, eigenvalue and value of f of large batches is made less, by different factors."""
+    other = copy.deepcopy(store)
+    for each in other.runs:
+        if each.run.batch_size > 100:
+            for point in (each, *each.iterates):
+                for found in point.measurements.values():
+                    for item in found:
+                        _shrink(item.content, 0.1 / (1 + getattr(item.choices, "partition", 0)) / (
+                            2 if each.run.remedy else 1))
+    for found in other.joined.values():
+        for each in found:
+            for point in each.content.get("points", ()):
+                if point["regime"] == "LB":
+                    point["sharpness"] *= 0.1 if point["weights"] == "as trained" else 0.3
+    answer = experiments.get(name).answer
+    if name == "correlation":
+        # A rank does not change with the scale.
+        for number, each in enumerate(other.runs):
+            each.result["batch"]["test_accuracy"] = 0.9 + 0.001 * number
+    assert answer(store) and answer(other) and answer(store) != answer(other)
+
+
+def _shrink(content, factor):
+    for name in ("sharpness", "trace"):
+        if name in content:
+            content[name] *= factor
+    if "eigenvalues" in content:
+        content["eigenvalues"] = [factor * value for value in content["eigenvalues"]]
+    if "steps" in content and "accuracy" in content:
+        content["loss"] = [[None if value is None else factor * value for value in row] for row in content["loss"]]
+
+
+def test_listings_have_as_many_cells_as_headings(store):
+    for name in BEYOND:
+        experiment = experiments.get(name)
+        if hasattr(experiment, "listing"):
+            headings, lines = experiment.listing(store)
+            assert lines and {len(line.cells) for line in lines} == {len(headings)}, name
+
+
+def test_measurements_that_cannot_be_read_are_told_and_left_out(tour, tmp_path):
+    import shutil
+
+    workdir = records.Workdir(shutil.copytree(tour.path, tmp_path / "work"))
+    for kind, field in (("spectrum", "trace"), ("robustness", "rises"), ("surface", "loss"), ("geometry", "norm")):
+        file = sorted(workdir.path.glob(f"runs/*/{kind}/*.json"))[0]
+        files.write_json(file, {**files.read_json(file), field: None})
+    file = sorted((workdir.path / "reparametrization").glob("*.json"))[0]
+    files.write_json(file, {**files.read_json(file), "points": [{}]})
+    problems = Store(workdir).problems
+    assert len(problems) == 5 and all("is missing or of the wrong kind" in problem for problem in problems)
+    assert make_report(workdir) == problems
