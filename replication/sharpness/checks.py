@@ -58,11 +58,12 @@ def check_repeatable(first, second, *, dtype):
                                      "a layer draws random numbers in evaluation (active dropout or noise)")
 
 
-def check_gradient(objective, loss, gradient, direction, derivative):
+def check_gradient(objective, x, loss, gradient, direction, derivative):
     """Compares a directional derivative at x with central differences over the whole set.
 
     Args:
         objective: The `Objective`.
+        x: Weights, float64 [n].
         loss, gradient: f(x) and its gradient, float64 [n].
         direction: The direction that leads to a corner of the box, float64 [n].
         derivative: The derivative of f along it, from the gradient with respect to y.
@@ -74,7 +75,7 @@ def check_gradient(objective, loss, gradient, direction, derivative):
         FloatingPointError: f is not finite at a point of the box.
         MeasurementFailedError: the gradient is not that of f.
     """
-    return _require("", _compare(objective, loss, gradient, direction, derivative))
+    return _require("", _compare(objective, x, loss, gradient, direction, derivative))
 
 
 def check_every_weight(objective):
@@ -101,7 +102,8 @@ def check_every_weight(objective):
         direction[part] = ascent[part]
         if direction.any():
             try:
-                _require(name, _compare(objective, loss, gradient, direction, float(gradient @ direction), _EXAMPLES))
+                _require(name, _compare(objective, x, loss, gradient, direction, float(gradient @ direction),
+                                        _EXAMPLES))
             except FloatingPointError as error:
                 raise MeasurementFailedError(f"{error} (the check{name})") from None
 
@@ -111,8 +113,8 @@ def steepest_corner(gradient, box, generator):
     return np.where(gradient == 0, box.random_corner(generator), box.corner(gradient))
 
 
-def _compare(objective, loss, gradient, direction, derivative, examples=None):
-    x, size = objective.x, objective.size if examples is None else min(examples, objective.size)
+def _compare(objective, x, loss, gradient, direction, derivative, examples=None):
+    size = objective.size if examples is None else min(examples, objective.size)
     noise = _rounding(objective.dtype) * (1 + abs(loss)) / math.sqrt(size)
 
     def difference(step):

@@ -268,7 +268,7 @@ class Objective:
     def _loss_and_product(self, seeds, inputs, labels, weights):
         # Backward over backward takes 2.2 to 2.4 passes, forward over backward 2.5 to 3.1 (benchmarks/hessian.py).
         values = [v.value for v in self.variables]
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
+        with tf.GradientTape(watch_accessed_variables=False) as tape, tracing.twice_differentiable():
             tape.watch(values)
             loss, gradients = self._differentiate(seeds, inputs, labels, weights)
             slope = tf.add_n([tf.cast(tf.reduce_sum(tf.convert_to_tensor(g) * part), tf.float64)

@@ -64,6 +64,27 @@ def inlined_functions():
         kind.__call__ = call
 
 
+@contextlib.contextmanager
+def twice_differentiable():
+    """Gives `tf.nn.moments`, which Keras's normalizations call, a right second derivative in a trace.
+
+    TensorFlow takes the variance as the mean of (x - stop_gradient(mean))^2. The first derivative is right, because
+    what it leaves out adds up to 0; the second is not.
+    """
+    moments = tf.nn.moments
+
+    def exact(x, axes, shift=None, keepdims=False, name=None):
+        mean = tf.reduce_mean(x, axes, keepdims=True)
+        variance = tf.reduce_mean(tf.square(x - mean), axes, keepdims=keepdims)
+        return mean if keepdims else tf.squeeze(mean, axes), variance
+
+    tf.nn.moments = exact
+    try:
+        yield
+    finally:
+        tf.nn.moments = moments
+
+
 def trace(function, *signature, jit_compile=None):
     """Traces a function once.
 

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import scipy.sparse.linalg
 
+from replication.configuration import STATISTICS
+from replication.errors import require_name
 from replication.sharpness import Objective
 from replication.sharpness.checks import check_repeatable
 
@@ -69,6 +71,7 @@ def hessian(model: keras.Model, inputs, labels=None, *, statistics: str = "batch
     >>> (H @ np.eye(2)).round(3).tolist()
     [[0.25, -0.25], [-0.25, 0.25]]
     """
+    require_name("statistics", statistics, STATISTICS)
     objective = Objective(model, inputs, labels, statistics=statistics, batch_size=batch_size, loss=loss,
                           variables=variables)
     check_repeatable(objective.value(objective.x), objective.value_with_other_seeds(objective.x),
