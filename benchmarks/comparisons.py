@@ -11,6 +11,8 @@ from replication.sharpness.maximizer import Box, maximize
 
 # The pass as a multiple of its matrix products, and so as a share of an epoch of fit that makes the same products.
 _PASS_GOAL = 1.48
+# A product with the Hessian takes at most so many passes.
+_HESSIAN_GOAL = 3
 # Both sides sum over the set in float32, in different orders.
 _VALUE_TOLERANCE = 1e-5
 _GRADIENT_TOLERANCE = 1e-3
@@ -49,7 +51,8 @@ def passes(objective, fit_epoch, inputs, labels, *, widths, epsilon, batch_size,
     x, size = objective.x, objective.size
     flops = problems.product_flops(widths, size)
     product = timing.LargeProduct(product_size, flops=flops)
-    actions = {"pass": lambda: objective.value_and_gradient(x), "fit": fit_epoch, "products": product}
+    actions = {"pass": lambda: objective.value_and_gradient(x), "fit": fit_epoch, "products": product,
+               "hessian": lambda: objective.hessian_product(x, np.ones_like(x))}
     missing, agreement, peers = torch_peer.why_missing("CPU"), None, {}
     if missing is None:
         order, bounds = data.partition(size, batch_size)
@@ -64,6 +67,8 @@ def passes(objective, fit_epoch, inputs, labels, *, widths, epsilon, batch_size,
             peers = {"torch": functools.partial(torch.time, "value_and_gradient", bounds),
                      "torch, best": functools.partial(torch.time, "value_and_gradient",
                                                       data.partition(size, best)[1])}
+            if torch_peer.version("curvlinops-for-pytorch"):
+                peers["curvlinops"] = functools.partial(torch.time, "hessian_product", bounds)
     times, died = timing.interleaved_with_peer(actions, peers, rounds=rounds)
     if peers:
         torch.close()
@@ -72,7 +77,14 @@ def passes(objective, fit_epoch, inputs, labels, *, widths, epsilon, batch_size,
         timing.row("pass : epoch of Keras fit", times["pass"], times["fit"],
                    goal=_PASS_GOAL * statistics.median(needed) / statistics.median(times["fit"])),
         timing.row("pass : its matrix products", times["pass"], needed, goal=_PASS_GOAL),
+        timing.row("product with the Hessian : pass", times["hessian"], times["pass"], goal=_HESSIAN_GOAL),
     ]
+    if "curvlinops" in times:
+        rows.append(timing.row("product with the Hessian : curvlinops", times["hessian"], times["curvlinops"], goal=1))
+    else:
+        rows.append(timing.filled_row("product with the Hessian : curvlinops",
+                                      f"{statistics.median(times['hessian']):.3g} s",
+                                      missing or died or "not installed", None, goal=1))
     if "torch" not in times:
         ours = f"{statistics.median(times['pass']):.3g} s"
         rows.append(timing.filled_row("pass : PyTorch", ours, missing or died, None, goal=0.58))

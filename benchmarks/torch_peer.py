@@ -8,10 +8,10 @@ import numpy as np
 from benchmarks import peer
 
 
-def version():
-    """Returns the version of PyTorch, or None if it is not installed."""
+def version(package="torch"):
+    """Returns the version of PyTorch, or of another package, or None if it is not installed."""
     try:
-        return importlib.metadata.version("torch")
+        return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
 
@@ -69,6 +69,7 @@ class TorchObjective:
         self._assign(x)
         self._inputs = torch.from_numpy(inputs)
         self._labels = torch.from_numpy(labels.astype(np.int64))
+        self._hessian = None
 
     def value_and_gradient(self, boundaries):
         """Returns f, a float, and its gradient, float32 [n], over the k batches between `boundaries`, [k + 1]."""
@@ -83,6 +84,18 @@ class TorchObjective:
         # A kernel of PyTorch has the shape [outputs, inputs].
         parts = [p.grad.T.reshape(-1) if p.ndim == 2 else p.grad for p in self._network.parameters()]
         return total / size, self._torch.cat(parts).numpy() / size
+
+    def hessian_product(self, boundaries):
+        """Multiplies the Hessian of f by a fixed direction, by curvlinops, over the batches between `boundaries`."""
+        if self._hessian is None:
+            from curvlinops import HessianLinearOperator
+
+            batches = [(self._inputs[start:stop], self._labels[start:stop])
+                       for start, stop in zip(boundaries[:-1], boundaries[1:], strict=True)]
+            self._hessian = HessianLinearOperator(
+                self._network, self._torch.nn.CrossEntropyLoss(), list(self._network.parameters()), batches,
+                check_deterministic=False)
+        return (self._hessian @ self._torch.ones(self._hessian.shape[1])).numpy()
 
     def _assign(self, x):
         weights = self._torch.from_numpy(np.asarray(x, np.float32))

@@ -2,7 +2,7 @@
 
 import os
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 # Keras reads its backend once, when it is imported, and this package needs TensorFlow. A backend that the user has
 # chosen stays here; the code that needs Keras first refuses it by name.

@@ -43,6 +43,7 @@ class Preset:
         study_examples: Examples of the training set over which `choices` and later studies take f.
         choices_batch_sizes: The batches in which `choices` takes f, see `Sharpness`.
         origin_epochs, origin_trials: Epochs and trials of `origins`.
+        origin_step_lengths: How many of its step lengths `origins` tries.
         origin_updates: Whether `origins` trains LB for as many updates as SB as well.
         escape_epochs: Epochs of the runs of `escape`.
         optimizer_rates: Factors on the usual learning rate that `optimizers` tries.
@@ -86,6 +87,7 @@ class Preset:
     choices_batch_sizes: tuple = (5000, "all")
     origin_epochs: int = 40
     origin_trials: int = 3
+    origin_step_lengths: int = 3
     origin_updates: bool = True
     escape_epochs: int = 32
     optimizer_rates: tuple = (0.1, 1.0, 10.0)
@@ -152,11 +154,11 @@ PRESETS["tour"] = dataclasses.replace(
     PRESETS["quick"], networks=("F1",), study_networks=("F1",), table7_networks=("F1",),
     subspace_dims=(0, 100), remedies=("conservative", "sam"), study_epsilons=(1e-3,), remedy_subspace_dims=(0,),
     grid_batch_sizes=(32, 128, 0.1), grid_epochs=None, warm_start_epochs=4, warm_start_every=2,
-    iterate_schedule=0, steepness_directions=10, steepness_blocks=10, origin_epochs=8, escape_epochs=8,
+    iterate_schedule=0, steepness_directions=10, steepness_blocks=10, origin_epochs=4, origin_step_lengths=2, escape_epochs=4,
     optimizer_rates=(1.0, 10.0), without_normalization=True, surface_points=9,
     spectrum={"eigenvalues": 1, "probes": 2, "steps": 10, "trace_products": 6},
     correlation_grid={"batch_size": (32, 0.1), "learning_rate": (1e-3, 4e-3), "remedy": (None,),
-                      "kernel_scale": (0.5, 1.0)},
+                      "kernel_scale": (1.0,)},
     left_out=(), note="F1 alone, on a part of MNIST.")
 
 

@@ -51,7 +51,7 @@ def needs(setup):
     for small, large in setup.pairs(setup.study_networks, trials=min(setup.trials, preset.origin_trials)):
         small = dataclasses.replace(small, epochs=preset.origin_epochs)
         runs = [_imitating(large, levels, small, preset.origin_epochs)
-                for levels in itertools.product(*FACTORS.values())]
+                for levels in itertools.product(*_tried(preset))]
         if preset.origin_updates:
             size = setup.resolved_dataset(large.network).training_size
             steps = math.ceil(size / small.batch_size) / math.ceil(size / large.batch_size)
@@ -165,6 +165,12 @@ def _effects(cells):
                     [(math.exp(mean(each[0] for each in found)), 1.0) for _, found in sorted(per_trial.items())],
                     [mean(each[1] for each in found) for _, found in sorted(per_trial.items())], runs)
     return result
+
+
+def _tried(preset):
+    """Returns the names of the levels of each factor that a preset tries."""
+    lengths, *others = map(list, FACTORS.values())
+    return lengths[:preset.origin_step_lengths], *others
 
 
 def _imitating(large, levels, small, epochs):

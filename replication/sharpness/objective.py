@@ -266,7 +266,7 @@ class Objective:
         return loss, _concatenated(gradients)
 
     def _loss_and_product(self, seeds, inputs, labels, weights):
-        # Backward over backward takes 2.2 to 2.4 passes, forward over backward 2.5 to 3.1 (benchmarks/hessian.py).
+        # Backward over backward takes 2.2 to 2.4 passes, forward over backward 2.5 to 3.1 (prototype, no record).
         values = [v.value for v in self.variables]
         with tf.GradientTape(watch_accessed_variables=False) as tape, tracing.twice_differentiable():
             tape.watch(values)

@@ -23,7 +23,7 @@ def results(tmp_path_factory):
 
 
 def test_every_row_is_complete(results):
-    assert len(results["rows"]) == (6 if torch_peer.version() is None else 7)
+    assert len(results["rows"]) == (8 if torch_peer.version() is None else 9)
     for row in results["rows"]:
         assert row["what"] and row["ours"] and row["peer"]
         assert row["met"] in ("yes", "no", "-")

@@ -1,4 +1,4 @@
-"""f, its gradient and Metric 2.1 beside an independent implementation in PyTorch.
+"""f, its gradient, Metric 2.1 and the Hessian beside an independent implementation in PyTorch and curvlinops.
 
 `make cross` installs PyTorch into an environment of its own and names its interpreter in CROSS_PYTHON.
 """
@@ -15,6 +15,7 @@ import pytest
 import models
 from replication.data import partition
 from replication.sharpness import Objective, measure_sharpness
+from replication.spectrum import Hessian
 
 # The process that runs tests/cross/torch_side.py.
 PYTHON = os.environ.get("CROSS_PYTHON")
@@ -56,8 +57,9 @@ def test_an_independent_implementation_agrees(make, epsilon, tmp_path):
     inputs, labels = generator.normal(size=(EXAMPLES, *shape)), generator.integers(4, size=EXAMPLES)
     order, bounds = partition(EXAMPLES, BATCH_SIZE)
     weights = [v.numpy() for v in model.trainable_variables]
+    directions = generator.normal(size=(sum(array.size for array in weights), 3))
     np.savez(tmp_path / "problem.npz", layers=layers, weights=len(weights), inputs=inputs[order], labels=labels[order],
-             bounds=bounds, epsilon=epsilon, normalization_epsilon=1e-3,
+             bounds=bounds, epsilon=epsilon, directions=directions, normalization_epsilon=1e-3,
              **{f"weight{i}": array for i, array in enumerate(weights)})
     subprocess.run([PYTHON, pathlib.Path(__file__).with_name("torch_side.py"), tmp_path / "problem.npz",
                     tmp_path / "result.npz"], check=True, timeout=600)
@@ -66,6 +68,9 @@ def test_an_independent_implementation_agrees(make, epsilon, tmp_path):
     loss, gradient = objective.value_and_gradient(objective.x)
     assert loss == pytest.approx(float(theirs["loss"]), rel=1e-5)
     assert np.linalg.norm(gradient - theirs["gradient"]) <= 1e-5 * np.linalg.norm(gradient)
+    # Theirs weights the batches by their sizes, which differ by an example, as ours does.
+    products = Hessian(objective) @ directions
+    assert np.linalg.norm(products - theirs["products"]) <= 1e-5 * np.linalg.norm(products)
     result = measure_sharpness(model, inputs, labels, epsilon=epsilon, batch_size=BATCH_SIZE)
     rise = float(theirs["highest"] - theirs["loss"]) / (1 + float(theirs["loss"])) * 100
     assert result.sharpness == pytest.approx(rise, rel=0.02)

@@ -1,15 +1,17 @@
-"""Metric 2.1 in PyTorch, from the paper's formula; nothing of the package is imported.
+"""Metric 2.1 in PyTorch, from the paper's formula, and the Hessian of curvlinops; nothing of the package is imported.
 
     python torch_side.py PROBLEM.npz RESULT.npz
 
-The problem holds the layers as a list of words, the weights of each, the examples in batches, and epsilon. The result
-holds f, its gradient, and the largest f in the box that projected gradient ascent finds from several starts.
+The problem holds the layers as a list of words, the weights of each, the examples in batches, epsilon, and directions.
+The result holds f, its gradient, the largest f in the box that projected gradient ascent finds from several starts, and
+the products of the Hessian with the directions.
 """
 
 import sys
 
 import numpy as np
 import torch
+from curvlinops import HessianLinearOperator
 
 STEPS, STARTS = 40, 3
 
@@ -34,12 +36,13 @@ class Network:
         weights = [part.reshape(shape) for part, shape in zip(torch.split(x, sizes), self._shapes)]
         total, number = 0.0, 0
         for inputs, labels in batches:
-            total = total + torch.nn.functional.cross_entropy(self._logits(inputs, iter(weights)), labels,
+            total = total + torch.nn.functional.cross_entropy(self.logits(inputs, iter(weights)), labels,
                                                               reduction="sum")
             number += len(labels)
         return total / number
 
-    def _logits(self, h, weights):
+    def logits(self, h, weights):
+        """Returns the logits of inputs h, with the next of an iterator of weights for each layer."""
         for layer in self._layers:
             if layer == "dense":
                 h = h @ next(weights) + next(weights)
@@ -60,6 +63,26 @@ class Network:
             else:
                 raise ValueError(layer)
         return h
+
+
+class Module(torch.nn.Module):
+    """A `Network` with weights of its own, as curvlinops takes it."""
+
+    def __init__(self, network, arrays):
+        super().__init__()
+        self._network = network
+        self.weights = torch.nn.ParameterList([torch.from_numpy(array) for array in arrays])
+
+    def forward(self, inputs):
+        return self._network.logits(inputs, iter(self.weights))
+
+
+def products(network, arrays, batches, directions):
+    """Returns the products of the Hessian of the mean loss with directions, an array [n, m], as one [n, m]."""
+    module = Module(network, arrays)
+    operator = HessianLinearOperator(module, torch.nn.CrossEntropyLoss(), list(module.parameters()), batches,
+                                     check_deterministic=False)
+    return (operator @ torch.from_numpy(directions)).detach().numpy()
 
 
 def largest(loss, x, epsilon, generator):
@@ -99,7 +122,8 @@ def main(problem, result):
     gradient, = torch.autograd.grad(loss, x)
     highest = largest(lambda point: network.loss(point, batches), x.detach(), float(content["epsilon"]),
                       torch.Generator().manual_seed(0))
-    np.savez(result, loss=loss.item(), gradient=gradient.numpy(), highest=highest)
+    np.savez(result, loss=loss.item(), gradient=gradient.numpy(), highest=highest,
+             products=products(network, arrays, batches, content["directions"]))
 
 
 if __name__ == "__main__":
