@@ -10,7 +10,7 @@ import pytest
 
 from replication import configuration, files, records, training, weights
 from replication.errors import UserError
-from tests.scripts import ROOT, script
+from tests.scripts import ROOT, cases, script
 
 RUN = configuration.Run(network="F1", regime="SB", trial=0, dataset="digits", batch_size=719, epochs=1)
 
@@ -33,7 +33,7 @@ def trained(tmp_path_factory):
     return workdir
 
 
-@pytest.mark.parametrize("name, arguments, words", [
+FLAGS = [
     ("train", ["--batch_size=60001"], ["batch_size=60001", "60000"]),
     ("train", ["--learning_rate=nan"], ["learning_rate=nan"]),
     ("train", ["--architecture=released"], ["architecture='released'", "F1 has only one"]),
@@ -94,14 +94,13 @@ def trained(tmp_path_factory):
     ("measure_sharpness", ["--subspace_dim=-1"], ["subspace_dim=-1"]),
     ("measure_sharpness", ["--subspace_dim=1.5"], ["--subspace_dim=1.5"]),
     ("verify", ["--tables=9"], ["9"]),
+    ("train", ["--target_loss=0.1"], ["target_loss=0.1", "none without stop=loss"]),
+    ("train", ["--stop=loss"], ["target_loss=None", "a number with stop=loss"]),
+    ("train", ["--stop=loss", "--target_loss=0.1", "--epochs=3"], ["--stop=loss", "--epochs=3"]),
     ("verify", ["--networks=F9"], ["F9", "F1, F2"]),
-])
-def test_flags(name, arguments, words, tmp_path):
-    assert_one_line(script(name, *arguments, f"--workdir={tmp_path / 'work'}"), *words)
-    assert not (tmp_path / "work").exists()
-
-
-@pytest.mark.parametrize("name, arguments, words", [
+]
+# Names that are not in a closed set, and numbers beyond a bound, in absl's own words.
+REFUSED = [
     ("train", ["--network=F9"], ["--network=F9", "<F1|F2|C1|C2|C3|C4>"]),
     ("train", ["--regime=MB"], ["--regime=MB", "<SB|LB|grid>"]),
     ("train", ["--dataset=svhn"], ["--dataset=svhn", "mnist"]),
@@ -133,7 +132,7 @@ def test_flags(name, arguments, words, tmp_path):
     ("tune", ["--max_trials=0"], ["max_trials", "a positive integer"]),
     ("tune", ["--epochs=0"], ["epochs", "a positive integer"]),
     ("tune", ["--seed=-1"], ["seed", "[0, 2147483647]"]),
-    ("reproduce", ["--preset=slow"], ["--preset=slow", "<paper|quick>"]),
+    ("reproduce", ["--preset=slow"], ["--preset=slow", "<paper|quick|tour>"]),
     ("reproduce", ["--networks=C1", "--architecture=both"], ["--architecture=both", "<released|text>"]),
     ("reproduce", ["--trials=0"], ["trials", "a positive integer"]),
     ("reproduce", ["--jobs=0"], ["jobs", "a positive integer"]),
@@ -144,15 +143,33 @@ def test_flags(name, arguments, words, tmp_path):
     ("plot_parametric", ["--points=1"], ["points", ">= 2"]),
     ("plot_parametric", ["--path=straight"], ["--path=straight", "<linear|curved>"]),
     ("train", [f"--trial={2**31}"], ["trial", "[0, 2147483647]"]),
-])
-def test_flags_that_absl_refuses(name, arguments, words, tmp_path):
-    """Names that are not in a closed set, and numbers beyond a bound, in absl's own words."""
-    process = script(name, *arguments, f"--workdir={tmp_path / 'work'}")
-    first, hint = process.stderr.splitlines()
-    assert process.returncode == 1 and first.startswith("FATAL Flags parsing error: flag ") and "--helpfull" in hint
-    for word in words:
-        assert word in first
-    assert not (tmp_path / "work").exists()
+    ("train", ["--training_loss=hinge"], ["--training_loss=hinge", "label_smoothing"]),
+    ("measure_sharpness", ["--box=cube"], ["--box=cube", "<paper|relative>"]),
+]
+
+
+def of_scripts(found):
+    """The cases of each script, as pairs of its name and a list of arguments and words."""
+    return [(name, [each[1:] for each in found if each[0] == name]) for name in sorted({each[0] for each in found})]
+
+
+@pytest.mark.parametrize("name, found", of_scripts(FLAGS))
+def test_flags(name, found, tmp_path):
+    work = tmp_path / "work"
+    for process, (_, words) in zip(cases(name, [[*arguments, f"--workdir={work}"] for arguments, _ in found]), found):
+        assert_one_line(process, *words)
+    assert not work.exists()
+
+
+@pytest.mark.parametrize("name, found", of_scripts(REFUSED))
+def test_flags_that_absl_refuses(name, found, tmp_path):
+    work = tmp_path / "work"
+    for process, (_, words) in zip(cases(name, [[*arguments, f"--workdir={work}"] for arguments, _ in found]), found):
+        first, hint = process.stderr.splitlines()
+        assert process.returncode == 1 and first.startswith("FATAL Flags parsing error: flag ") and "--helpfull" in hint
+        for word in words:
+            assert word in first
+    assert not work.exists()
 
 
 @pytest.mark.parametrize("name", ["measure_sharpness", "make_report", "verify", "plot_parametric"])

@@ -210,6 +210,11 @@ def lowest_trials(store, has):
     return [(label, sides) for label, sides in found if sides]
 
 
+def place(run):
+    """Returns the network and the data of a `configuration.Run` in words."""
+    return f"{run.network} on {catalog.dataset_label(run.dataset)}"
+
+
 def test_accuracy(finished_run):
     """Returns the test accuracy of a `store.FinishedRun` in percent."""
     return 100 * finished_run.metrics["test_accuracy"]

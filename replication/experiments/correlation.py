@@ -14,7 +14,7 @@ from statistics import fmean
 from replication.catalog import regime_batch_size
 from replication.configuration import Geometry, Measure, Sharpness, Spectrum
 from replication.experiments import answers
-from replication.experiments.base import Listing, ListingLine
+from replication.experiments.base import Listing, ListingLine, place
 from replication.experiments.table6 import remedied
 from replication.remedies import REMEDIES
 from replication.statistics import bootstrap_interval, kendall, kendall_along
@@ -70,9 +70,9 @@ def listing(store):
 def answer(store):
     """Returns with what sign the measures go with the gap, and which intervals leave out 0."""
     for where, runs, table in _families(store):
-        parts = [f"{name} {answers.signed(tau[0])} ({_interval(tau)})" for name, (tau, _, _) in table.items()]
+        parts = [f"{answers.signed(tau[0])} ({_interval(tau)}) for {name}" for name, (tau, _, _) in table.items()]
         return (f"{where}, {len(runs)} runs that end at a training loss of {_TARGET:g}: Kendall’s τ with the "
-                f"generalization gap is {'; '.join(parts)}.")
+                f"generalization gap, with its interval at 90 %, is {'; '.join(parts)}.")
     return ""
 
 
@@ -86,7 +86,7 @@ def _families(store):
         found = {name: _coefficients(runs, [each[name] for each in measures]) for name in names}
         table = {name: each for name, each in found.items() if each}
         if len(runs) > 2 and table:
-            yield f"{runs[0].run.network} on {runs[0].run.dataset}", runs, table
+            yield place(runs[0].run), runs, table
 
 
 def _coefficients(runs, values):
@@ -116,9 +116,9 @@ def _measures(finished_run):
             if item.choices == wanted and item.choices.examples is not None:
                 found[title] = item.content["sharpness"]
     for item in finished_run.measurements["spectrum"]:
-        found |= {"largest eigenvalue": item.content["eigenvalues"][-1], "trace": item.content["trace"]}
+        found |= {"the largest eigenvalue": item.content["eigenvalues"][-1], "the trace": item.content["trace"]}
     for item in finished_run.measurements["geometry"]:
-        found |= {"distance from x₀": item.content["distance"], "length of x": item.content["norm"]}
+        found |= {"the distance from x₀": item.content["distance"], "the length of x": item.content["norm"]}
     return found
 
 

@@ -10,7 +10,7 @@ import dataclasses
 
 from replication.configuration import Geometry, Measure, Start, Train
 from replication.experiments import answers
-from replication.experiments.base import Figure
+from replication.experiments.base import Figure, place
 from replication.experiments.drawing import Panel, Series, plots
 from replication.experiments.groups import sharpness_of
 from replication.experiments.table3 import common_protocol, measure
@@ -51,7 +51,7 @@ def answer(store):
                              f"{answers.significant(points[0][2])} % to {answers.significant(points[1][2])} % after an "
                              f"epoch and {answers.significant(points[-1][2])} % after {points[-1][0]}")
         if parts:
-            return f"{members[0].run.network} on {members[0].run.dataset}, one trial: {'; '.join(parts)}."
+            return f"{place(members[0].run)}, one trial: {'; '.join(parts)}."
     return ""
 
 

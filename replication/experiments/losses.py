@@ -11,7 +11,7 @@ import functools
 
 from replication.configuration.run import TRAINING_LOSSES
 from replication.experiments import answers
-from replication.experiments.base import Listing, ListingLine
+from replication.experiments.base import Listing, ListingLine, place
 from replication.experiments.groups import NUMBERS, numbers, protocol_of, sharpness_of, variants
 from replication.experiments.table3 import measure
 
@@ -44,7 +44,7 @@ def listing(store, choice, title, write):
     for family in variants(store.runs, choice):
         for group in sorted(family, key=lambda group: (group[0].run.regime != "SB", getattr(group[0].run, choice))):
             run = group[0].run
-            lines.append(ListingLine((f"{run.network} on {run.dataset}", run.regime, write(getattr(run, choice)),
+            lines.append(ListingLine((place(run), run.regime, write(getattr(run, choice)),
                                       *numbers(group, protocol_of(family))), tuple(each.name for each in group)))
     return ("network", "regime", title, *NUMBERS), lines
 
@@ -64,12 +64,12 @@ def answer(store, choice, write):
                 parts.append(f"{answers.ratio(pairs)} with {write(level)}")
         if parts:
             run = family[0][0].run
-            return f"{run.network} on {run.dataset}: LB is as sharp as SB {'; '.join(parts)}."
+            return f"{place(run)}: LB’s sharpness divided by SB’s is {'; '.join(parts)}."
     return ""
 
 
 def _loss(name):
-    return name.replace("_", " ")
+    return "cross-entropy" if name == "cross_entropy" else name.replace("_", " ")
 
 
 def _scale(factor):

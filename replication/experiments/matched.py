@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from replication.experiments import answers
-from replication.experiments.base import Listing, ListingLine, lowest_trials
+from replication.experiments.base import Listing, ListingLine, lowest_trials, place
 from replication.experiments.figure6 import FIGURE, points
 
 _LOSSES = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3)
@@ -55,7 +55,7 @@ def _compared(store):
                 if None not in values:
                     what = f"f = {level:g}" if kind == "loss" else f"{level:,} updates"
                     found.append((what, kind, *values))
-        where = f"{small.run.network} on {small.run.dataset}" + (f" ({label})" if label else "")
+        where = place(small.run) + (f" ({label})" if label else "")
         result.append((where, (small.name, large.name), found))
     return result
 

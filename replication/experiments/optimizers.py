@@ -10,7 +10,7 @@ from statistics import fmean
 
 from replication.configuration import OPTIMIZERS
 from replication.experiments import answers
-from replication.experiments.base import Listing, ListingLine
+from replication.experiments.base import Listing, ListingLine, place
 from replication.experiments.groups import NUMBERS, numbers, protocol_of, sharpness_of, variants
 from replication.experiments.table3 import measure
 from replication.store.grouping import buckets, key
@@ -55,7 +55,7 @@ def answer(store):
                 parts.append(f"{answers.ratio(ratios)} with {group[0].run.optimizer} "
                              f"({accuracy:.2f} % of training accuracy)")
         if parts:
-            return f"{where}: LB is as sharp as SB, with ADAM, {'; '.join(parts)}."
+            return f"{where}: LB’s sharpness divided by that of SB with ADAM is {'; '.join(parts)}."
     return ""
 
 
@@ -70,7 +70,7 @@ def _best(store):
             found.append((best, sorted(group[0].run.learning_rate for group in rates)))
         found.sort(key=lambda each: (each[0][0].run.regime != "SB", each[0][0].run.optimizer))
         run = found[0][0][0].run
-        result.append((f"{run.network} on {run.dataset}", protocol_of(family), found))
+        result.append((place(run), protocol_of(family), found))
     return result
 
 

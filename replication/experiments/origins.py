@@ -14,7 +14,7 @@ import math
 
 from replication.configuration import Geometry, Measure, Reparametrization
 from replication.experiments import answers
-from replication.experiments.base import Listing, ListingLine
+from replication.experiments.base import Listing, ListingLine, place
 from replication.experiments.groups import NUMBERS, mean, numbers, protocol_of, sharpness_of
 from replication.experiments.table3 import measure, values
 from replication.experiments.table6 import remedied
@@ -96,7 +96,7 @@ def listing(store):
             exchanged = [_exchanged(store, each) for each in group]
             levels = cell.levels or ("SB", "", "")
             lines.append(ListingLine((
-                f"{run.network} on {run.dataset}", *levels, f"{_updates(group[0]):,}", *numbers(group, full),
+                place(run), *levels, f"{_updates(group[0]):,}", *numbers(group, full),
                 mean(values(group, subspace, 1e-3)), mean(exchanged), mean(place["distance"] for place in places),
                 mean(place["norm"] for place in places)), tuple(each.name for each in group)))
     return headings, lines
@@ -110,7 +110,7 @@ def effects(store):
         for (factor, level), (ratios, gains, runs) in _effects(cells).items():
             run = runs[0].run
             lines.append(ListingLine((
-                f"{run.network} on {run.dataset}", str(run.epochs), factor, level, answers.ratio(ratios),
+                place(run), str(run.epochs), factor, level, answers.ratio(ratios),
                 answers.difference(gains, "points")), tuple(dict.fromkeys(each.name for each in runs))))
     return headings, lines
 
@@ -121,10 +121,10 @@ def answer(store):
         found = _effects(cells)
         if len({factor for factor, _ in found}) < len(FACTORS):
             continue
-        parts = [f"{_WORDS[factor, level]} changes LB’s sharpness {answers.ratio(ratios)}"
+        parts = [f"{_WORDS[factor, level]} multiplies LB’s sharpness by {answers.ratio(ratios)}"
                  for (factor, level), (ratios, _, _) in sorted(found.items(), key=lambda item: _size(item[1][0]))]
         run = next(iter(cells[-1].runs.values())).run
-        return f"{run.network} on {run.dataset}, {run.epochs} epochs: {'; '.join(parts)}."
+        return f"{place(run)}, {run.epochs} epochs: {'; '.join(parts)}."
     return ""
 
 

@@ -51,8 +51,8 @@ def answer(store):
     follows = sum(pair[2] for pair in found)
     interval = scipy.stats.binomtest(follows, len(found)).proportion_ci(0.9)
     return (f"In the paper’s own tables the sharper of two methods is the less accurate one in {follows} of "
-            f"{len(found)} pairs (Kendall’s τ {answers.signed(_tau(found))}; a share of {interval.low:.0%} to "
-            f"{interval.high:.0%} at 90 % if the pairs were independent, which those of a network are not).")
+            f"{len(found)} pairs (Kendall’s τ {answers.signed(_tau(found))}; a share of {100 * interval.low:.0f} to "
+            f"{100 * interval.high:.0f} % at 90 % if the pairs were independent, which those of a network are not).")
 
 
 def _tau(found):
@@ -61,7 +61,7 @@ def _tau(found):
 
 
 LISTING = Listing(
-    name="paper_correlation", place="Limits", title="The paper’s own tables: is the sharper method less accurate?",
+    name="paper_correlation", place="Limits", title="The paper’s own tables: sharpness and accuracy of its methods",
     caption=(
         "The means of tables 2, 3, 6 and 7, ranked within each network at ε = 1e-3 in the full space. Augmented LB is "
         "sharper and more accurate than SB in all four C networks, and conservative LB sharper and more accurate than "

@@ -10,7 +10,7 @@ import dataclasses
 
 from replication.configuration import Measure, Reparametrization, Sharpness
 from replication.experiments import answers
-from replication.experiments.base import Listing, ListingLine
+from replication.experiments.base import Listing, ListingLine, place
 from replication.experiments.groups import mean
 from replication.store.grouping import comparisons
 
@@ -21,7 +21,7 @@ _TITLES = {
 _BOXES = {
     "the paper’s box, ε = 1e-3": {"epsilon": 1e-3},
     "the paper’s box at normalized layers, ε = 1e-3": {"epsilon": 1e-3, "normalize": "layers"},
-    **{f"relative box, ε = {epsilon:g}": {"epsilon": epsilon, "box": "relative"} for epsilon in (0.01, 0.02, 0.05)},
+    **{f"the relative box, ε = {epsilon:g}": {"epsilon": epsilon, "box": "relative"} for epsilon in (0.01, 0.02, 0.05)},
 }
 
 
@@ -44,7 +44,7 @@ def listing(store):
     lines = []
     for joined in _whole(store):
         run = joined.small.run
-        where = f"{run.network} on {run.dataset}" + (", without normalization" if run.without_normalization else "")
+        where = place(run) + (", without normalization" if run.without_normalization else "")
         for name, points in _by_weights(joined).items():
             small, large = points.get("SB"), points.get("LB")
             if small and large:
@@ -67,7 +67,7 @@ def answer(store):
         ratios = [exchanged["LB"]["sharpness"] / trained["SB"]["sharpness"],
                   trained["LB"]["sharpness"] / exchanged["SB"]["sharpness"]]
         run = joined.small.run
-        return (f"{run.network} on {run.dataset}, one trial: without a change of its outputs beyond the "
+        return (f"{place(run)}, one trial: without a change of its outputs beyond the "
                 f"normalization’s epsilon LB’s sharpness moves from {answers.significant(min(values))} % to "
                 f"{answers.significant(max(values))} %; LB is "
                 f"{answers.significant(trained['LB']['sharpness'] / trained['SB']['sharpness'])} times as sharp as SB "
@@ -102,7 +102,7 @@ def box_answer(store):
         return ""
     where = found[0][0]
     parts = [f"{answers.ratio(pairs)} in {name}" for place, name, pairs in found if place == where]
-    return f"{where}: LB is as sharp as SB {'; '.join(parts)}."
+    return f"{where}: LB’s sharpness divided by SB’s is {'; '.join(parts)}."
 
 
 def _whole(store):

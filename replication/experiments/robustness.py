@@ -11,7 +11,7 @@ import scipy.stats
 from replication.configuration import Measure, Robustness
 from replication.configuration.measurements.robustness import SETS
 from replication.experiments import answers, origins
-from replication.experiments.base import Listing, ListingLine
+from replication.experiments.base import Listing, ListingLine, place
 from replication.experiments.remedies import with_remedies
 from replication.store.grouping import buckets, key
 
@@ -40,7 +40,7 @@ def listing(store):
         for each, content in members:
             layer, rise = max(content["layers"].items(), key=lambda item: item[1])
             lines.append(ListingLine((
-                f"{each.run.network} on {each.run.dataset}", _name(each.run),
+                place(each.run), _name(each.run),
                 *(content["rises"][name] for name in SETS), layer.rpartition("/")[2], rise, 100 * content["clean"],
                 *(100 * share for name in ("single_step", "steps") for share in content[name])), (each.name,)))
     return headings, lines
@@ -53,12 +53,13 @@ def answer(store):
             continue
         contents = [content for _, content in members]
         box = [content["rises"]["box"] for content in contents]
-        parts = [f"{_tau(box, [content['rises'][name] for content in contents])} with the rise in {title}"
-                 for name, title in _SET_TITLES.items() if name != "box"]
-        parts += [f"{_tau(box, [content['steps'][0] for content in contents])} with the accuracy under attack",
-                  f"{_tau(box, [content['clean'] for content in contents])} with the test accuracy"]
+        others = {f"the rise in {title}": [content["rises"][name] for content in contents]
+                  for name, title in _SET_TITLES.items() if name != "box"}
+        others |= {"the accuracy under attack": [content["steps"][0] for content in contents],
+                   "the test accuracy": [content["clean"] for content in contents]}
+        parts = [f"{_tau(box, values)} with {what}" for what, values in others.items() if len(set(values)) > 1]
         run = members[0][0].run
-        return (f"{run.network} on {run.dataset}, {len(members)} minimizers: Kendall’s τ of Metric 2.1 is "
+        return (f"{place(run)}, {len(members)} minimizers: Kendall’s τ of Metric 2.1 is "
                 f"{', '.join(parts)}.")
     return ""
 

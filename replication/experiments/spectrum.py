@@ -11,7 +11,7 @@ import numpy as np
 from replication.configuration import Measure, Sharpness, Spectrum
 from replication.configuration.tasks import START
 from replication.experiments import answers
-from replication.experiments.base import Figure, Listing, ListingLine, lowest_trials
+from replication.experiments.base import Figure, Listing, ListingLine, lowest_trials, place
 from replication.experiments.drawing import Panel, Series, plots
 from replication.experiments.table6 import remedied
 from replication.remedies import LearningRateScaling
@@ -121,7 +121,7 @@ def _points(store):
     """Yields the network in words, the point's name, the names of its runs, and the run or iterate itself."""
     for label, sides in lowest_trials(store, lambda run: run.measurements["spectrum"]):
         run = next(iter(sides.values())).run
-        where = f"{run.network} on {run.dataset}" + (f" ({label})" if label else "")
+        where = place(run) + (f" ({label})" if label else "")
         large = sides.get("LB")
         if large and large.iterates and large.iterates[0].epoch == 0:
             yield where, "x₀", (large.name,), large.iterates[0]

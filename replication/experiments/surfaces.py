@@ -11,7 +11,7 @@ import math
 
 from replication.configuration import Measure, Path, Surface
 from replication.experiments import answers, figure3
-from replication.experiments.base import Figure, lowest_trials
+from replication.experiments.base import Figure, lowest_trials, place
 from replication.experiments.drawing import Contours, plots
 
 
@@ -41,7 +41,7 @@ def answer(store):
             parts.append(f"{100 * low:.0f} % of it around {regime}")
         run = next(iter(sides.values())).run
         reach = content["steps"][-1]
-        return (f"{run.network} on {run.dataset}, one trial and one plane for each: on the plane of two directions as "
+        return (f"{place(run)}, one trial and one plane for each: on the plane of two directions as "
                 f"long as {answers.significant(reach)} times the filters f is below 1 on {' and on '.join(parts)}.")
     return ""
 

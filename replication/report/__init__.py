@@ -24,7 +24,7 @@ class Report:
         self._render = functools.cache(figures.render)
 
     def draw(self):
-        """Writes the workdir's tables, figures, measurements.csv and report/index.html.
+        """Writes the workdir's tables, figures, answers, measurements.csv and report/index.html.
 
         The same records give the same bytes. Figures and listings of an earlier report that no record supports any
         longer are removed.
@@ -84,10 +84,20 @@ def _draw(workdir, store, render):
     for listing, headings, lines in listed:
         _write(workdir.tables, listing.name, tables.listing_files(listing.name, listing.title, headings, lines=lines),
                keep=bool(lines))
+    answers = _answers(store)
+    _write(workdir.tables, "answers", {"md": "".join(f"**{title}.** {answer}\n\n" for title, answer in answers)},
+           keep=bool(answers))
     drawn = [(figure, figure.axes(store)) for figure in experiments.figures().values()]
     _write_figures(workdir.figures, [plot for _, plots in drawn for plot in plots], render)
     files.write_text(workdir.measurements_table, measurements.to_csv(store))
     files.write_text(workdir.page, page.render(store, judged, drawn, listed=listed, draw=render))
+
+
+def _answers(store):
+    """Returns pairs of an experiment's title and the sentence that answers its question, of those that have one."""
+    found = [(experiment.title, experiment.answer(store)) for experiment in (
+        *experiments.listings().values(), *experiments.figures().values()) if experiment.answer]
+    return [(title, answer) for title, answer in found if answer]
 
 
 def _judged(store):

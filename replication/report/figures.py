@@ -69,7 +69,8 @@ def _draw(plot):
     above, lines = None, {}
     for number, panel in enumerate(plot.panels):
         if isinstance(panel, Contours):
-            _draw_contours(figure, figure.add_subplot(len(plot.panels), 1, number + 1), panel, colours["ink"])
+            axes = figure.add_subplot(len(plot.panels), 1, number + 1)
+            _draw_contours(figure, axes, panel, levels=_levels(plot.panels), colour=colours["ink"])
             continue
         shared = above if above and plot.panels[number - 1].x_label == panel.x_label else None
         axes = figure.add_subplot(len(plot.panels), 1, number + 1, sharex=shared)
@@ -88,11 +89,21 @@ def _draw(plot):
     return figure
 
 
-def _draw_contours(figure, axes, panel, colour):
-    """Draws contours, a factor of 10^(1/2) apart, and the origin, with the scale beside them."""
+def _levels(panels):
+    """Returns the decimal logarithms of the contours of a plot, the same in all its panels."""
+    found = [_exponents(panel) for panel in panels if isinstance(panel, Contours)]
+    low, high = min(map(np.nanmin, found)), max(map(np.nanmax, found))
+    return np.arange(np.floor(2 * low), np.ceil(2 * high) + 1.5) / 2
+
+
+def _exponents(panel):
     values = np.array(panel.values, np.float64)
-    exponents = np.log10(values, out=np.full_like(values, np.nan), where=values > 0)
-    levels = np.arange(np.floor(2 * np.nanmin(exponents)), np.ceil(2 * np.nanmax(exponents)) + 1.5) / 2
+    return np.log10(values, out=np.full_like(values, np.nan), where=values > 0)
+
+
+def _draw_contours(figure, axes, panel, *, levels, colour):
+    """Draws contours, a factor of 10^(1/2) apart, and the origin, with the scale beside them."""
+    exponents = _exponents(panel)
     filled = axes.contourf(panel.x, panel.y, np.ma.masked_invalid(exponents), levels, cmap="viridis")
     axes.contour(panel.x, panel.y, np.ma.masked_invalid(exponents), levels, colors=[colour], linewidths=0.4)
     axes.plot([0], [0], color=colour, marker="+", markersize=8, linestyle="")
