@@ -92,7 +92,7 @@ class Preset:
     escape_epochs: int = 32
     optimizer_rates: tuple = (0.1, 1.0, 10.0)
     spectrum: dict = dataclasses.field(default_factory=lambda: {
-        "eigenvalues": 3, "probes": 3, "steps": 40, "trace_products": 30})
+        "eigenvalues": 2, "probes": 2, "steps": 24, "trace_products": 18})
     without_normalization: bool = True
     surface_points: int = 21
     correlation_grid: dict = dataclasses.field(default_factory=lambda: {
