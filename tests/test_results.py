@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from replication import records
+from replication import experiments, records
 from replication.experiments import choices
 from replication.report import decisions, formatting, make_report, verify
 from replication.store import Store
@@ -46,6 +46,13 @@ def test_readme_shows_each_row_of_tables_2_to_4(redrawn):
     for entry in shown:
         assert (f"| {entry.table} | {entry.heading} | {formatting.ours(entry)} | {formatting.papers(entry)} | "
                 f"{formatting.interval(entry)} | {formatting.verdict(entry)} |") in readme
+
+
+def test_the_page_of_questions_quotes_the_answers(redrawn):
+    store, text = Store(redrawn), (ROOT / "docs" / "questions.md").read_text(encoding="utf-8")
+    quotes = [" ".join(each.replace("\n> ", " ").split()) for each in re.findall(r"\n\n> (.*?)\n\n", text, re.DOTALL)]
+    found = [each.answer(store) for each in map(experiments.get, experiments.names()) if each.answer]
+    assert sorted(quotes) == sorted(filter(None, found)) and len(quotes) >= 8
 
 
 def test_readme_tells_the_decision_of_the_records(redrawn):

@@ -65,7 +65,7 @@ FIGURE = Figure(
     caption=(
         "f at x + a d₁ + b d₂ for two random directions whose filters are as long as those of x, so that planes of "
         "different weights compare (Li et al., 2018); SB above, LB below, a cross at the minimizer. Contours are a "
-        "factor of 10^(1/2) apart. f over a part of the training set; the numbers are in the records."),
+        "factor of 10^(1/2) apart. f over a part of the training set; the numbers are in tables/surface-*.npz."),
     needs=needs, axes=axes, answer=answer)
 NORMALIZED_LINE = Figure(
     name="figure3_normalized", place="Limits", title="Figure 3 between minimizers whose filters are equally long",

@@ -6,7 +6,7 @@ from replication import experiments, files, paper
 from replication.experiments.base import EPSILON_LABELS, lowest_trials, test_accuracy
 from replication.experiments.drawing import title
 from replication.experiments.table3 import common_protocol, values
-from replication.report import decisions, figures, formatting, measurements, page, tables, verdicts
+from replication.report import decisions, figures, formatting, measurements, page, surfaces, tables, verdicts
 from replication.store import Store
 from replication.store.grouping import EPSILONS
 
@@ -89,6 +89,7 @@ def _draw(workdir, store, render):
            keep=bool(answers))
     drawn = [(figure, figure.axes(store)) for figure in experiments.figures().values()]
     _write_figures(workdir.figures, [plot for _, plots in drawn for plot in plots], render)
+    surfaces.write(workdir.tables, store)
     files.write_text(workdir.measurements_table, measurements.to_csv(store))
     files.write_text(workdir.page, page.render(store, judged, drawn, listed=listed, draw=render))
 

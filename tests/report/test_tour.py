@@ -2,7 +2,9 @@
 
 import copy
 import re
+import shutil
 
+import numpy as np
 import pytest
 
 from replication import experiments, files, records
@@ -89,6 +91,20 @@ def _shrink(content, factor):
         content["loss"] = [[None if value is None else factor * value for value in row] for row in content["loss"]]
 
 
+def test_surfaces_are_written_as_arrays(tour, tmp_path):
+    workdir = records.Workdir(shutil.copytree(tour.path, tmp_path / "work"))
+    (workdir.tables / "surface-of-an-earlier-run.npz").parent.mkdir(exist_ok=True)
+    (workdir.tables / "surface-of-an-earlier-run.npz").touch()
+    make_report(workdir)
+    first, second = sorted(workdir.tables.glob("*.npz"))
+    found, before = np.load(first), first.read_bytes()
+    assert found["loss"].shape == found["accuracy"].shape == (9, 9) and np.isnan(found["loss"][0, 0])
+    assert found["steps"].tolist() == np.linspace(-1, 1, 9).tolist()
+    first.unlink()
+    make_report(workdir)
+    assert first.read_bytes() == before and second.exists()
+
+
 def test_listings_have_as_many_cells_as_headings(store):
     for name in BEYOND:
         experiment = experiments.get(name)
@@ -98,8 +114,6 @@ def test_listings_have_as_many_cells_as_headings(store):
 
 
 def test_measurements_that_cannot_be_read_are_told_and_left_out(tour, tmp_path):
-    import shutil
-
     workdir = records.Workdir(shutil.copytree(tour.path, tmp_path / "work"))
     for kind, field in (("spectrum", "trace"), ("robustness", "rises"), ("surface", "loss"), ("geometry", "norm")):
         file = sorted(workdir.path.glob(f"runs/*/{kind}/*.json"))[0]
