@@ -14,9 +14,10 @@ from replication.experiments.base import Listing, ListingLine, place
 from replication.experiments.groups import mean
 from replication.store.grouping import comparisons
 
-_TITLES = {
-    "as trained": "as trained", "kernels": "kernels before normalizations ×",
-    "transfer": "number moved to the next kernel:", "other's lengths": "at the other’s layer lengths"}
+_TITLES = {"as trained": "as trained", "kernels": "kernels before normalizations ×",
+           "transfer": "number moved to the next kernel:", "other's lengths": "other's lengths"}
+# By the regime whose lengths both have.
+_EXCHANGED = {"SB": "SB as trained, LB at SB’s layer lengths", "LB": "SB at LB’s layer lengths, LB as trained"}
 # How Metric 2.1 is taken beside the paper's way: words, and the choices.
 _BOXES = {
     "the paper’s box, ε = 1e-3": {"epsilon": 1e-3},
@@ -63,9 +64,7 @@ def answer(store):
         points = _by_weights(joined)
         values = [each["LB"]["sharpness"] for each in points.values()]
         trained = points["as trained"]
-        exchanged = points[_TITLES["other's lengths"]]
-        ratios = [exchanged["LB"]["sharpness"] / trained["SB"]["sharpness"],
-                  trained["LB"]["sharpness"] / exchanged["SB"]["sharpness"]]
+        ratios = [points[name]["LB"]["sharpness"] / points[name]["SB"]["sharpness"] for name in _EXCHANGED.values()]
         run = joined.small.run
         return (f"{place(run)}, one trial: without a change of its outputs beyond the "
                 f"normalization’s epsilon LB’s sharpness moves from {answers.significant(min(values))} % to "
@@ -117,6 +116,10 @@ def _by_weights(joined):
     for point in joined.content["points"]:
         factor = "" if point["factor"] is None else f" {point['factor']:g}"
         found.setdefault(_TITLES[point["weights"]] + factor, {})[point["regime"]] = point
+    if exchanged := found.pop(_TITLES["other's lengths"], None):
+        trained = found["as trained"]
+        found[_EXCHANGED["SB"]] = {"SB": trained["SB"], "LB": exchanged["LB"]}
+        found[_EXCHANGED["LB"]] = {"SB": exchanged["SB"], "LB": trained["LB"]}
     return found
 
 
