@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 import models
-from replication import configuration, records
-from replication import data as data_sets
-from replication.errors import MeasurementFailedError, MissingDataError, UserError
+from replication import configuration, data, records
+from replication.errors import MeasurementFailedError, UserError
 from replication.sharpness import Objective, compute
 from replication.sharpness.maximizer import Box
 from replication.spectrum import Hessian, extreme_eigenvalues, hessian
@@ -51,7 +50,7 @@ def network(dtype):
 
 
 @pytest.fixture(scope="module")
-def data():
+def examples():
     generator = np.random.default_rng(0)
     return generator.normal(size=(60, 6, 6, 2)), generator.integers(3, size=60)
 
@@ -66,12 +65,12 @@ def dense(objective, step=1e-6):
 
 
 @pytest.fixture(scope="module")
-def exact(data):
-    return dense(Objective(network("float64"), *data, batch_size=30))
+def exact(examples):
+    return dense(Objective(network("float64"), *examples, batch_size=30))
 
 
-def test_products_are_those_of_finite_differences_and_the_operator_is_symmetric(data, exact):
-    H = hessian(network("float64"), *data, batch_size=30)
+def test_products_are_those_of_finite_differences_and_the_operator_is_symmetric(examples, exact):
+    H = hessian(network("float64"), *examples, batch_size=30)
     products = H @ np.eye(len(exact))
     assert np.linalg.norm(products - exact) <= 1e-6 * np.linalg.norm(exact)
     assert np.linalg.norm(products - products.T) <= 1e-12 * np.linalg.norm(exact)
@@ -79,8 +78,8 @@ def test_products_are_those_of_finite_differences_and_the_operator_is_symmetric(
 
 
 @pytest.mark.parametrize("dtype, tolerance", [("float64", 1e-6), ("float32", 1e-4)])
-def test_extreme_eigenvalues_are_those_of_the_dense_hessian(data, exact, dtype, tolerance):
-    H = hessian(network(dtype), *data, batch_size=30)
+def test_extreme_eigenvalues_are_those_of_the_dense_hessian(examples, exact, dtype, tolerance):
+    H = hessian(network(dtype), *examples, batch_size=30)
     values, vectors = extreme_eigenvalues(H, 2)
     known = np.linalg.eigvalsh(exact)
     assert np.abs(values - known[[0, 1, -2, -1]]).max() <= tolerance * np.abs(known).max()
@@ -88,11 +87,11 @@ def test_extreme_eigenvalues_are_those_of_the_dense_hessian(data, exact, dtype, 
     assert np.linalg.norm(H @ vectors[:, -1] - values[-1] * vectors[:, -1]) <= 100 * tolerance * values[-1]
 
 
-def test_the_derivatives_of_the_statistics_are_part_of_it(data, exact):
+def test_the_derivatives_of_the_statistics_are_part_of_it(examples, exact):
     """With moving averages it is the Hessian of another f."""
     model = network("float64")
-    moving = hessian(model, *data, batch_size=30, statistics="moving") @ np.eye(len(exact))
-    other = dense(Objective(model, *data, batch_size=30, statistics="moving"))
+    moving = hessian(model, *examples, batch_size=30, statistics="moving") @ np.eye(len(exact))
+    other = dense(Objective(model, *examples, batch_size=30, statistics="moving"))
     assert np.linalg.norm(moving - other) <= 1e-6 * np.linalg.norm(other)
     assert np.linalg.norm(moving - exact) > 0.1 * np.linalg.norm(exact)
 
@@ -145,11 +144,10 @@ MINIMIZER = ROOT / "results" / "runs" / "F1-LB-trial0-0bacb493"
 
 def test_the_top_eigenvalue_of_f1_is_the_slope_of_the_gradient_along_its_eigenvector():
     """At the published LB minimizer on MNIST, over 2,000 images; along longer steps f is far from a quadratic."""
-    folder = os.environ.get("TFDS_DATA_DIR", "")
-    try:
-        dataset = data_sets.load("mnist", folder or None)
-    except MissingDataError:
-        pytest.skip("MNIST is not in TFDS_DATA_DIR")
+    data_dir = os.environ.get("REPLICATION_DATA_DIR")
+    if not data_dir:
+        pytest.skip("set REPLICATION_DATA_DIR to a folder where TFDS has prepared mnist")
+    dataset = data.load("mnist", data_dir)
     record = records.Workdir.open(ROOT / "results").run_named(MINIMIZER.name)
     H = hessian(load_minimizer(record), *dataset.training_examples(2000), batch_size=1000)
     values, vectors = extreme_eigenvalues(H, 1)
@@ -175,18 +173,18 @@ def test_other_layers_have_the_hessian_of_their_gradient(layer):
     assert np.linalg.norm(H @ np.eye(len(known)) - known) <= 1e-6 * np.linalg.norm(known)
 
 
-def test_the_model_is_left_as_it_was(data):
+def test_the_model_is_left_as_it_was(examples):
     model = network("float32")
     before = [v.numpy() for v in model.variables]
-    extreme_eigenvalues(hessian(model, *data), 1)
+    extreme_eigenvalues(hessian(model, *examples), 1)
     assert all((a == b.numpy()).all() for a, b in zip(before, model.variables))
 
 
-def test_a_random_loss_is_refused(data):
+def test_a_random_loss_is_refused(examples):
     inputs = keras.Input((6, 6, 2))
     noisy = Noise()(inputs)
     model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(keras.layers.Flatten()(noisy)))
     with pytest.raises(MeasurementFailedError, match="not deterministic"):
-        hessian(model, *data)
+        hessian(model, *examples)
     with pytest.raises(UserError, match="statistics"):
-        hessian(network("float32"), *data, statistics="global")
+        hessian(network("float32"), *examples, statistics="global")
