@@ -115,10 +115,11 @@ def test_every_published_record_is_loaded_under_its_name():
         assert stored.items() <= record.configuration.to_json().items()
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "results").glob("runs/*/s*/*.json")), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", sorted(file for kind in KINDS for file in (ROOT / "results").glob(
+    f"runs/*/{kind}/*.json")), ids=lambda file: file.stem)
 def test_every_published_measurement_is_loaded_under_its_name(file):
     choices = KINDS[file.parent.name].from_json(json.loads(file.read_text())["configuration"])
-    assert choices.name == file.stem
+    assert choices.record_name() == file.stem
 
 
 def test_every_published_path_is_loaded_under_its_name():

@@ -18,7 +18,9 @@ def data():
 
 
 def f1(**options):
-    model = models.build("F1", seed=2, input_shape=(8, 8, 1), classes=10, **options)
+    """F1 with layers of 32 units."""
+    layers = models.networks.Layers(statistics="batch", seeds=range(9), **options)
+    model = models.networks.fully_connected("F1", layers, input_shape=(8, 8, 1), classes=10, hidden_layers=5, units=32)
     generator = np.random.default_rng(1)
     # As after training: other scales and shifts than 1 and 0.
     for v in model.trainable_variables:
@@ -61,7 +63,7 @@ def test_outputs_stay_the_same(bare, data):
     changes = [invariance.transfer_factors(*invariance.homogeneous_pairs(model)[-1], 3.0)]
     if layers:
         changes += [invariance.layer_factors(layers, [2.0, 0.5, 3.0, 1.0, 0.25]),
-                    invariance.layer_factors(layers, [np.linspace(0.5, 2, 512)] * 5)]
+                    invariance.layer_factors(layers, [np.linspace(0.5, 2, 32)] * 5)]
     for factors in changes:
         moved = invariance.scaled(model, x, factors)
         assert np.linalg.norm(moved - x) > 1
@@ -77,7 +79,7 @@ def test_normalized_weights_have_the_lengths_of_glorots_initialization(data):
     moved = invariance.normalized(model, invariance.scaled(model, x, invariance.layer_factors(
         invariance.normalized_layers(model), [5.0, 0.1, 1.0, 2.0, 7.0])))
     lengths = invariance.norms(model, moved, invariance.normalized_layers(model))
-    assert lengths == pytest.approx([np.sqrt(2 * 64 * 512 / 576), *[np.sqrt(512)] * 4])
+    assert lengths == pytest.approx([np.sqrt(2 * 64 * 32 / 96), *[np.sqrt(32)] * 4])
     assert np.abs(moved - invariance.normalized(model, x)).max() < 1e-12
     filters = invariance.filter_norms(model, moved, invariance.normalized_layers(model))
     assert [np.linalg.norm(each) for each in filters] == pytest.approx(lengths.tolist())
@@ -133,7 +135,7 @@ def test_what_cannot_be_normalized_is_refused(data):
     with pytest.raises(UserError, match="some of the weights only"):
         measure_sharpness(f1(), *data, normalize="layers", variables="dense1/*")
     zero = f1()
-    zero.get_layer("dense2").kernel.assign(np.zeros((512, 512)))
+    zero.get_layer("dense2").kernel.assign(np.zeros((32, 32)))
     with pytest.raises(UserError, match="the kernel of layer 'dense2' is 0"):
         measure_sharpness(zero, *data, normalize="layers")
     with pytest.raises(UserError, match="box='cube': expected one of paper, relative"):
