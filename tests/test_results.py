@@ -30,7 +30,7 @@ def redrawn(tmp_path_factory):
 
 def test_tables_are_redrawn_byte_for_byte(redrawn):
     published = sorted((ROOT / "results" / "tables").iterdir())
-    assert len(published) == 28
+    assert len(published) == 55
     for path in published:
         assert (redrawn.tables / path.name).read_bytes() == path.read_bytes(), path.name
     assert {path.name for path in redrawn.figures.iterdir()} == {
@@ -53,6 +53,12 @@ def test_the_page_of_questions_quotes_the_answers(redrawn):
     quotes = [" ".join(each.replace("\n> ", " ").split()) for each in re.findall(r"\n\n> (.*?)\n\n", text, re.DOTALL)]
     found = [each.answer(store) for each in map(experiments.get, experiments.names()) if each.answer]
     assert sorted(quotes) == sorted(filter(None, found)) and len(quotes) >= 8
+
+
+def test_readme_quotes_answers(redrawn):
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    for name in ("origins", "matched", "reparametrization"):
+        assert experiments.get(name).answer(Store(redrawn)) in readme, name
 
 
 def test_readme_tells_the_decision_of_the_records(redrawn):

@@ -121,8 +121,9 @@ def answer(store):
         found = _effects(cells)
         if len({factor for factor, _ in found}) < len(FACTORS):
             continue
-        parts = [f"{_WORDS[factor, level]} multiplies LB’s sharpness by {answers.ratio(ratios)}"
-                 for (factor, level), (ratios, _, _) in sorted(found.items(), key=lambda item: _size(item[1][0]))]
+        parts = [f"{_WORDS[factor, level]} multiplies LB’s sharpness by {answers.ratio(ratios)}, at a training loss of "
+                 f"{_loss(runs[::2])} in place of {_loss(runs[1::2])}"
+                 for (factor, level), (ratios, _, runs) in sorted(found.items(), key=lambda item: _size(item[1][0]))]
         run = next(iter(cells[-1].runs.values())).run
         return f"{place(run)}, {run.epochs} epochs: {'; '.join(parts)}."
     return ""
@@ -139,7 +140,8 @@ _WORDS = {
 def _effects(cells):
     """Returns for each factor and level but the first the ratios of sharpness, the gains of accuracy, and the runs.
 
-    There is one of each for a trial: the mean over the levels of the other factors, for which both are measured.
+    There is one of each for a trial: the mean over the levels of the other factors, for which both are measured. The
+    runs come in pairs, each of the level before LB's own.
     """
     by_levels = {cell.levels: cell.runs for cell in cells if cell.levels}
     protocol = protocol_of([cell.runs.values() for cell in cells])
@@ -207,6 +209,12 @@ def _exchanged(store, finished_run):
                 if (point["regime"], point["weights"]) == ("LB", "other's lengths"):
                     return point["sharpness"]
     return None
+
+
+def _loss(finished_runs):
+    """Returns the geometric mean of the training losses of runs, as text."""
+    losses = [each.metrics["train_loss"] for each in finished_runs]
+    return answers.significant(math.exp(mean(map(math.log, losses)))) if min(losses) > 0 else "0"
 
 
 def _size(ratios):
