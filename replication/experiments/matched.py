@@ -3,7 +3,7 @@
     python -m replication.reproduce --preset=paper --networks=F1 --experiments=matched
 
 It needs the measurements of figure 6 alone.
-It has not been run yet on the paper's data.
+F1, trial 0 (results/tables/matched.md): at equal training loss LB is 2.9 to 25 times as sharp as SB.
 """
 
 import math

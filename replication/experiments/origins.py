@@ -5,7 +5,9 @@
 
 LB is trained with each of them taken from SB: learning rates of 1e-3 and scaled, with and without the gradient noise of
 small batches, with the statistics of the whole batch or of ghost batches, all combined, for equally many epochs.
-They have not been run yet on the paper's data.
+On two cores a training takes 1.5 to 2.5 minutes and a measurement half a minute. F1, trial 0, without the learning
+rate × B/b and without equal updates (results/tables/origins.md): a learning rate × √(B/b) makes LB's sharpness an
+eighth, at the same training loss.
 """
 
 import dataclasses

@@ -3,7 +3,8 @@
     python -m replication.reproduce --preset=paper --networks=F1 --experiments=reparametrization
     python -m replication.reproduce --preset=paper --networks=F1 --experiments=boxes
 
-They have not been run yet on the paper's data.
+Together they take about 10 minutes on two cores beside the trainings. F1, trial 0 (results/tables/boxes.md): LB is 112
+times as sharp as SB, 26 to 47 times at equal lengths of the layers, and 6.5 to 47 times in relative boxes.
 """
 
 import dataclasses
