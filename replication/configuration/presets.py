@@ -45,6 +45,7 @@ class Preset:
         origin_epochs, origin_trials: Epochs and trials of `origins`.
         origin_step_lengths: How many of its step lengths `origins` tries.
         origin_updates: Whether `origins` trains LB for as many updates as SB as well.
+        robustness_of_origins: Whether `robustness` measures the combinations of `origins` as well.
         escape_epochs: Epochs of the runs of `escape`.
         optimizer_rates: Factors on the usual learning rate that `optimizers` tries.
         spectrum: Choices of a `Spectrum`, by name.
@@ -89,6 +90,7 @@ class Preset:
     origin_trials: int = 3
     origin_step_lengths: int = 3
     origin_updates: bool = True
+    robustness_of_origins: bool = True
     escape_epochs: int = 32
     optimizer_rates: tuple = (0.1, 1.0, 10.0)
     spectrum: dict = dataclasses.field(default_factory=lambda: {
@@ -154,8 +156,8 @@ PRESETS["tour"] = dataclasses.replace(
     PRESETS["quick"], networks=("F1",), study_networks=("F1",), table7_networks=("F1",),
     subspace_dims=(0, 100), remedies=("conservative", "sam"), study_epsilons=(1e-3,), remedy_subspace_dims=(0,),
     grid_batch_sizes=(32, 128, 0.1), grid_epochs=None, warm_start_epochs=4, warm_start_every=2,
-    iterate_schedule=0, steepness_directions=10, steepness_blocks=10,
-    origin_epochs=5, origin_step_lengths=2, escape_epochs=4,
+    steepness_directions=10, steepness_blocks=10,
+    origin_epochs=5, origin_step_lengths=2, robustness_of_origins=False, escape_epochs=2,
     optimizer_rates=(1.0, 10.0), without_normalization=True, surface_points=9,
     spectrum={"eigenvalues": 1, "probes": 2, "steps": 10, "trace_products": 6},
     correlation_grid={"batch_size": (32, 0.1), "learning_rate": (1e-3, 4e-3), "remedy": (None,),

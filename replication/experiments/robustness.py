@@ -24,7 +24,8 @@ def needs(setup):
     preset, runs = setup.preset, []
     for small, large in setup.pairs(setup.study_networks, trials=1):
         runs += [small, large, *with_remedies(preset, small, large)]
-    runs += [task.run for task in origins.needs(setup) if isinstance(task, Measure) and task.run.trial == 0]
+    if preset.robustness_of_origins:
+        runs += [task.run for task in origins.needs(setup) if isinstance(task, Measure) and task.run.trial == 0]
     return [Measure((run,), (Robustness(statistics=run.statistics, examples=preset.study_examples, seed=run.trial),))
             for run in dict.fromkeys(runs)]
 

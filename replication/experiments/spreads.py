@@ -21,7 +21,7 @@ _IN_THE_SUBSPACE = ("starts and subspace", "partition and choice of the examples
 def needs(setup):
     """Returns Metric 2.1 of SB and LB of trial 0 under each variation, in both spaces."""
     preset = setup.preset
-    return [Measure((run,), tuple(choices for dimension in _SPACES for found in _variations(
+    return [Measure((run,), tuple(choices for dimension in preset.remedy_subspace_dims for found in _variations(
         _usual(run, preset.study_examples, dimension)).values() for choices in found))
         for run in setup.runs(setup.study_networks, trials=1)]
 
