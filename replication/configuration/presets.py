@@ -155,11 +155,11 @@ PRESETS = {
 PRESETS["tour"] = dataclasses.replace(
     PRESETS["quick"], networks=("F1",), study_networks=("F1",), table7_networks=("F1",),
     subspace_dims=(0, 100), remedies=("conservative", "sam"), study_epsilons=(1e-3,), remedy_subspace_dims=(0,),
-    grid_batch_sizes=(32, 128, 0.1), grid_epochs=None, warm_start_epochs=4, warm_start_every=2,
+    grid_batch_sizes=(32, 128, 0.1), grid_epochs=None, warm_start_epochs=4, warm_start_every=2, iterate_schedule=0,
     steepness_directions=10, steepness_blocks=10,
     origin_epochs=5, origin_step_lengths=2, robustness_of_origins=False, escape_epochs=2,
     optimizer_rates=(1.0, 10.0), without_normalization=True, surface_points=9,
-    spectrum={"eigenvalues": 1, "probes": 2, "steps": 10, "trace_products": 6},
+    study_examples=500, spectrum={"eigenvalues": 1, "probes": 1, "steps": 8, "trace_products": 6},
     correlation_grid={"batch_size": (32, 0.1), "learning_rate": (1e-3, 4e-3), "remedy": (None,),
                       "kernel_scale": (1.0,)},
     left_out=(), note="F1 alone, on a part of MNIST.")

@@ -27,8 +27,8 @@ from replication.store.grouping import buckets, key
 FACTORS = {
     "step length": {"1e-3": {}, "× √(B/b)": {"rule": "sqrt"},
                     "× B/b, warm-up": {"rule": "linear", "warmup_epochs": 5.0}},
-    "gradient noise": {"the large batch’s": {}, "the small batch’s": {"noise": True}},
-    "statistics": {"the large batch’s": {}, "the small batch’s": {"ghost": True}},
+    "gradient noise": {"LB’s": {}, "SB’s": {"noise": True}},
+    "statistics": {"LB’s": {}, "SB’s": {"ghost": True}},
 }
 _OWN = tuple(next(iter(levels)) for levels in FACTORS.values())
 _FREE = ("remedy", "jit_compile")
@@ -134,8 +134,8 @@ def answer(store):
 _WORDS = {
     ("step length", "× √(B/b)"): "a learning rate × √(B/b)",
     ("step length", "× B/b, warm-up"): "a learning rate × B/b after a warm-up",
-    ("gradient noise", "the small batch’s"): "the gradient noise of small batches",
-    ("statistics", "the small batch’s"): "normalization by small batches",
+    ("gradient noise", "SB’s"): "the gradient noise of small batches",
+    ("statistics", "SB’s"): "normalization by small batches",
 }
 
 

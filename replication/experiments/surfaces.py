@@ -39,11 +39,11 @@ def answer(store):
             content = each.measurements["surface"][0].content
             values = [value for row in content["loss"] for value in row]
             low = sum(value is not None and value < 1 for value in values) / len(values)
-            parts.append(f"{100 * low:.0f} % of it around {regime}")
+            parts.append(f"{100 * low:.0f} % of the plane around {regime}")
         run = next(iter(sides.values())).run
         reach = content["steps"][-1]
-        return (f"{place(run)}, one trial and one plane for each: on the plane of two directions as "
-                f"long as {answers.significant(reach)} times the filters f is below 1 on {' and on '.join(parts)}.")
+        return (f"{place(run)}, one trial and one random plane for each: up to {answers.significant(reach)} × the "
+                f"lengths of the filters along both directions, f is below 1 on {' and on '.join(parts)}.")
     return ""
 
 
