@@ -42,6 +42,14 @@ TESTS = {
     "remedies/dynamic_sampling": "tests/training/test_dynamic_sampling.py",
     "remedies/learning_rate_scaling": "tests/training/test_remedies.py",
     "remedies/ghost_normalization": "tests/training/test_remedies.py",
+    "remedies/imitation": "tests/training/test_imitation.py",
+    "sharpness/invariance": "tests/sharpness/test_invariance.py",
+    "spectrum/estimates": "tests/spectrum/test_estimates.py",
+    "spectrum/measurement": "tests/spectrum/test_hessian.py",
+    "robustness/balls": "tests/robustness",
+    "robustness/attacks": "tests/robustness",
+    "landscape/surface": "tests/execution/test_kinds.py",
+    "landscape/reparametrization": "tests/execution/test_kinds.py",
 }
 _SECONDS = 300
 

@@ -50,9 +50,10 @@ def test_readme_shows_each_row_of_tables_2_to_4(redrawn):
 
 def test_the_page_of_questions_quotes_the_answers(redrawn):
     store, text = Store(redrawn), (ROOT / "docs" / "questions.md").read_text(encoding="utf-8")
-    quotes = [" ".join(each.replace("\n> ", " ").split()) for each in re.findall(r"\n\n> (.*?)\n\n", text, re.DOTALL)]
+    quotes = [" ".join(each.replace("\n> ", " ").split())
+              for each in re.findall(r"\n\n> (.*?)(?=\n\n)", text, re.DOTALL)]
     found = [each.answer(store) for each in map(experiments.get, experiments.names()) if each.answer]
-    assert sorted(quotes) == sorted(filter(None, found)) and len(quotes) >= 8
+    assert sorted(quotes) == sorted(filter(None, found)) and len(quotes) >= 6
 
 
 def test_readme_quotes_answers(redrawn):

@@ -64,3 +64,30 @@ def test_the_next_trial_lies_in_its_interval_nine_times_of_ten():
         low, high = statistics.prediction_interval(summarize(trials))
         inside += low <= following <= high
     assert abs(inside - 3600) < 4 * math.sqrt(4000 * 0.9 * 0.1)
+
+
+def test_kendall_along_the_axes_of_a_grid():
+    """Along the first axis the measure goes with the gap, along the second against it; overall neither shows."""
+    settings = [(i, j) for i in range(3) for j in range(3)]
+    measure = [10 * i + j for i, j in settings]
+    gap = [i - 10 * j for i, j in settings]
+    along = statistics.kendall_along(settings, measure, gap)
+    assert along == {0: [1.0, 1.0, 1.0], 1: [-1.0, -1.0, -1.0]}
+    assert abs(statistics.kendall(measure, gap)) < 0.5
+    assert statistics.kendall([1, 1, 1], [1, 2, 3]) is None
+    assert statistics.kendall_along([(0, 0), (1, 0)], [1, 1], [1, 2]) == {}
+
+
+def test_bootstrap_intervals_hold_the_mean_as_often_as_they_say():
+    generator = np.random.default_rng(0)
+    held = 0
+    for _ in range(60):
+        low, high = statistics.bootstrap_interval(lambda strata: float(np.mean(strata[0])),
+                                                  [generator.normal(size=40).tolist()], resamples=200)
+        held += low <= 0 <= high
+    # A binomial number of 60 with 0.9 is at least 47 in 99.5 % of draws; the bootstrap's is a little smaller.
+    assert held >= 46
+    values = [1.0, 2.0, 4.0]
+    first = statistics.bootstrap_interval(lambda strata: strata[0][0] + strata[1][0], [values, [10.0]])
+    assert first == statistics.bootstrap_interval(lambda strata: strata[0][0] + strata[1][0], [values, [10.0]])
+    assert 11 <= first[0] <= first[1] <= 14

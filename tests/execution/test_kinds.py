@@ -13,8 +13,9 @@ from replication.configuration import Measure
 from replication.configuration.tasks import START, measured_epochs, merge, scheduled_epochs
 from replication.execution.tasks import is_done
 from replication.landscape import paths
+from replication.landscape.surface import filter_normalized
 from replication.report import make_report
-from replication.sharpness import invariance
+from replication.sharpness import Objective, invariance
 from replication.store import Store
 from replication.weights import flatten_weights
 
@@ -114,3 +115,31 @@ def test_a_filter_normalized_line_does_not_change_with_the_filters_of_lb():
     assert once == pytest.approx(twice) and np.linalg.norm(once - large) > 1
     lengths = [invariance.filter_norms(model, x, layers) for x in (small, once)]
     assert all(a == pytest.approx(b) for a, b in zip(*lengths))
+
+
+def test_the_middle_of_a_surface_is_the_minimizer(measured):
+    workdir, _ = measured
+    small = next(each for each in Store(workdir).runs if each.run.regime == "SB" and not each.run.without_normalization)
+    surface, = small.measurements["surface"]
+    robustness, = small.measurements["robustness"]
+    assert surface.content["steps"] == [-1, 0, 1]
+    assert surface.content["loss"][1][1] == pytest.approx(robustness.content["loss"], rel=1e-6)
+    assert min(value for row in surface.content["loss"] for value in row) == surface.content["loss"][1][1]
+
+
+def test_directions_have_the_lengths_of_the_filters():
+    model = models.build("C1", input_shape=(8, 8, 1), classes=3)
+    generator = np.random.default_rng(0)
+    objective = Objective(model, generator.random((4, 8, 8, 1), dtype=np.float32), np.zeros(4, int))
+    direction = filter_normalized(objective, generator)
+    start = 0
+    for variable in objective.variables:
+        size = int(np.prod(variable.shape))
+        part, weights = (each[start:start + size].reshape(variable.shape) for each in (direction, objective.x))
+        start += size
+        if len(variable.shape) == 1:
+            assert not part.any()
+        else:
+            axes = tuple(range(len(variable.shape) - 1))
+            assert np.linalg.norm(part.reshape(-1, part.shape[-1]), axis=0) == pytest.approx(
+                np.sqrt(np.sum(weights**2, axis=axes)))
