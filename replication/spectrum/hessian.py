@@ -13,7 +13,7 @@ from replication.sharpness.checks import check_repeatable
 class Hessian(scipy.sparse.linalg.LinearOperator):
     """The Hessian of an objective f at the weights x of its model, float64 [n, n], symmetric and never stored.
 
-    A product takes the time of 2.2 to 2.4 passes of f and its gradient (benchmarks/README.md). Where activations such
+    A product takes the time of 2.2 to 2.5 passes of f and its gradient (benchmarks/README.md). Where activations such
     as ReLU have kinks, it is the Hessian of the pieces between them: it lacks what a finite difference of the gradient
     sees of the kinks.
 
