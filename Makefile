@@ -32,9 +32,7 @@ oldest: requirements.txt requirements-dev.txt ## Test the solver with the oldest
 		--requirement requirements-dev.txt
 	.venv-oldest/bin/python -m pytest tests/sharpness
 
-cross: .venv/installed requirements-cross.txt ## Compare f, gradient and metric with PyTorch, in .venv-cross
-	$(PYTHON) -m venv .venv-cross
-	.venv-cross/bin/python -m pip install --quiet --no-compile --requirement requirements-cross.txt
+cross: .venv/installed .venv-cross/installed ## Compare f, gradient, metric and Hessian with PyTorch, in .venv-cross
 	CROSS_PYTHON=$(CURDIR)/.venv-cross/bin/python $(BIN)/python -m pytest tests/cross/test_torch.py
 
 mutants: .venv/installed ## Put small faults into the code and count those that the tests notice; ARGUMENTS="--each=50 MODULE"
@@ -59,6 +57,11 @@ lock: .venv/installed ## Renew the lock files with the newest versions within th
 	$(if $(PYTHON),,$(error no Python 3.11, 3.12 or 3.13 with the module venv; install python3.11 and python3.11-venv))
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --requirement $(REQUIREMENTS)
+	touch $@
+
+.venv-cross/installed: requirements-cross.txt
+	$(PYTHON) -m venv .venv-cross
+	.venv-cross/bin/python -m pip install --quiet --no-compile --requirement requirements-cross.txt
 	touch $@
 
 .PHONY: help quick test ray oldest cross mutants wheel docker lint lock
