@@ -173,6 +173,18 @@ def preset_of(run):
     return None
 
 
+def is_plain_but_for(run, dataset, *choices):
+    """Whether a run differs from `standard` in some choices, the trial and XLA alone.
+
+    Args:
+        run, dataset: See `standard`.
+        choices: Names of fields of a `Run`.
+    """
+    defaults = {field.name: field.default for field in dataclasses.fields(Run)}
+    plain = dataclasses.replace(run, **{name: defaults[name] for name in choices})
+    return not plain.differences(standard(plain, dataset))
+
+
 def standard(run, dataset):
     """The run that a run of SB or LB must equal, but for trial and XLA, to enter the main tables.
 

@@ -137,7 +137,8 @@ def _measure(record, points, choices, *, dataset, devices=None):
         for point in points:
             if missing := [choice for choice in group if point in pending[choice]]:
                 load_weights(network, point)
-                measured.set_weights(network.get_weights())
+                if measured is not network:
+                    measured.set_weights(network.get_weights())
                 objective.reread()
                 for choice in missing:
                     _measure_point(record, point, objective, dataset, choice=choice)

@@ -8,6 +8,7 @@ It has not been run yet on the paper's data.
 """
 
 import dataclasses
+import functools
 import itertools
 from statistics import fmean
 
@@ -76,8 +77,11 @@ def answer(store):
     return ""
 
 
+# Its intervals take seconds, and a report asks for them more than once.
+@functools.lru_cache(maxsize=1)
 def _families(store):
-    """Yields the network in words, the runs, and by measure its two taus with their intervals and those by axis."""
+    """Returns the network in words, the runs, and by measure its two taus with their intervals and those by axis."""
+    result = []
     ended = [each for each in store.runs if each.run.stop == "loss"
              and each.result["stop"].startswith("the training loss reached") and _measures(each)]
     for _, runs in buckets(ended, lambda each: key(each, *AXES, "jit_compile") + str(each.run.trial)):
@@ -86,7 +90,8 @@ def _families(store):
         found = {name: _coefficients(runs, [each[name] for each in measures]) for name in names}
         table = {name: each for name, each in found.items() if each}
         if len(runs) > 2 and table:
-            yield place(runs[0].run), runs, table
+            result.append((place(runs[0].run), runs, table))
+    return result
 
 
 def _coefficients(runs, values):

@@ -1,6 +1,5 @@
 """Runs that differ in chosen choices alone, and the numbers that the listings of variants show of them."""
 
-import dataclasses
 from statistics import fmean
 
 from replication.configuration import presets
@@ -24,7 +23,8 @@ def variants(finished_runs, *choices):
         A list of families with two variants at least, by network and data set; each is a list of groups, and a group
         a tuple of the trials of one variant and regime.
     """
-    found = [each for each in finished_runs if each.run.regime in REGIMES and is_plain_but_for(each, *choices)]
+    found = [each for each in finished_runs if each.run.regime in REGIMES
+             and presets.is_plain_but_for(each.run, each.resolved_dataset, *choices)]
     families = []
     for _, alike in buckets(found, lambda each: (*map(str, sort_key(each.run)), key(
             each, *choices, "regime", "batch_size"))):
@@ -32,17 +32,6 @@ def variants(finished_runs, *choices):
         if len({key(group[0], "regime", "batch_size") for group in groups}) > 1:
             families.append(groups)
     return families
-
-
-def is_plain_but_for(finished_run, *choices):
-    """Whether a `store.FinishedRun` differs from its preset's run in some choices, the trial and XLA alone."""
-    run = finished_run.run
-    plain = dataclasses.replace(run, **{name: _default(name) for name in choices})
-    try:
-        standard = presets.standard(plain, finished_run.resolved_dataset)
-    except KeyError:
-        return False
-    return not plain.differences(standard)
 
 
 def numbers(group, protocol):
@@ -71,7 +60,3 @@ def mean(found):
     """Returns the mean of numbers; None without any."""
     found = [each for each in found if each is not None]
     return fmean(found) if found else None
-
-
-def _default(name):
-    return {field.name: field.default for field in dataclasses.fields(presets.Run)}[name]

@@ -10,6 +10,7 @@ from statistics import fmean
 
 from replication.catalog import NETWORKS
 from replication.experiments.base import EPSILON_LABELS, Listing, ListingLine, test_accuracy
+from replication.experiments.groups import mean
 from replication.experiments.table3 import common_protocol, measure, values
 from replication.experiments.table6 import remedied
 from replication.remedies import REMEDIES
@@ -60,7 +61,7 @@ def listing(store, title, name, *, without, spaces):
         for group in groups:
             run = group[0].run
             cells = (comparison.where, run.regime, name(run), str(len(group)), fmean(map(test_accuracy, group)),
-                     *(_mean(values(group, protocol, epsilon)) for protocol, epsilon in measured),
+                     *(mean(values(group, protocol, epsilon)) for protocol, epsilon in measured),
                      _cost(group, comparison.large))
             lines.append(ListingLine(cells, tuple(each.name for each in group)))
     return _without_empty_columns(headings, lines)
@@ -70,10 +71,6 @@ def _without_empty_columns(headings, lines):
     kept = [index for index in range(len(headings)) if any(line.cells[index] is not None for line in lines)]
     return tuple(headings[index] for index in kept), [
         ListingLine(tuple(line.cells[index] for index in kept), line.runs) for line in lines]
-
-
-def _mean(numbers):
-    return fmean(numbers) if numbers else None
 
 
 def _cost(group, plain):

@@ -62,8 +62,9 @@ def compute(runs, choices, dataset):
 def _points(objective, choices, *, exchange, compared):
     model, x = objective.model, objective.x
     layers = normalized_layers(model)
-    families = [] if choices.exchange_only else [("as trained", None, {})]
+    families = []
     if not choices.exchange_only:
+        families.append(("as trained", None, {}))
         others = [factor for factor in choices.FACTORS if factor != 1]
         families += [("kernels", factor, layer_factors(layers, [factor] * len(layers))) for factor in others if layers]
         pairs = homogeneous_pairs(model)

@@ -10,6 +10,7 @@ from replication import configuration, files, machine
 from replication.errors import require
 from replication.sharpness.checks import check_repeatable
 from replication.sharpness.maximizer import Box
+from replication.sharpness.metric import percent
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +75,7 @@ def compute(objective, choices):
     box = Box.around(x, choices.epsilon)
 
     def rise(direction):
-        risen = (objective.value(x + direction) - loss) / (1 + loss) * 100
+        risen = percent(objective.value(x + direction), loss)
         return risen if math.isfinite(risen) else math.nan
 
     generator = np.random.default_rng(choices.seed)

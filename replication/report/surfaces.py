@@ -20,11 +20,12 @@ def write(folder, store):
     names = set()
     for finished_run in store.runs:
         for item in finished_run.measurements["surface"]:
-            arrays = {name: np.array(item.content[name], np.float64) for name in ("steps", "loss", "accuracy")}
-            names.add(f"surface-{finished_run.name}-{item.choices.digest()}.npz")
+            arrays = {each: np.array(item.content[each], np.float64) for each in ("steps", "loss", "accuracy")}
+            name = f"surface-{finished_run.name}-{item.choices.digest()}.npz"
+            names.add(name)
             content = io.BytesIO()
             np.savez(content, **arrays)
-            with files.replacing(folder / f"surface-{finished_run.name}-{item.choices.digest()}.npz") as temporary:
+            with files.replacing(folder / name) as temporary:
                 temporary.write_bytes(content.getvalue())
     for path in folder.glob("surface-*.npz"):
         if path.name not in names:

@@ -10,7 +10,7 @@ from replication.errors import MeasurementFailedError
 from replication.robustness.attacks import Attacks
 from replication.robustness.balls import maximize_in_ball
 from replication.sharpness.metric import compute as compute_sharpness
-from replication.sharpness.metric import compute_layers
+from replication.sharpness.metric import compute_layers, percent
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,9 +81,9 @@ def compute(objective, choices, *, dataset):
                                                 ("adaptive ball", choices.adaptive_rho, np.abs(x)))}
     except FloatingPointError as error:
         raise MeasurementFailedError(str(error)) from None
-    rises = {"box": whole.sharpness, **{name: _rise(value, whole.loss) for name, value in largest.items()}}
+    rises = {"box": whole.sharpness, **{name: percent(value, whole.loss) for name, value in largest.items()}}
     train = Attacks(objective.model, *dataset.training_examples(choices.examples), **options)
-    rises["inputs"] = _rise(train.steps(choices.input_radius, choices.iterations)[0], train.clean()[0])
+    rises["inputs"] = percent(train.steps(choices.input_radius, choices.iterations)[0], train.clean()[0])
     test = Attacks(objective.model, dataset.test_inputs, dataset.test_labels, **options)
     radii = configuration.Robustness.RADII
     return RobustnessResult(
@@ -92,7 +92,3 @@ def compute(objective, choices, *, dataset):
         clean=test.clean()[1], single_step=tuple(test.single_step(radius)[1] for radius in radii),
         steps=tuple(test.steps(radius, choices.iterations)[1] for radius in radii),
         seconds=time.perf_counter() - began, versions=machine.versions())
-
-
-def _rise(largest, loss):
-    return (largest - loss) / (1 + loss) * 100

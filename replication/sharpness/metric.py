@@ -242,7 +242,7 @@ def compute(objective: Objective, choices: configuration.Sharpness, *, part: sli
         logging.warning("epsilon=%g: the rounding of f could be as large as its rise in so small a box",
                         choices.epsilon)
     return SharpnessResult(
-        sharpness=_percent(maximum.value, loss), solver_sharpness=_percent(maximum.solver_value, loss), loss=loss,
+        sharpness=percent(maximum.value, loss), solver_sharpness=percent(maximum.solver_value, loss), loss=loss,
         max_loss=maximum.value, evaluations=objective.passes - passes, vertex_evaluations=maximum.vertex_evaluations,
         status=maximum.status, configuration=choices,
         parameters=len(x if part is None else x[part]), at_bound=maximum.share_at_bound,
@@ -252,5 +252,6 @@ def compute(objective: Objective, choices: configuration.Sharpness, *, part: sli
     )
 
 
-def _percent(max_loss, loss):
+def percent(max_loss, loss):
+    """Returns the rise from f(x) = `loss` to `max_loss` as Metric 2.1 counts it, in percent."""
     return (max_loss - loss) / (1 + loss) * 100

@@ -10,6 +10,7 @@ import scipy.sparse.linalg
 from replication import configuration, machine
 from replication.sharpness.checks import check_repeatable
 from replication.sharpness.maximizer import Box, maximize
+from replication.sharpness.metric import percent
 from replication.sharpness.subspace import space
 from replication.spectrum.estimates import Density, density, extreme_eigenvalues, trace
 from replication.spectrum.hessian import Hessian
@@ -123,7 +124,7 @@ def predicted_rise(hessian, loss, gradient, *, choices, dimension):
 
     found = maximize(value_and_gradient, Box.around(around.coordinates, choices.epsilon), seed=choices.seed,
                      at_zero=(loss, around.pull_back(gradient)))
-    return (found.value - loss) / (1 + loss) * 100
+    return percent(found.value, loss)
 
 
 def density_of(content):

@@ -39,8 +39,7 @@ class Selection:
         remedy = run.remedy.NAME if run.remedy else None
         if (run.regime, remedy) not in zip(REGIMES, (self.small, self.large)):
             return False
-        plain = dataclasses.replace(run, remedy=None)
-        return not plain.differences(presets.standard(plain, finished_run.resolved_dataset))
+        return presets.is_plain_but_for(run, finished_run.resolved_dataset, "remedy")
 
 
 MAIN = Selection()
