@@ -1,24 +1,26 @@
-"""Runs an entry script once for each of several command lines, in one process, and prints what each did.
+"""Runs an entry script once for each of several command lines, in one process.
 
-    python -m tests.script_cases NAME < CASES.json
-
-The cases are lists of arguments; the result is a list with the exit code and the standard error of each. Starting a
-process and importing the package takes longer than refusing a flag.
+Importing the script and defining its flags takes longer than refusing one.
 """
 
 import contextlib
 import importlib
 import io
-import json
 import sys
 
 from absl import flags
 
-from replication import entry
+from replication import entry, machine
 
 
-def outcome(module, name, arguments):
-    """Returns the exit code and the standard error of `python -m replication.NAME ARGUMENTS`."""
+def outcomes(name, command_lines):
+    """Returns the exit code and the standard error of `python -m replication.NAME` with each list of arguments."""
+    machine.find_devices()
+    module = importlib.import_module(f"replication.{name}")
+    return [_outcome(module, name, arguments) for arguments in command_lines]
+
+
+def _outcome(module, name, arguments):
     sys.argv = [name, *arguments]
     flags.FLAGS.unparse_flags()
     for flag in flags.FLAGS:
@@ -29,9 +31,4 @@ def outcome(module, name, arguments):
             entry.run(module.main)
         except SystemExit as exit:
             code = exit.code
-    return {"code": code, "errors": errors.getvalue()}
-
-
-if __name__ == "__main__":
-    script = importlib.import_module(f"replication.{sys.argv[1]}")
-    print(json.dumps([outcome(script, sys.argv[1], arguments) for arguments in json.load(sys.stdin)]))
+    return code, errors.getvalue()

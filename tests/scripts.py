@@ -1,33 +1,61 @@
 """The entry scripts as a user runs them."""
 
-import json
 import os
 import pathlib
+import runpy
 import subprocess
 import sys
+import tempfile
+
+from replication import machine
+from tests import forked, script_cases
 
 ROOT = pathlib.Path(__file__).parent.parent
 
 
 def script(name, *arguments, env=None):
-    """The `subprocess.CompletedProcess` of `python -m replication.NAME`.
+    """Returns the `subprocess.CompletedProcess` of `python -m replication.NAME`.
+
+    On Linux the process is forked from one that has imported TensorFlow, which saves most of its time.
 
     Args:
         name, arguments: Of the script.
-        env: Variables to add to its environment.
+        env: Variables to add to its environment; with any, Python is started anew.
     """
+    if env or sys.platform != "linux":
+        return fresh_script(name, *arguments, env=env)
+    with tempfile.TemporaryDirectory() as folder:
+        stdout, stderr = (pathlib.Path(folder, each) for each in ("stdout", "stderr"))
+        code = forked.run(_main, (name, list(map(str, arguments))), stdout=stdout, stderr=stderr)
+        return subprocess.CompletedProcess([name, *arguments], code, stdout.read_text(), stderr.read_text())
+
+
+def fresh_script(name, *arguments, env=None):
+    """Returns the same of a Python that is started anew, for what the import of TensorFlow must not do."""
     return subprocess.run([sys.executable, "-m", f"replication.{name}", *map(str, arguments)], cwd=ROOT, text=True,
                           capture_output=True, timeout=300, env={**os.environ, **(env or {})})
 
 
+def succeed(name, *arguments):
+    """Returns the standard output of a script, which must end well."""
+    process = script(name, *arguments)
+    assert process.returncode == 0, process.stderr
+    return process.stdout
+
+
 def cases(name, command_lines):
-    """The `subprocess.CompletedProcess` of each of several command lines of a script that end before any work.
+    """Returns the `subprocess.CompletedProcess` of each of several command lines that end before any work.
 
     They share one process, see `tests.script_cases`.
     """
-    process = subprocess.run(
-        [sys.executable, "-m", "tests.script_cases", name], cwd=ROOT, text=True, capture_output=True, timeout=300,
-        input=json.dumps([list(map(str, arguments)) for arguments in command_lines]))
-    assert process.returncode == 0, process.stderr
-    return [subprocess.CompletedProcess(arguments, found["code"], "", found["errors"])
-            for arguments, found in zip(command_lines, json.loads(process.stdout))]
+    found = forked.call(script_cases.outcomes, name, [list(map(str, arguments)) for arguments in command_lines])
+    return [subprocess.CompletedProcess(arguments, code, "", errors)
+            for arguments, (code, errors) in zip(command_lines, found)]
+
+
+def _main(name, arguments):
+    os.chdir(ROOT)
+    # As TensorFlow does at its import in a script.
+    machine.find_devices()
+    sys.argv[1:] = arguments
+    runpy.run_module(f"replication.{name}", run_name="__main__", alter_sys=True)

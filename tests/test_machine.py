@@ -11,7 +11,7 @@ import tensorflow as tf
 import replication
 from replication import machine
 from replication.machine import quiet_tensorflow
-from tests.scripts import ROOT, script
+from tests.scripts import ROOT, fresh_script
 
 
 def test_traces_of_many_models_are_silenced_and_other_warnings_stay(monkeypatch):
@@ -53,7 +53,7 @@ def trace_repeatedly():
 ])
 def test_scripts_say_nothing_but_their_own_words(arguments, tmp_path):
     name, *options = arguments
-    finished = script(name, *options, *([f"--workdir={tmp_path}"] if name == "train" else []))
+    finished = fresh_script(name, *options, *([f"--workdir={tmp_path}"] if name == "train" else []))
     assert finished.returncode == 0 and finished.stderr == "" and finished.stdout
 
 

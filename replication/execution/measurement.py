@@ -12,6 +12,7 @@ from replication.errors import UserError
 from replication.losses import loss_of
 from replication.records import FILE_REMEDY
 from replication.sharpness import Objective
+from replication.sharpness.metric import percent
 from replication.weights import build_network, flatten_weights, in_double_precision, load_weights
 
 
@@ -108,7 +109,7 @@ def overview(results):
 
 def _spread(result):
     """Returns how far the sharpness of several starts is apart, as text; "1" for a single start."""
-    found = [(value - result["loss"]) / (1 + result["loss"]) * 100 for value in result["start_max_losses"]]
+    found = [percent(value, result["loss"]) for value in result["start_max_losses"]]
     return f"{len(found)}: {min(found):.4g} to {max(found):.4g}" if len(found) > 1 else "1"
 
 
@@ -121,6 +122,7 @@ def _measure(record, points, choices, *, dataset, devices=None):
         return
     _check_measurable(record, dataset)
     network = build_network(record.configuration)
+    context = _context(record, network, dataset, pending)
 
     def evaluation(choice):
         size = choice.examples or len(dataset.train_labels)
@@ -141,16 +143,20 @@ def _measure(record, points, choices, *, dataset, devices=None):
                     measured.set_weights(network.get_weights())
                 objective.reread()
                 for choice in missing:
-                    _measure_point(record, point, objective, dataset, choice=choice)
+                    _measure_point(record, point, objective, choice, context)
 
 
-def _measure_point(record, point, objective, dataset, *, choice):
-    context = {"dataset": dataset} if "dataset" in choice.CONTEXT else {}
-    if "start" in choice.CONTEXT:
-        network = build_network(record.configuration)
+def _context(record, network, dataset, choices):
+    """Returns what some of the choices ask for beside the objective, by name, see `configuration.Measurement`."""
+    context = {"dataset": dataset}
+    if any("start" in choice.CONTEXT for choice in choices):
         load_weights(network, record.iterate(0))
         context["start"] = flatten_weights(network)
-    result = computation(choice)(objective, choice, **context)
+    return context
+
+
+def _measure_point(record, point, objective, choice, context):
+    result = computation(choice)(objective, choice, **{name: context[name] for name in choice.CONTEXT})
     logging.info("%s, epoch %d: %s", record.name, point.epoch, result.summary)
     files.write_json(point.measurement(choice), {
         **result.to_json(), "machine": machine.hardware(), "weights_checksum": point.checksum})

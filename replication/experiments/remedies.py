@@ -5,7 +5,6 @@
 They have not been run yet on the paper's data.
 """
 
-import functools
 from statistics import fmean
 
 from replication.catalog import NETWORKS
@@ -19,52 +18,41 @@ from replication.store.grouping import EPSILONS, comparisons, variants
 _SPACES = {0: "full space", 100: "subspace"}
 
 
-def needs(setup, variants, spaces):
-    """Returns the sharpness of SB, LB and variants of LB, each trial of the study's networks.
-
-    Args:
-        setup: A `Setup`.
-        variants: Function from the preset, an SB and an LB run to the variants of the latter.
-        spaces: Dimensions of the subspaces; 0 is the full space.
-    """
+def needs(setup):
+    """Returns the sharpness of SB, LB and LB with each remedy, each trial of the study's networks."""
     runs = []
     for small, large in setup.pairs(setup.study_networks, trials=setup.remedy_trials):
-        runs += [small, large, *variants(setup.preset, small, large)]
-    return [task for dimension in spaces if dimension in setup.preset.remedy_subspace_dims
+        runs += [small, large, *with_remedies(setup.preset, small, large)]
+    return [task for dimension in _SPACES if dimension in setup.preset.remedy_subspace_dims
             for task in measure(setup, runs, subspace_dim=dimension, epsilons=setup.preset.study_epsilons)]
 
 
-def listing(store, title, name, *, without, spaces):
-    """Returns the headings, and a line for plain SB, plain LB and each variant of LB: means over the trials.
-
-    Args:
-        store: A `store.Store`.
-        title: Heading of the column that names the variants.
-        name: Function from a `configuration.Run` to its cell in that column.
-        without: The choices in which a variant of LB differs from plain LB.
-        spaces: The spaces of the sharpness, see `needs`.
-    """
-    sharpness = [f"sharpness, {_SPACES[dimension]}, {label} (%)"
-                 for dimension in spaces for label in EPSILON_LABELS.values()]
-    headings = ("network", "regime", title, "trials", "test accuracy (%)", *sharpness,
+def listing(store):
+    """Returns the headings, and a line for plain SB, plain LB and LB with each remedy: means over the trials."""
+    sharpness = [f"sharpness, {space}, {label} (%)" for space in _SPACES.values() for label in EPSILON_LABELS.values()]
+    headings = ("network", "regime", "remedy", "trials", "test accuracy (%)", *sharpness,
                 "gradients, × those of plain LB")
     lines = []
     for comparison in comparisons(store.runs):
-        found = variants(store.runs, comparison, *without) if comparison.large else []
+        found = variants(store.runs, comparison, "remedy", "jit_compile") if comparison.large else []
         if not found:
             continue
-        found.sort(key=lambda group: name(group[0].run))
+        found.sort(key=lambda group: _name(group[0].run))
         groups = [group for group in (comparison.small, comparison.large, *found) if group]
         members = [each for group in groups for each in group]
         measured = [(common_protocol(members, subspace_dim=dimension), epsilon)
-                    for dimension in spaces for epsilon in EPSILONS.values()]
+                    for dimension in _SPACES for epsilon in EPSILONS.values()]
         for group in groups:
             run = group[0].run
-            cells = (comparison.where, run.regime, name(run), str(len(group)), fmean(map(test_accuracy, group)),
+            cells = (comparison.where, run.regime, _name(run), str(len(group)), fmean(map(test_accuracy, group)),
                      *(mean(values(group, protocol, epsilon)) for protocol, epsilon in measured),
                      _cost(group, comparison.large))
             lines.append(ListingLine(cells, tuple(each.name for each in group)))
     return _without_empty_columns(headings, lines)
+
+
+def _name(run):
+    return run.remedy.label if run.remedy else "none"
 
 
 def _without_empty_columns(headings, lines):
@@ -98,6 +86,4 @@ REMEDY_LISTING = Listing(
         "perturbation for each m examples), ghost normalization and the scaling of the learning rate are later than "
         "the paper. Conservative training with penalty 0 makes as many updates without its proximal term. Means over "
         "the trials; a gradient is that of one example."),
-    needs=functools.partial(needs, variants=with_remedies, spaces=tuple(_SPACES)),
-    listing=functools.partial(listing, title="remedy", name=lambda run: run.remedy.label if run.remedy else "none",
-                              without=("remedy", "jit_compile"), spaces=tuple(_SPACES)))
+    needs=needs, listing=listing)

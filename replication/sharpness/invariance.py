@@ -58,10 +58,8 @@ def scaled(model, x, factors):
         x: Its trainable weights, float64 [n].
         factors: By the id of a variable, a factor, or an array of factors for its last axis.
     """
-    parts = np.split(x, np.cumsum([math.prod(v.shape) for v in model.trainable_variables])[:-1])
-    return np.concatenate([
-        (part.reshape(v.shape) * factors[id(v)]).reshape(-1) if id(v) in factors else part
-        for v, part in zip(model.trainable_variables, parts)])
+    return np.concatenate([(values * factors.get(id(v), 1)).reshape(-1)
+                           for v, values in zip(model.trainable_variables, _split(model, x))])
 
 
 def layer_factors(layers, factors):
@@ -118,9 +116,14 @@ def _glorot_norm(layer):
 
 
 def _kernels(model, x, layers):
-    parts = np.split(x, np.cumsum([math.prod(v.shape) for v in model.trainable_variables])[:-1])
-    by_variable = {id(v): part.reshape(v.shape) for v, part in zip(model.trainable_variables, parts)}
+    by_variable = {id(v): values for v, values in zip(model.trainable_variables, _split(model, x))}
     return [by_variable[id(layer.kernel)] for layer in layers]
+
+
+def _split(model, x):
+    """Returns the values that x gives to each trainable variable, in its shape."""
+    parts = np.split(x, np.cumsum([math.prod(v.shape) for v in model.trainable_variables])[:-1])
+    return [part.reshape(v.shape) for v, part in zip(model.trainable_variables, parts)]
 
 
 def _readers(layer):

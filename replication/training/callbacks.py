@@ -101,8 +101,7 @@ class Stopping(keras.callbacks.Callback):
         run, epochs = self._run, len(self._history)
         if run.epochs is not None or epochs < run.min_epochs:
             return False
-        return (self.ceased is not None or run.stop == "accuracy" and self.reached is not None
-                or run.stop == "loss" and epochs > 0 and self._history[-1]["train_loss"] <= run.target_loss)
+        return self.ceased is not None or run.stop == "accuracy" and self.reached is not None or self._has_reached_loss
 
     @property
     def ceased(self):
@@ -118,6 +117,12 @@ class Stopping(keras.callbacks.Callback):
             return None
         return next((row["epoch"] for row in self._history
                      if 100 * row["train_accuracy"] >= self._run.target_accuracy), None)
+
+    @property
+    def _has_reached_loss(self):
+        """Whether the run stops by loss, and its last epoch reached the target."""
+        return (self._run.stop == "loss" and len(self._history) > 0
+                and self._history[-1]["train_loss"] <= self._run.target_loss)
 
     @property
     def stops(self):
@@ -136,7 +141,7 @@ class Stopping(keras.callbacks.Callback):
             return f"{run.epochs} epochs were asked for"
         if run.stop == "accuracy" and self.reached is not None:
             return f"the training accuracy reached {run.target_accuracy:g} %"
-        if run.stop == "loss" and self._history[-1]["train_loss"] <= run.target_loss:
+        if self._has_reached_loss:
             return f"the training loss reached {run.target_loss:g}"
         never = f"the training accuracy never reached {run.target_accuracy:g} %; " if run.stop == "accuracy" else ""
         if self.ceased is None:

@@ -7,8 +7,6 @@ import io
 import os
 import pathlib
 import socket
-import subprocess
-import sys
 import tarfile
 import threading
 import time
@@ -20,6 +18,7 @@ import pytest
 from replication import catalog, data
 from replication.data import preparation
 from replication.errors import UserError
+from tests.scripts import script
 
 ROOT = pathlib.Path(__file__).parents[2]
 URL = "https://host.example/sets/images.gz"
@@ -32,9 +31,7 @@ def closed_port():
 
 
 def run_script(*flags, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "replication.prepare_data", *flags], cwd=ROOT, capture_output=True, text=True,
-        env={**os.environ, **environment}, timeout=60)
+    return script("prepare_data", *flags, env=environment)
 
 
 def assert_one_line(completed):

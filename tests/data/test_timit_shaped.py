@@ -11,6 +11,7 @@ import pytest
 from replication import catalog, data
 from replication.data import timit, timit_shaped
 from replication.errors import UserError
+from tests.scripts import succeed
 
 # The 64.7 % of the docstring of `timit_shaped`.
 TEACHER_ACCURACY = 0.647
@@ -53,8 +54,7 @@ def test_records_say_that_it_is_synthetic(data_dir):
 
 
 def test_it_repeats_bit_for_bit_in_another_process(data_dir, tmp_path):
-    subprocess.run([sys.executable, "-m", "replication.prepare_data", "--dataset=timit_shaped", "--frames=2000",
-                    f"--data_dir={tmp_path}"], check=True, capture_output=True)
+    succeed("prepare_data", "--dataset=timit_shaped", "--frames=2000", f"--data_dir={tmp_path}")
     assert data.load("timit_shaped", tmp_path).fingerprint == data.load("timit_shaped", data_dir).fingerprint
 
 

@@ -1,11 +1,7 @@
-"""Processes that do what a user's do and meet with a fault.
-
-They are forked from a server that has imported TensorFlow and computed nothing: a start takes no time.
-"""
+"""Processes that do what a user's do and meet with a fault, see `tests.forked`."""
 
 import contextlib
 import itertools
-import multiprocessing
 import os
 import random
 import resource
@@ -19,16 +15,10 @@ from replication.report import make_report
 from replication.sharpness import Objective, metric
 from replication.training import state
 from replication.weights import build_network, save_weights
+from tests import forked
 from tests.execution import runs
 
 _OPERATIONS = ((os, "replace"), (os, "fsync"), (os, "unlink"), (os, "chmod"), (shutil, "rmtree"))
-
-
-def context():
-    """The `multiprocessing` context of such children."""
-    found = multiprocessing.get_context("forkserver")
-    found.set_forkserver_preload(["tests.faults.children"])
-    return found
 
 
 def start(function, *arguments, fault=None):
@@ -38,7 +28,7 @@ def start(function, *arguments, fault=None):
         function, arguments: As above.
         fault: None, or a function of this module with its arguments, called first in the child.
     """
-    child = context().Process(target=_run, args=(function, arguments, fault))
+    child = forked.context().Process(target=_run, args=(function, arguments, fault))
     child.start()
     return child
 

@@ -2,8 +2,6 @@
 
 import dataclasses
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -18,6 +16,7 @@ from replication.landscape.paths import curved, estimate_moving_averages, linear
 from replication.report.figures import render
 from replication.sharpness import Objective
 from replication.weights import assign_weights, flatten_weights, load_minimizer
+from tests.scripts import succeed
 
 SMALL = configuration.Run(network="F1", regime="SB", trial=0, dataset="digits", batch_size=144, epochs=2)
 LARGE = dataclasses.replace(SMALL, regime="LB", batch_size=719)
@@ -125,10 +124,7 @@ def test_a_flipped_bit_is_found_where_the_path_uses_it(workdir, tmp_path):
 
 def test_script_evaluates_the_curved_path(workdir, tmp_path):
     copied = records.Workdir(shutil.copytree(workdir.path, tmp_path / "work"))
-    process = subprocess.run([sys.executable, "-m", "replication.plot_parametric", f"--workdir={copied.path}",
-                              "--path=curved", "--points=2"], capture_output=True, text=True)
-    assert process.returncode == 0, process.stderr
-    file = process.stdout.splitlines()[0]
+    file = succeed("plot_parametric", f"--workdir={copied.path}", "--path=curved", "--points=2").splitlines()[0]
     assert files.read_json(file)["configuration"] == configuration.Path(kind="curved", points=2).to_json()
 
 

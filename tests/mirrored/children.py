@@ -1,14 +1,10 @@
 """What a test of several devices does in a process of its own: a process has one MirroredStrategy at most.
 
-    python -m tests.mirrored.children NAME [ARGUMENTS]
-
-prints a JSON object.
+Each function returns a dictionary.
 """
 
 import contextlib
 import dataclasses
-import json
-import sys
 from unittest import mock
 
 import keras
@@ -25,6 +21,14 @@ from replication.training import state, train
 from replication.training.batches import Examples
 from replication.training.model import MirroredModel, TrainingModel, synchronize
 from replication.weights import flatten_weights, load_minimizer
+
+
+def agreement():
+    """The functions that can share a process, by name: two devices beside one."""
+    # In float32, which `network` ends.
+    found = {"far_from_zero": far_from_zero()}
+    return found | {"objective": objective(), "moving": moving(), "synchronized": training(True),
+                    "apart": training(False), "halves": halves()}
 
 
 def network():
@@ -89,7 +93,7 @@ def training(synchronized):
                   jit_compile=False)
     with both.scope():
         mirrored_network, optimizer = network(), keras.optimizers.SGD(0.1)
-    if synchronized == "true":
+    if synchronized:
         synchronize(mirrored_network)
     mirrored = MirroredModel(mirrored_network, Examples(part, both))
     mirrored.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
@@ -168,6 +172,3 @@ def averages(model):
 def relative(value, reference):
     return float(np.linalg.norm(value - reference) / np.linalg.norm(reference))
 
-
-if __name__ == "__main__":
-    print(json.dumps(globals()[sys.argv[1]](*sys.argv[2:])))

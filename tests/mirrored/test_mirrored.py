@@ -3,47 +3,38 @@
 import csv
 import json
 import re
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
 
 from replication import configuration, records
-from tests.scripts import ROOT, script
+from tests import forked
+from tests.mirrored import children
+from tests.scripts import succeed
 
 RUN = {"network": "F1", "regime": "grid", "trial": 0, "dataset": "digits", "batch_size": 719, "epochs": 2,
        "optimizer": "sgd"}
 
 
-def child(*arguments):
-    """What a function of `children` returns, in a process of its own."""
-    process = subprocess.run([sys.executable, "-m", "tests.mirrored.children", *arguments], cwd=ROOT, text=True,
-                             capture_output=True, timeout=300)
-    assert process.returncode == 0, process.stderr
-    return json.loads(process.stdout.splitlines()[-1])
+@pytest.fixture(scope="module")
+def agreement():
+    """What two devices compute beside one."""
+    return forked.call(children.agreement)
 
 
-def succeed(name, *arguments):
-    """What a script prints, which must end well."""
-    process = script(name, *arguments)
-    assert process.returncode == 0, process.stderr
-    return process.stdout
-
-
-def test_f_is_that_of_one_device():
-    found = child("objective")
+def test_f_is_that_of_one_device(agreement):
+    found = agreement["objective"]
     assert found["loss"] < 1e-13
     assert found["gradient"] < 1e-13
     assert found["accuracy"] == 0
     assert not any(found["synchronized"]), "the model's own choice is left as it was"
 
 
-def test_f_of_values_far_from_zero():
+def test_f_of_values_far_from_zero(agreement):
     # The mean itself is rounded to that many deviations.
     rounding = np.spacing(np.float32(1000))
-    for loss, gradient in child("far_from_zero").values():
+    for loss, gradient in agreement["far_from_zero"].values():
         assert loss < rounding and gradient < 10 * rounding
 
 
@@ -56,29 +47,28 @@ def test_a_model_from_a_file(tmp_path):
     assert one[:3] == two[:3] and float(two[3]) == pytest.approx(float(one[3]), rel=1e-3)
 
 
-def test_f_by_moving_averages():
-    assert child("moving")["loss"] < 1e-13
+def test_f_by_moving_averages(agreement):
+    assert agreement["moving"]["loss"] < 1e-13
 
 
-def test_synchronized_training_is_that_of_one_device():
-    found = child("training", "true")
+def test_synchronized_training_is_that_of_one_device(agreement):
+    found = agreement["synchronized"]
     assert found["weights"] < 1e-13
     assert found["averages"] < 1e-13
     for one, two in (found["history"], found["evaluation"]):
         assert two == pytest.approx(one, rel=1e-6)
 
 
-def test_training_by_the_statistics_of_each_part():
-    apart = child("training", "false")
-    assert apart["weights"] > 1e-3, "the parts of a batch are normalized otherwise than the whole"
-    by_hand = child("halves")
+def test_training_by_the_statistics_of_each_part(agreement):
+    assert agreement["apart"]["weights"] > 1e-3, "the parts of a batch are normalized otherwise than the whole"
+    by_hand = agreement["halves"]
     assert by_hand["loss"] < 1e-6
     assert by_hand["weights"] < 1e-13
 
 
 def test_a_process_has_one_number_of_devices():
-    assert "devices=3" in child("another_number")["error"]
-    assert "started" in child("started")["error"]
+    assert "devices=3" in forked.call(children.another_number)["error"]
+    assert "started" in forked.call(children.started)["error"]
 
 
 def test_scripts_train_and_measure_on_two_devices(tmp_path):
@@ -106,7 +96,7 @@ def test_a_run_without_synchronization_ends_with_a_record(tmp_path):
 
 
 def test_an_interrupted_run_goes_on(tmp_path):
-    found = child("resumed", str(tmp_path))
+    found = forked.call(children.resumed, str(tmp_path))
     assert found["epochs"] == 2
     assert found["weights"] == 0
 

@@ -1,14 +1,13 @@
 """What --jit_compile=auto stands for."""
 
 import importlib.resources
-import subprocess
-import sys
 
 import pytest
 import tensorflow as tf
 
 from replication import files, records
 from replication.training.compilation import jit_compile
+from tests.scripts import succeed
 
 TABLE = files.read_json(importlib.resources.files("replication.training") / "jit_compile.json")
 
@@ -45,7 +44,6 @@ def test_on_and_off_ask_no_table(monkeypatch):
 
 
 def test_the_flag_resolves_by_it(tmp_path):
-    subprocess.run([sys.executable, "-m", "replication.train", "--network=F1", "--dataset=digits", "--epochs=0",
-                    "--jit_compile=auto", f"--workdir={tmp_path}"], check=True, capture_output=True)
+    succeed("train", "--network=F1", "--dataset=digits", "--epochs=0", "--jit_compile=auto", f"--workdir={tmp_path}")
     (record,), _ = records.Workdir.open(tmp_path).runs()
     assert record.configuration.jit_compile is jit_compile("auto", "F1")

@@ -20,6 +20,7 @@ from replication.store import Store
 from replication.training.iterates import ReplayIterates
 from replication.weights import build_network, flatten_weights, load_minimizer, load_weights
 from tests.report import fixtures
+from tests.scripts import succeed
 
 RUN = configuration.Run(network="F1", regime="SB", trial=0, dataset="digits", batch_size=359, epochs=5)
 LARGE = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=719, epochs=1)
@@ -296,10 +297,8 @@ def test_iterates_that_were_not_kept_cannot_be_measured(bare):
 
 def test_flags_keep_iterates_and_start_at_one(kept):
     workdir = kept.folder.parent.parent
-    command = [sys.executable, "-m", "replication.train", "--network=F1", "--regime=LB", "--dataset=digits",
-               "--batch_size=719", "--epochs=2", "--jit_compile=off", f"--workdir={workdir}"]
-    process = subprocess.run([*command, f"--warm_start={RUN.name}:3", "--keep_iterates=0"], check=True,
-                             capture_output=True, text=True)
+    printed = succeed("train", "--network=F1", "--regime=LB", "--dataset=digits", "--batch_size=719", "--epochs=2",
+                      "--jit_compile=off", f"--workdir={workdir}", f"--warm_start={RUN.name}:3", "--keep_iterates=0")
     record = records.Workdir(workdir).run(dataclasses.replace(LARGE, epochs=2, start=Start(RUN.name, 3)))
-    assert str(record.folder) in process.stdout
+    assert str(record.folder) in printed
     assert list(_checksums(record)) == [1, 2]

@@ -1,16 +1,13 @@
 """Options of a run that act on the whole process, each in a process of its own."""
 
-import subprocess
-import sys
-
 from replication import configuration, files, records
+from tests.scripts import succeed
 
 _ARGUMENTS = ["--network=F1", "--regime=LB", "--dataset=digits", "--batch_size=719", "--epochs=2"]
 
 
 def _train(folder, *arguments):
-    subprocess.run([sys.executable, "-m", "replication.train", *arguments, f"--workdir={folder}"], check=True,
-                   capture_output=True)
+    succeed("train", *arguments, f"--workdir={folder}")
     (record,), problems = records.Workdir.open(folder).runs()
     assert not problems
     return record

@@ -1,0 +1,18 @@
+"""Imports what takes long, for the server of `tests.forked`; no module of flags, which each script defines anew."""
+
+# First, because it silences TensorFlow's greeting.
+import replication.entry  # noqa: F401  isort: skip
+
+import keras_tuner  # noqa: F401
+import mlxtend.data  # noqa: F401
+import sklearn.datasets  # noqa: F401
+import tensorflow_datasets  # noqa: F401
+
+import replication.execution.local
+import replication.execution.measurement
+import replication.landscape.steepness
+import replication.report
+import replication.sharpness
+import replication.spectrum
+import replication.training
+import replication.tuning  # noqa: F401
