@@ -2,7 +2,9 @@
 
 import multiprocessing
 import os
+import pathlib
 import sys
+import tempfile
 import traceback
 
 
@@ -28,16 +30,40 @@ def call(function, *arguments):
     return found
 
 
-def run(target, arguments, *, stdout, stderr, timeout=300):
-    """Runs a function with its output in two files and returns the exit code of its process."""
-    process = context().Process(target=_redirected, args=(target, arguments, stdout, stderr))
-    process.start()
-    process.join(timeout)
-    if process.exitcode is None:
-        process.kill()
-        process.join()
-        raise TimeoutError(f"{target.__name__}{arguments}: still running after {timeout} seconds")
-    return process.exitcode
+class Child:
+    """A process that calls a function of a module, with its output in files.
+
+    Args:
+        function, arguments: As above.
+        environment: Variables to add to its environment.
+    """
+
+    def __init__(self, function, *arguments, environment=None):
+        self._folder = tempfile.TemporaryDirectory()
+        self._files = [pathlib.Path(self._folder.name, name) for name in ("stdout", "stderr")]
+        self._process = context().Process(
+            target=_redirected, args=(function, arguments, environment or {}, self._files))
+        self._process.start()
+
+    def poll(self):
+        """Returns the exit code, negative for a signal; None while it runs."""
+        return self._process.exitcode
+
+    def kill(self):
+        """Kills it and waits for its end."""
+        self._process.kill()
+        self._process.join()
+
+    def communicate(self, timeout=300):
+        """Waits for its end; returns its standard output and error."""
+        self._process.join(timeout)
+        if self.poll() is None:
+            self.kill()
+            raise TimeoutError(f"still running after {timeout} seconds: {self._texts()}")
+        return self._texts()
+
+    def _texts(self):
+        return tuple(file.read_text() if file.exists() else "" for file in self._files)
 
 
 def _send(sending, function, arguments):
@@ -47,11 +73,13 @@ def _send(sending, function, arguments):
         sending.send((False, traceback.format_exc()))
 
 
-def _redirected(target, arguments, stdout, stderr):
-    sys.stdout.flush()
-    sys.stderr.flush()
-    for number, path in ((1, stdout), (2, stderr)):
+def _redirected(function, arguments, environment, paths):
+    for number, path in enumerate(paths, 1):
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(file, number)
         os.close(file)
-    target(*arguments)
+    # Python's own streams write at once where a user's terminal would show it.
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)
+    os.environ.update(environment)
+    function(*arguments)

@@ -5,7 +5,6 @@ import pathlib
 import runpy
 import subprocess
 import sys
-import tempfile
 
 from replication import machine
 from tests import forked, script_cases
@@ -24,10 +23,14 @@ def script(name, *arguments, env=None):
     """
     if env or sys.platform != "linux":
         return fresh_script(name, *arguments, env=env)
-    with tempfile.TemporaryDirectory() as folder:
-        stdout, stderr = (pathlib.Path(folder, each) for each in ("stdout", "stderr"))
-        code = forked.run(_main, (name, list(map(str, arguments))), stdout=stdout, stderr=stderr)
-        return subprocess.CompletedProcess([name, *arguments], code, stdout.read_text(), stderr.read_text())
+    return module(f"replication.{name}", *arguments)
+
+
+def module(name, *arguments):
+    """Returns the same of `python -m NAME`, in a forked process."""
+    child = forked.Child(_main, name, list(map(str, arguments)))
+    output, errors = child.communicate()
+    return subprocess.CompletedProcess([name, *arguments], child.poll(), output, errors)
 
 
 def fresh_script(name, *arguments, env=None):
@@ -58,4 +61,4 @@ def _main(name, arguments):
     # As TensorFlow does at its import in a script.
     machine.find_devices()
     sys.argv[1:] = arguments
-    runpy.run_module(f"replication.{name}", run_name="__main__", alter_sys=True)
+    runpy.run_module(name, run_name="__main__", alter_sys=True)

@@ -121,10 +121,10 @@ def _write(folder, name, texts, *, keep=True):
 def _write_figures(folder, plots, render):
     names = set()
     for plot in plots:
-        for extension in figures.FORMATS:
+        for extension, content in render(plot).items():
             names.add(f"{plot.name}.{extension}")
             with files.replacing(folder / f"{plot.name}.{extension}") as temporary:
-                temporary.write_bytes(render(plot, extension))
+                temporary.write_bytes(content)
     for name in experiments.figures():
         for extension in figures.FORMATS:
             for path in folder.glob(f"{name}-*.{extension}"):

@@ -168,7 +168,7 @@ def _table(table, entries):
 
 def _pictures(plot, draw):
     light, dark = (
-        "data:image/svg+xml;base64," + base64.b64encode(draw(plot, "svg", style=style)).decode()
-        for style in (figures.LIGHT, figures.DARK)
+        "data:image/svg+xml;base64," + base64.b64encode(rendered["svg"]).decode()
+        for rendered in (draw(plot), draw(plot, formats=("svg",), style=figures.DARK))
     )
     return {"plot": plot, "light": light, "dark": dark, "size": figures.size(plot)}

@@ -9,9 +9,11 @@ import scipy.sparse.linalg
 
 from replication.errors import MeasurementFailedError, is_whole, require
 
-# ARPACK ends at residuals of this root of the rounding, relative to the eigenvalue; the eigenvalue's own error is of
-# the order of the square.
+# ARPACK ends at residuals of this root of the rounding, relative to the operator's norm; the error of an eigenvalue far
+# from the others is of the order of the square.
 _ROOT = 0.5
+# Lanczos steps after which the largest Ritz value stands for the norm.
+_STEPS_FOR_NORM = 8
 # A new direction shorter than this, relative to the largest entry of the tridiagonal matrix, is rounding.
 _NEGLIGIBLE = 1e-12
 
@@ -63,6 +65,11 @@ class Trace(typing.NamedTuple):
 def extreme_eigenvalues(operator, k, *, seed=0):
     """Returns the k lowest and the k highest eigenvalues of a symmetric operator, by ARPACK's Lanczos iteration.
 
+    The iteration ends at residuals that are small beside the norm of the operator, the square root of the rounding.
+    Relative to the lowest eigenvalue itself, which near a minimizer is a thousandth of the norm or less, the residual
+    would have to be smaller than the rounding of the products, and the iteration would not end. Each value is within
+    the length of its residual H v - lambda v of an eigenvalue.
+
     Args:
         operator: A `Hessian`, or another symmetric LinearOperator or matrix [n, n].
         k: Whole number of at least 1, with 2 k < n.
@@ -77,14 +84,18 @@ def extreme_eigenvalues(operator, k, *, seed=0):
     """
     size = operator.shape[0]
     require(is_whole(k, 1) and 2 * k < size, "k", k, f"a whole number from 1 to {(size - 1) // 2}, below half of n")
-    start = np.random.default_rng(seed).standard_normal(size)
+    generator = np.random.default_rng(seed)
+    start, norm = generator.standard_normal(size), _norm(operator, generator)
+    # ARPACK's tolerance is relative to each eigenvalue: those of the shifted operator are of the order of the norm.
+    shifted = scipy.sparse.linalg.LinearOperator(
+        operator.shape, matvec=lambda vector: operator @ vector + norm * vector, dtype=np.float64)
     tolerance = getattr(operator, "precision", np.finfo(np.float64).eps)**_ROOT
     try:
-        values, vectors = scipy.sparse.linalg.eigsh(operator, 2 * k, which="BE", v0=start, tol=tolerance)
+        values, vectors = scipy.sparse.linalg.eigsh(shifted, 2 * k, which="BE", v0=start, tol=tolerance)
     except scipy.sparse.linalg.ArpackNoConvergence as error:
         raise MeasurementFailedError(f"k={k}: only {len(error.eigenvalues)} of {2 * k} eigenvalues converged") from None
     order = np.argsort(values)
-    return values[order], vectors[:, order]
+    return values[order] - norm, vectors[:, order]
 
 
 def density(operator, probes, steps, seed=0):
@@ -143,6 +154,12 @@ def trace(operator, probes, seed=0):
     rest = signs - basis @ (basis.T @ signs)
     outside = np.sum(rest * _products(operator, rest), axis=0)
     return Trace(float(inside + outside.mean()), _standard_error(outside))
+
+
+def _norm(operator, generator):
+    """Returns about the norm of a symmetric operator, a positive number."""
+    steps = min(_STEPS_FOR_NORM, operator.shape[0])
+    return float(np.max(np.abs(scipy.linalg.eigvalsh_tridiagonal(*_tridiagonal(operator, steps, generator))))) or 1.0
 
 
 def _tridiagonal(operator, steps, generator):

@@ -1,23 +1,17 @@
 """That the benchmark runs and is complete; how fast anything is depends on the machine."""
 
 import json
-import pathlib
-import subprocess
-import sys
 
 import pytest
 
 from benchmarks import problems, torch_peer
-
-_ROOT = pathlib.Path(__file__).parents[2]
+from tests.scripts import module
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     output = tmp_path_factory.mktemp("benchmark") / "results.json"
-    finished = subprocess.run(
-        [sys.executable, "-m", "benchmarks.sharpness_pass", "--smoke", f"--output={output}"],
-        cwd=_ROOT, capture_output=True, text=True)
+    finished = module("benchmarks.sharpness_pass", "--smoke", f"--output={output}")
     assert finished.returncode == 0, finished.stderr
     return json.loads(output.read_text(encoding="utf-8"))
 

@@ -12,13 +12,13 @@ import pytest
 import models
 from benchmarks import peer, torch_peer
 from replication import files
+from tests.scripts import module
 
 ROOT = pathlib.Path(__file__).parents[2]
 
 
 def _run(*arguments):
-    return subprocess.run([sys.executable, "-m", "benchmarks.training", "--smoke", *arguments], cwd=ROOT,
-                          capture_output=True, text=True)
+    return module("benchmarks.training", "--smoke", *arguments)
 
 
 def test_every_row_is_complete(tmp_path):

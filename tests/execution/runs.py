@@ -3,10 +3,11 @@
 import dataclasses
 import itertools
 
-from replication import configuration, files
+from replication import configuration, files, machine, records
 from replication.configuration import Measure, Path, Sharpness, Steepness, Train
 from replication.configuration.tasks import merge
-from replication.execution.processes import Worker
+from replication.execution import local
+from tests import forked
 
 SMALL = configuration.Run(network="F1", regime="SB", trial=0, dataset="digits", batch_size=359, epochs=2)
 LARGE = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=719, epochs=1)
@@ -21,14 +22,13 @@ TASKS = merge([Train(WARM), Train(SMALL, (2,)), Train(LARGE), Measure((SMALL,), 
 
 def replicate(workdir, tasks=TASKS, *, threads):
     """The reference: one task after the other, in a single process with so many threads."""
-    worker = Worker(workdir.path, None, threads=threads)
-    try:
-        for task in tasks:
-            worker.begin(task, wait=True)
-            assert worker.outcome() is None
-    finally:
-        worker.terminate()
-        worker.join()
+    assert forked.call(_replicate, workdir.path, tasks, threads) == []
+
+
+def _replicate(path, tasks, threads):
+    machine.find_devices()
+    machine.use_threads(threads)
+    return local.execute(tasks, records.Workdir.open(path))
 
 
 def contents(workdir):

@@ -4,9 +4,11 @@ import io
 
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from replication.experiments.drawing import Panel, Plot, Series
 from replication.report import figures
+from replication.report.figures import render
 
 
 def panel(*series, **choices):
@@ -28,14 +30,21 @@ def axes_of(plot):
     return figures._draw(plot).axes
 
 
-@pytest.mark.parametrize("extension", figures.FORMATS)
 @pytest.mark.parametrize("style", [figures.LIGHT, figures.DARK])
-def test_the_same_bytes_each_time(extension, style):
-    assert figures.render(STACKED, extension, style=style) == figures.render(STACKED, extension, style=style)
+def test_the_same_bytes_each_time(style):
+    rendered = render(STACKED, style=style)
+    assert list(rendered) == list(figures.FORMATS) and render(STACKED, style=style) == rendered
 
 
 def test_light_and_dark_differ():
-    assert figures.render(STACKED, "svg") != figures.render(STACKED, "svg", style=figures.DARK)
+    light, dark = (render(STACKED, formats=("svg",), style=style) for style in (figures.LIGHT, figures.DARK))
+    assert light != dark
+
+
+def test_texts_get_their_places_once_for_all_formats(monkeypatch):
+    calls, execute = [], ConstrainedLayoutEngine.execute
+    monkeypatch.setattr(ConstrainedLayoutEngine, "execute", lambda self, figure: calls.append(execute(self, figure)))
+    assert len(render(STACKED)) == 3 and len(calls) == 1
 
 
 def test_neighbours_with_the_same_label_share_their_axis():
@@ -77,7 +86,7 @@ def test_a_legend_covers_no_axes_and_names_each_line_once():
 
 
 def test_a_title_is_no_formula():
-    assert figures.render(Plot("n", "$\\nonsense $", (panel(line((1, 2, 3))),)), "svg")
+    assert render(Plot("n", "$\\nonsense $", (panel(line((1, 2, 3))),)), formats=("svg",))
 
 
 def test_each_panel_adds_to_the_height():

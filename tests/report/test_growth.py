@@ -43,9 +43,9 @@ def test_only_what_is_new_is_rendered_and_the_end_equals_make_report(quick_workd
     rendered = []
     render = figures.render
 
-    def counted(plot, extension, **style):
+    def counted(plot, **choices):
         rendered.append(plot.name)
-        return render(plot, extension, **style)
+        return render(plot, **choices)
 
     monkeypatch.setattr(figures, "render", counted)
     paths, hidden = quick_workdir.path / "paths", tmp_path / "hidden"

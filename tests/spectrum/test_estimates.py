@@ -30,6 +30,23 @@ def test_extreme_eigenvalues_of_a_matrix_and_of_an_operator(matrix, known):
     assert again == pytest.approx(values, abs=1e-6)
 
 
+def test_lowest_eigenvalues_near_0_do_not_keep_the_iteration_going():
+    """As near a minimizer: the lowest eigenvalue is of the order of the rounding. ARPACK alone takes above 3,000."""
+    known, noise, products = np.zeros(5000), np.random.default_rng(1), []
+    known[:400], known[400:800] = 100 * 0.97**np.arange(400), -0.01 * 0.99**np.arange(400)
+
+    def product(vector):
+        products.append(1)
+        return known * vector + 1e-4 * np.linalg.norm(vector) * noise.standard_normal(5000) / np.sqrt(5000)
+
+    operator = scipy.sparse.linalg.LinearOperator((5000, 5000), matvec=product, dtype=np.float64)
+    operator.precision = 1e-7
+    values, vectors = extreme_eigenvalues(operator, 2)
+    assert values[2:] == pytest.approx([97, 100], rel=1e-6) and len(products) < 400
+    residuals = np.linalg.norm(known[:, None] * vectors - vectors * values, axis=0)
+    assert residuals.max() < 100 * 1e-7**0.5 and np.abs(values[:2] + 0.01).max() < residuals.max() + 0.01
+
+
 def test_a_density_has_the_moments_of_the_spectrum(matrix, known):
     """Within three standard errors of many directions, and for each exactly those of the direction."""
     found = density(matrix, probes=500, steps=4)

@@ -2,9 +2,6 @@
 
 import dataclasses
 import shutil
-import signal
-import subprocess
-import sys
 import time
 
 import keras
@@ -19,6 +16,7 @@ from replication.sharpness import Objective
 from replication.store import Store
 from replication.training.iterates import ReplayIterates
 from replication.weights import build_network, flatten_weights, load_minimizer, load_weights
+from tests import forked
 from tests.report import fixtures
 from tests.scripts import succeed
 
@@ -147,22 +145,17 @@ def test_a_replay_that_fails_leaves_no_failure_record(bare, tmp_path, monkeypatc
     assert _contents(record.folder) == before
 
 
-_SCRIPT = """
-import sys
-from replication import configuration, records, training
-run = configuration.Run(network="F1", regime="SB", trial=0, dataset="digits", batch_size=359, epochs=5)
-training.train(run, records.Workdir.create(sys.argv[1]), verbose=0, keep=[1])
-"""
+def _keep(folder):
+    _train(RUN, folder, keep=[1])
 
 
 def test_killed_run_keeps_its_iterates_and_goes_on(kept, tmp_path):
     record = records.Workdir.create(tmp_path / "killed").run(RUN)
-    process = subprocess.Popen([sys.executable, "-c", _SCRIPT, str(tmp_path / "killed")])
+    process = forked.Child(_keep, tmp_path / "killed")
     while not record.state.exists():
         assert process.poll() is None
         time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
     assert not record.is_finished
     early = _checksums(record)
     assert early and all(kept.iterate(epoch).checksum == checksum for epoch, checksum in early.items())

@@ -2,9 +2,6 @@
 
 import contextlib
 import dataclasses
-import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -14,6 +11,7 @@ from replication import configuration, files, machine, records, training
 from replication.errors import BusyError, MissingDataError, TrainingFailedError, UserError
 from replication.training import state
 from replication.weights import load_minimizer
+from tests import forked
 
 RUN = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=359, epochs=2)
 
@@ -96,24 +94,15 @@ def test_stopping_rule_ends_the_run_and_says_why(tmp_path):
     assert bounded.result["stop"] == "the upper bound of 1 epochs"
 
 
-_SCRIPT = """
-import dataclasses, sys
-from replication import configuration, records, training
-run = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=359, epochs=6)
-training.train(run, records.Workdir.create(sys.argv[1]), verbose=0)
-"""
-
-
 def test_killed_run_resumes_to_the_same_bits(tmp_path):
     run = dataclasses.replace(RUN, epochs=6)
     undisturbed = _train(run, tmp_path / "undisturbed")
     record = records.Workdir.create(tmp_path / "killed").run(run)
-    process = subprocess.Popen([sys.executable, "-c", _SCRIPT, str(tmp_path / "killed")])
+    process = forked.Child(_train, run, tmp_path / "killed")
     while not record.state.exists():
         assert process.poll() is None
         time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
     assert not record.is_finished
     resumed = _train(run, tmp_path / "killed")
     assert _without_times(resumed) == _without_times(undisturbed)

@@ -1,16 +1,16 @@
 """The ends of a run: by the loss, by the training accuracy, and one run that serves them all."""
 
 import dataclasses
-import subprocess
-import sys
 
+import absl.flags
 import pytest
 
 from replication import configuration, files, records, training
 from replication.configuration.tasks import STOPS, measured_epochs, scheduled_epochs
 from replication.errors import UserError
 from replication.training.callbacks import Stopping
-from tests.scripts import ROOT, script
+from tests import forked
+from tests.scripts import script
 
 RUN = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=359, patience=2,
                         min_improvement=0.6, max_epochs=6)
@@ -95,22 +95,20 @@ def test_stops_that_cannot_be(tmp_path, arguments, words):
     assert answer.returncode == 1 and answer.stderr.startswith(f"error: {words}") and answer.stderr.count("\n") == 1
 
 
-_NAMES = """
-import sys
-from absl import flags as absl_flags
-import flags.training
-absl_flags.FLAGS(sys.argv)
-run = flags.training.run(lambda *_: False, lambda: 0)
-print(run.name, run.epochs, run.stop, run.target_accuracy)
-"""
+def _run_of(arguments):
+    """The run that flags describe, in a process of its own: each defines them anew."""
+    import flags.training
+
+    absl.flags.FLAGS(["train", "--network=F1", *arguments])
+    return flags.training.run(lambda *_: False, lambda: 0)
 
 
 def test_stops_of_the_flag_resolve_to_choices_of_the_run():
     def described(*arguments):
-        return subprocess.run([sys.executable, "-c", _NAMES, "--network=F1", *arguments], cwd=ROOT, check=True,
-                              capture_output=True, text=True).stdout.split()
+        return forked.call(_run_of, arguments)
 
     assert described("--stop=epochs") == described("--epochs=20")
-    assert described("--stop=accuracy")[1:] == ["None", "accuracy", "99.66"]
-    assert described("--stop=accuracy", "--regime=LB")[1:] == ["None", "accuracy", "99.92"]
+    for regime, accuracy in (("SB", 99.66), ("LB", 99.92)):
+        run = described("--stop=accuracy", f"--regime={regime}")
+        assert (run.epochs, run.stop, run.target_accuracy) == (None, "accuracy", accuracy)
     assert described("--stop=ceased") == described()

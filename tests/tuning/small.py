@@ -1,6 +1,4 @@
-"""A small search, for tests in this process and by `python -m tests.tuning.small WORKDIR TRIALS` in others."""
-
-import sys
+"""A small search, for tests in this process and in others."""
 
 import keras
 
@@ -43,5 +41,6 @@ class _Telling(LearningRates):
         return metrics
 
 
-if __name__ == "__main__":
-    tuning.tune(search(max_trials=int(sys.argv[2])), records.Workdir.create(sys.argv[1]), space=_Telling)
+def tell(folder, trials):
+    """Searches in a folder with so many trials, and tells of each that this process carries out."""
+    tuning.tune(search(max_trials=trials), records.Workdir.create(folder), space=_Telling)

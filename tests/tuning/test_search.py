@@ -3,13 +3,10 @@
 import contextlib
 import dataclasses
 import itertools
-import os
 import pathlib
 import random
 import shutil
 import socket
-import subprocess
-import sys
 import time
 
 import pytest
@@ -18,6 +15,7 @@ from replication import configuration, data, files, records, training, tuning
 from replication.errors import BusyError, UserError
 from replication.report import make_report
 from replication.tuning.search import Tuner
+from tests import forked
 from tests.tuning import small
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
@@ -46,13 +44,11 @@ def _copy(record, folder):
 
 @contextlib.contextmanager
 def _other_processes():
-    """Gives a function that starts one, by the arguments of `small` and environment; all end with the block."""
+    """Gives a function that starts one, by the arguments of `small.tell` and environment; all end with the block."""
     processes = []
 
     def start(*arguments, **environment):
-        processes.append(subprocess.Popen(
-            [sys.executable, "-m", "tests.tuning.small", *map(str, arguments)], cwd=ROOT, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **environment}))
+        processes.append(forked.Child(small.tell, *arguments, environment=environment))
         return processes[-1]
 
     try:
@@ -60,7 +56,6 @@ def _other_processes():
     finally:
         for process in processes:
             process.kill()
-            process.wait()
 
 
 def _wait(process, condition):
@@ -149,7 +144,6 @@ def test_a_search_that_is_killed_again_and_again_is_the_undisturbed_one(tmp_path
             _wait(process, moved_on)
             time.sleep(moments.uniform(0, 0.5))
             process.kill()
-            process.wait()
             after = _stamps(record)
             assert before.items() <= after.items()
             before = after
@@ -376,7 +370,7 @@ def test_a_chief_and_two_workers_share_the_trials(tmp_path, chief_address):
         chief, *workers = [start(tmp_path, 8, KERASTUNER_TUNER_ID=name, **chief_address)
                            for name in ("chief", "worker0", "worker1")]
         outputs = [process.communicate(timeout=120) for process in (chief, *workers)]
-        assert [process.returncode for process in (chief, *workers)] == [0, 0, 0], outputs
+        assert [process.poll() for process in (chief, *workers)] == [0, 0, 0], outputs
     shares = [output.count("trained and measured") for output, _ in outputs]
     assert shares[0] == 0 and min(shares[1:]) > 0 and sum(shares) == 8
     record = records.Workdir(tmp_path).search(small.search())
@@ -395,7 +389,7 @@ def test_a_killed_worker_comes_back_under_its_name(tmp_path, chief_address):
         worker = start(tmp_path, 3, KERASTUNER_TUNER_ID="worker0", **chief_address)
         for process in (chief, worker):
             _, errors = process.communicate(timeout=120)
-            assert process.returncode == 0, errors
+            assert process.poll() == 0, errors
     assert [trial["status"] for trial in record.config["trials"]] == ["finished"] * 3
     assert len(list(record.folder.glob("runs/*"))) == 3
 
