@@ -78,12 +78,21 @@ def _own_version():
 
 @functools.cache
 def _processor_model():
-    """Returns the model of the processor as Linux knows it, or as Python does elsewhere."""
+    """Returns the model of the processor as Linux knows it, or as Python does elsewhere.
+
+    Hypervisors hide the full name: family and model tell generations apart, which have other instructions and therefore
+    round sums otherwise.
+    """
+    known = {}
     with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as file:
         for line in file:
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or "unknown"
+            name, _, value = line.partition(":")
+            known.setdefault(name.strip(), value.strip())
+    if "model name" not in known:
+        return platform.processor() or "unknown"
+    numbers = ", ".join(f"{title} {known[name]}" for name, title in (("cpu family", "family"), ("model", "model"))
+                        if name in known)
+    return f"{known['model name']} ({numbers})" if numbers else known["model name"]
 
 
 def use_threads(number):

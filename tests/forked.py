@@ -54,7 +54,7 @@ class Child:
         self._process.kill()
         self._process.join()
 
-    def communicate(self, timeout=300):
+    def communicate(self, timeout=900):
         """Waits for its end; returns its standard output and error."""
         self._process.join(timeout)
         if self.poll() is None:

@@ -28,7 +28,7 @@ def replicate(workdir, tasks=TASKS, *, threads):
 def _replicate(path, tasks, threads):
     machine.find_devices()
     machine.use_threads(threads)
-    return local.execute(tasks, records.Workdir.open(path))
+    return local.execute(tasks, records.Workdir.create(path))
 
 
 def contents(workdir):

@@ -5,7 +5,7 @@ import multiprocessing
 
 import pytest
 
-from replication import records
+from replication import files, records
 
 
 @pytest.fixture
@@ -17,14 +17,18 @@ def survived(request):
 
 
 @pytest.fixture(scope="session")
-def reference(tmp_path_factory):
+def reference(tmp_path_factory, worker_id):
     """The workdir of an undisturbed replication, with its report."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         pytest.skip("this system cannot fork processes")
     from tests.faults import children
 
-    workdir = records.Workdir(tmp_path_factory.mktemp("reference"))
-    children.undisturbed(children.replicate, workdir.path)
-    children.undisturbed(children.report, workdir.path)
+    # Above the folders of the processes that share the tests: the first to come makes it for all.
+    above = tmp_path_factory.getbasetemp()
+    workdir = records.Workdir((above if worker_id == "master" else above.parent) / "reference")
+    with files.lock(workdir.path, "reference", wait=True):
+        if not workdir.page.exists():
+            children.undisturbed(children.replicate, workdir.path)
+            children.undisturbed(children.report, workdir.path)
     return workdir
 

@@ -24,11 +24,9 @@ from replication.weights import flatten_weights, load_minimizer
 
 
 def agreement():
-    """The functions that can share a process, by name: two devices beside one."""
-    # In float32, which `network` ends.
-    found = {"far_from_zero": far_from_zero()}
-    return found | {"objective": objective(), "moving": moving(), "synchronized": training(True),
-                    "apart": training(False), "halves": halves()}
+    """The functions that can share a process, all in float64, by name: two devices beside one."""
+    return {"objective": objective(), "moving": moving(), "synchronized": training(True), "apart": training(False),
+            "halves": halves()}
 
 
 def network():

@@ -31,10 +31,10 @@ def test_f_is_that_of_one_device(agreement):
     assert not any(found["synchronized"]), "the model's own choice is left as it was"
 
 
-def test_f_of_values_far_from_zero(agreement):
+def test_f_of_values_far_from_zero():
     # The mean itself is rounded to that many deviations.
     rounding = np.spacing(np.float32(1000))
-    for loss, gradient in agreement["far_from_zero"].values():
+    for loss, gradient in forked.call(children.far_from_zero).values():
         assert loss < rounding and gradient < 10 * rounding
 
 

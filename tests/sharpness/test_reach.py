@@ -93,14 +93,23 @@ def _weights(model):
 
 @pytest.mark.parametrize("kind", [Compiled, CompiledWithoutAutoGraph, Branching, Variable, Recomputed, Looped])
 def test_every_read_of_a_weight_counts(kind):
-    """Measured before and after `evaluate`, which leaves graphs of the user's functions behind."""
-    expected = measure_sharpness(_model(Plain()), INPUTS, LABELS, epsilon=0.01)
-    model = _model(kind())
+    """Measured before and after `evaluate`, which leaves graphs of the user's functions behind.
+
+    Each kind rounds in its own way, and an ascent that ends after ten iterations amplifies the rounding: f and its
+    gradient, at x and far from it, are what must agree closely.
+    """
+    plain, model = _model(Plain()), _model(kind())
+    expected = measure_sharpness(plain, INPUTS, LABELS, epsilon=0.01)
     for _ in range(2):
         result = measure_sharpness(model, INPUTS, LABELS, epsilon=0.01)
         assert result.loss == pytest.approx(expected.loss, rel=1e-6)
-        assert result.sharpness == pytest.approx(expected.sharpness, rel=1e-4)
+        assert result.sharpness == pytest.approx(expected.sharpness, rel=1e-2)
         assert model.evaluate(INPUTS, LABELS, batch_size=60, verbose=0) == pytest.approx(result.loss, rel=1e-6)
+    ours, theirs = (Objective(each, INPUTS, LABELS) for each in (model, plain))
+    for step in (0, 0.3):
+        x = ours.x + step * np.random.default_rng(1).normal(size=len(ours.x))
+        (f, gradient), (known, slope) = ours.value_and_gradient(x), theirs.value_and_gradient(x)
+        assert f == pytest.approx(known, rel=1e-6) and np.abs(gradient - slope).max() < 1e-6
     before = _weights(model)
     model.fit(INPUTS, LABELS, verbose=0)
     assert not all(np.array_equal(a, b) for a, b in zip(before, _weights(model))), "the model trains as before"
