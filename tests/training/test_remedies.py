@@ -9,33 +9,22 @@ import pytest
 import scipy.special
 import tensorflow as tf
 
-import models
 from replication import configuration, remedies
 from replication.remedies.stability import divergence
 from replication.training.model import TrainingModel
 from replication.weights import flatten_weights
 from tests.sharpness import cases
+from tests.training import steps
 
-RATE = 0.1
 EXAMPLES, FEATURES = 12, 3
 # Of float32 against float64, over a few operations on numbers near 1.
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-6}
 
 
-def _learn(model, inputs, labels):
-    """Takes one step on a batch and returns the loss that it reports."""
-    return float(model.remedy.learn(model, inputs, labels)["loss"])
-
-
-def _transform(model, images):
-    """The images after the random transformations of a model's augmentation."""
-    return model.remedy.transform(model, images)
-
-
 class Problem:
     """f(w) = mean (u w - t)^2 = w A w / 2 - b w + constant, and a linear model at a known w."""
 
-    def __init__(self, remedy, *, rate=RATE):
+    def __init__(self, remedy, *, rate=steps.RATE):
         generator = np.random.default_rng(0)
         self.inputs = generator.normal(size=(EXAMPLES, FEATURES))
         self.targets = generator.normal(size=(EXAMPLES, 1))
@@ -65,7 +54,7 @@ class Problem:
 
     def report(self):
         """Takes one step and returns the loss that it reports."""
-        return _learn(self.model, tf.constant(self.inputs, tf.float32), tf.constant(self.targets, tf.float32))
+        return steps.learn(self.model, tf.constant(self.inputs, tf.float32), tf.constant(self.targets, tf.float32))
 
 
 def test_conservative_reaches_the_minimizer_of_the_proximal_problem():
@@ -80,8 +69,8 @@ def test_conservative_reaches_the_minimizer_of_the_proximal_problem():
 def test_conservative_takes_one_step_for_each_iteration():
     """At x_k the proximal term has no gradient; after one step it pulls back."""
     problem = Problem(remedies.Conservative(iterations=2, penalty=0.7))
-    first = problem.start - RATE * problem.gradient(problem.start)
-    second = first - RATE * (problem.gradient(first) + 0.7 * (first - problem.start))
+    first = problem.start - steps.RATE * problem.gradient(problem.start)
+    second = first - steps.RATE * (problem.gradient(first) + 0.7 * (first - problem.start))
     np.testing.assert_allclose(problem.learn(), second, **TOLERANCE)
 
 
@@ -93,7 +82,7 @@ def test_sam_steps_along_the_gradient_at_the_perturbed_weights(adaptive):
     scale = np.abs(w) if adaptive else np.ones_like(w)
     gradient = problem.gradient(w)
     step = 0.3 * scale**2 * gradient / np.linalg.norm(scale * gradient)
-    np.testing.assert_allclose(problem.learn(), w - RATE * problem.gradient(w + step), **TOLERANCE)
+    np.testing.assert_allclose(problem.learn(), w - steps.RATE * problem.gradient(w + step), **TOLERANCE)
 
 
 @pytest.mark.parametrize("size", [7, EXAMPLES])
@@ -110,31 +99,31 @@ def test_sam_perturbs_each_part_of_the_batch_apart(size):
 
         step = 0.3 * gradient(w) / np.linalg.norm(gradient(w))
         total += len(inputs) / EXAMPLES * gradient(w + step)
-    np.testing.assert_allclose(problem.learn(), w - RATE * total, **TOLERANCE)
+    np.testing.assert_allclose(problem.learn(), w - steps.RATE * total, **TOLERANCE)
 
 
 def test_ghost_normalization_is_the_mean_step_of_small_batches():
     """SGD moves by the mean of the moves on each part; a part of the whole batch is plain training."""
-    inputs, labels = _images()
-    whole, plain, ghost = _convolutional(remedies.GhostNormalization(examples=64)), _convolutional(), _convolutional(
-        remedies.GhostNormalization(examples=len(labels) // 2))
+    inputs, labels = steps.images()
+    whole, plain, ghost = (steps.convolutional(remedy) for remedy in (
+        remedies.GhostNormalization(examples=64), None, remedies.GhostNormalization(examples=len(labels) // 2)))
     for model in (whole, plain, ghost):
         for layer in model.layers:
             if isinstance(layer, keras.layers.Dropout):
                 layer.rate = 0.0
     start = flatten_weights(plain)
     for model in (whole, plain):
-        _learn(model, inputs, labels)
+        steps.learn(model, inputs, labels)
     np.testing.assert_allclose(flatten_weights(whole), flatten_weights(plain), atol=1e-6)
     moves = []
     for half in (slice(None, len(labels) // 2), slice(len(labels) // 2, None)):
-        model = _convolutional()
+        model = steps.convolutional()
         for layer in model.layers:
             if isinstance(layer, keras.layers.Dropout):
                 layer.rate = 0.0
-        _learn(model, inputs[half], labels[half])
+        steps.learn(model, inputs[half], labels[half])
         moves.append(flatten_weights(model) - start)
-    _learn(ghost, inputs, labels)
+    steps.learn(ghost, inputs, labels)
     np.testing.assert_allclose(flatten_weights(ghost) - start, np.mean(moves, axis=0), atol=1e-6)
     assert np.abs(flatten_weights(ghost) - flatten_weights(plain)).max() > 1e-4
 
@@ -171,7 +160,7 @@ def test_adversarial_mixes_the_gradients_of_clean_and_perturbed_inputs(share):
     problem = Problem(remedies.Adversarial(epsilon=0.2, clean_share=share))
     w = problem.start
     perturbed = problem.perturbed(w, 0.2)
-    expected = w - RATE * (share * problem.gradient(w) + (1 - share) * problem.gradient(w, perturbed))
+    expected = w - steps.RATE * (share * problem.gradient(w) + (1 - share) * problem.gradient(w, perturbed))
     np.testing.assert_allclose(problem.learn(), expected, **TOLERANCE)
 
 
@@ -204,15 +193,15 @@ def test_stability_steps_through_both_outputs():
     noisy = inputs + keras.random.normal(inputs.shape, stddev=0.8, seed=keras.random.SeedGenerator(5)).numpy()
     model = TrainingModel(cases.regression_model(generator.normal(size=16), FEATURES, dtype="float32"), None,
                           remedies.Stability(deviation=0.8, weight=0.7), seed=5)
-    model.compile(keras.optimizers.SGD(RATE), loss="sparse_categorical_crossentropy")
+    model.compile(keras.optimizers.SGD(steps.RATE), loss="sparse_categorical_crossentropy")
     kernel, bias = model.get_weights()[:2]
     log_p, log_q = (scipy.special.log_softmax(each @ kernel + bias, axis=1) for each in (inputs, noisy))
     p, q = np.exp(log_p), np.exp(log_q)
     divergences = np.sum(p * (log_p - log_q), axis=1, keepdims=True)
     clean_gradient = p - np.eye(4)[labels] + 0.7 * p * (log_p - log_q - divergences)
     gradient = (inputs.T @ clean_gradient + noisy.T @ (0.7 * (q - p))) / EXAMPLES
-    loss = _learn(model, tf.constant(inputs), tf.constant(labels))
-    np.testing.assert_allclose(model.get_weights()[0], kernel - RATE * gradient, **TOLERANCE)
+    loss = steps.learn(model, tf.constant(inputs), tf.constant(labels))
+    np.testing.assert_allclose(model.get_weights()[0], kernel - steps.RATE * gradient, **TOLERANCE)
     assert loss == pytest.approx(0.7 * divergences.mean() - log_p[range(EXAMPLES), labels].mean(), rel=1e-5)
 
 
@@ -223,20 +212,6 @@ def test_divergence_is_kullback_leibler():
     assert float(divergence(tf.constant(p), tf.constant(p))) == 0
 
 
-def _images(number=20):
-    generator = np.random.default_rng(0)
-    return (tf.constant(generator.random((number, 8, 8, 1)), tf.float32),
-            tf.constant(generator.integers(10, size=number), tf.int32))
-
-
-def _convolutional(remedy=None):
-    """C1 with normalization and dropout, compiled; the same starting point each time."""
-    network = models.build("C1", architecture="text", input_shape=(8, 8, 1), seed=0)
-    model = TrainingModel(network, None, remedy, seed=0)
-    model.compile(keras.optimizers.SGD(RATE), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    return model
-
-
 def _state(model):
     return [v.numpy() for layer in model.layers for v in layer.non_trainable_variables]
 
@@ -245,9 +220,9 @@ def _state(model):
     remedies.Adversarial(), remedies.Stability(deviation=0.5), remedies.SharpnessAware(rho=1.0)], ids=str)
 def test_further_passes_leave_averages_and_seeds_alone(remedy):
     """After a step they are what plain training leaves."""
-    plain, remedied = _convolutional(), _convolutional(remedy)
+    plain, remedied = steps.convolutional(), steps.convolutional(remedy)
     for model in (plain, remedied):
-        _learn(model, *_images())
+        steps.learn(model, *steps.images())
     assert len(_state(plain)) == 2 * 4 + 2
     for expected, found in zip(_state(plain), _state(remedied), strict=True):
         np.testing.assert_array_equal(found, expected)
@@ -255,91 +230,10 @@ def test_further_passes_leave_averages_and_seeds_alone(remedy):
 
 def test_stability_without_noise_is_plain_training():
     """Dropout is the same in both passes, so the divergence is exactly 0 and its gradient is rounding."""
-    plain, stable = _convolutional(), _convolutional(remedies.Stability(deviation=0.0))
-    losses = [_learn(model, *_images()) for model in (plain, stable)]
+    plain, stable = steps.convolutional(), steps.convolutional(remedies.Stability(deviation=0.0))
+    losses = [steps.learn(model, *steps.images()) for model in (plain, stable)]
     assert losses[0] == losses[1]
     for expected, found in zip(plain.trainable_variables, stable.trainable_variables):
         np.testing.assert_allclose(found, expected, atol=1e-6)
-    noisy = _convolutional(remedies.Stability(deviation=0.5, weight=1.0))
-    assert _learn(noisy, *_images()) > losses[0]
-
-
-def test_augmentation_transforms_each_image_by_itself():
-    model = _convolutional(remedies.Augmentation())
-    images = tf.repeat(_images(1)[0], 30, axis=0)
-    transform = tf.function(lambda batch: _transform(model, batch))
-    first, second = transform(images).numpy(), transform(images).numpy()
-    assert first.shape == images.shape
-    assert len({image.tobytes() for image in [*first, *second]}) == 60
-    # Interpolation rounds in the last bit.
-    assert first.min() >= images.numpy().min() - 1e-6 and first.max() <= images.numpy().max() + 1e-6
-
-
-@pytest.mark.parametrize("options, allowed", [
-    ({"rotation": 0.0, "translation": 0.0, "flip": False}, lambda image: [image]),
-    ({"rotation": 0.0, "translation": 0.0}, lambda image: [image, image[:, ::-1]]),
-])
-def test_augmentation_does_what_its_options_say(options, allowed):
-    model = _convolutional(remedies.Augmentation(**options))
-    images, _ = _images()
-    for before, after in zip(images.numpy(), _transform(model, images).numpy()):
-        assert min(np.abs(after - image).max() for image in allowed(before)) < 1e-6
-
-
-def _motions(remedy, number=300):
-    """How a remedy moves images: reflections (1 or -1), angles in degrees, shifts to the right and down in pixels.
-
-    The images' channels are the coordinates of their pixels, so that a transformed image tells where each of
-    its pixels came from: near its centre, S R (position - shift), with the reflection S and the rotation R.
-    """
-    model = _convolutional(remedy)
-    image = np.stack(np.meshgrid(np.arange(16) - 7.5, np.arange(16) - 7.5), axis=-1).astype("float32")
-    center = _transform(model, tf.repeat(tf.constant(image)[None], number, axis=0)).numpy()[:, 7:9, 7:9]
-    # [number, source, target], with x first.
-    matrices = np.stack([center[:, 0, 1] - center[:, 0, 0], center[:, 1, 0] - center[:, 0, 0]], axis=-1)
-    shifts = -np.linalg.solve(matrices, center.mean(axis=(1, 2))[..., None])[..., 0]
-    angles = np.degrees(np.arctan2(matrices[:, 1, 0], matrices[:, 1, 1]))
-    return np.linalg.det(matrices).round(), angles, *shifts.T
-
-
-def test_augmentation_turns_and_shifts_as_far_as_it_says_to_all_sides():
-    """20 degrees; a fifth of 16 pixels is 3.2."""
-    _, *motions = _motions(remedies.Augmentation(rotation=20.0, translation=0.2))
-    for values, bound in zip(motions, (20, 3.2, 3.2), strict=True):
-        assert -bound - 1e-3 < values.min() < -0.9 * bound and 0.9 * bound < values.max() < bound + 1e-3
-
-
-def test_augmentation_draws_its_motions_independently():
-    correlations = np.corrcoef(_motions(remedies.Augmentation()))
-    # Four times the deviation of that of 300 independent pairs.
-    assert np.abs(correlations - np.eye(4)).max() < 4 / 300**0.5
-
-
-@pytest.mark.parametrize("options", [{"rotation": 45.0, "translation": 0.0}, {"rotation": 0.0, "translation": 0.4}])
-def test_augmentation_fills_with_the_nearest_pixel_of_the_edge(options):
-    """Of an image that rises to the right each row still does, and the corners keep to the range of the edges."""
-    model = _convolutional(remedies.Augmentation(**options, flip=False))
-    image = np.broadcast_to(np.linspace(0.5, 1, 8, dtype="float32")[:, None], (200, 8, 8, 1))
-    transformed = _transform(model, tf.constant(image)).numpy()
-    assert np.diff(transformed, axis=2).min() > -1e-6
-    assert transformed.min() > 0.5 - 1e-6 and transformed.max() > 0.99
-
-
-def test_augmentation_moves_an_image_at_most_as_far_as_it_says():
-    model = _convolutional(remedies.Augmentation(rotation=0.0, translation=0.25, flip=False))
-    image = np.zeros((1, 8, 8, 1), "float32")
-    image[0, 4, 4] = 1
-    places = np.argwhere(_transform(model, tf.repeat(tf.constant(image), 200, axis=0)).numpy() > 0)[:, 1:3]
-    # A quarter of 8 pixels is 2; interpolation reaches no further than that.
-    assert places.min() == 2 and places.max() == 6
-
-
-def test_augmentation_keeps_labels_and_evaluates_on_clean_images(monkeypatch):
-    seen = []
-    monkeypatch.setattr(TrainingModel, "plain_step", lambda self, inputs, labels: seen.append((inputs, labels)))
-    model = _convolutional(remedies.Augmentation())
-    images, labels = _images()
-    model.remedy.learn(model, images, labels)
-    (inputs, given), = seen
-    assert np.array_equal(given, labels) and not np.array_equal(inputs, images)
-    assert np.array_equal(model(images, training=False), _convolutional()(images, training=False))
+    noisy = steps.convolutional(remedies.Stability(deviation=0.5, weight=1.0))
+    assert steps.learn(noisy, *steps.images()) > losses[0]
