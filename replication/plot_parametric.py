@@ -23,8 +23,8 @@ def main(argv):
     pairs = landscape.pairs(sound)
     if not pairs:
         entry.report_problems(damaged)
-        raise UserError(f"--workdir={flags.workdir.path()}: holds no SB and LB run of the same network and trial; "
-                        "train both first")
+        raise UserError(f"--workdir={flags.workdir.path()}: holds no SB and LB run that differ in nothing but the "
+                        "batch size; train both first")
     problems = []
     for pair in pairs:
         dataset = data.load(pair[0].configuration.dataset, flags.data.DATA_DIR.value)

@@ -30,7 +30,7 @@ def redrawn(tmp_path_factory):
 
 def test_tables_are_redrawn_byte_for_byte(redrawn):
     published = sorted((ROOT / "results" / "tables").iterdir())
-    assert len(published) == 55
+    assert len(published) == 71
     for path in published:
         assert (redrawn.tables / path.name).read_bytes() == path.read_bytes(), path.name
     assert {path.name for path in redrawn.figures.iterdir()} == {
@@ -58,7 +58,7 @@ def test_the_page_of_questions_quotes_the_answers(redrawn):
 
 def test_readme_quotes_answers(redrawn):
     readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-    for name in ("origins", "matched", "reparametrization"):
+    for name in ("origins", "matched", "spectrum", "reparametrization"):
         assert experiments.get(name).answer(Store(redrawn)) in readme, name
 
 

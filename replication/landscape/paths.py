@@ -121,18 +121,11 @@ def estimate_moving_averages(model, x, inputs, *, batch_size):
         layer.moving_variance.assign(variance)
 
 
-# The choices in which the two runs of a path may differ beside the regime: how long and how repeatably they are
-# trained.
-_FREE = {"regime", "batch_size", "epochs", "max_epochs", "patience", "min_improvement", "evaluation_batch_size",
-         "deterministic"}
-
-
 def pairs(records):
-    """Returns the SB and LB runs that are trained alike from one x_0, as pairs of `RunRecord`s.
+    """Returns the SB and LB runs that differ in nothing but the batch size, as pairs of `RunRecord`s.
 
-    The runs of a pair may differ in the regime, the batch size, and in how long and how repeatably they are trained. A
-    run that starts at an iterate of another is in no pair.
+    A run that starts at an iterate of another is in no pair.
     """
     runs = [(record, record.configuration) for record in records if record.configuration.start is None]
     return [(small, large) for small, s in runs for large, l in runs
-            if (s.regime, l.regime, s.trial) == ("SB", "LB", l.trial) and s.differences(l) <= _FREE]
+            if (s.regime, l.regime, s.trial) == ("SB", "LB", l.trial) and s.differences(l) <= {"regime", "batch_size"}]

@@ -32,11 +32,16 @@ def summary(value, *, places):
 
 
 def number(value, *, places=None):
-    """Returns a number with two decimals, or with two significant digits if it is small; a dash for None."""
+    """Returns a number with two decimals, or with two significant digits if it is small; a dash for None.
+
+    Below 1e-4 it has an exponent, such as "1.1e−07".
+    """
     if value is None:
         return UNKNOWN
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
+    if places is None and 0 < abs(value) < 1e-4:
+        return f"{value:.1e}".replace("-", "−")
     places = decimals(value) if places is None else places
     return f"{value:.{places}f}".replace("-", "−")
 

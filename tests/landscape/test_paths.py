@@ -96,7 +96,7 @@ def test_curved_path():
     assert curved(2, small, large) == pytest.approx(-small)
 
 
-def test_pairs_are_trained_alike_from_one_starting_point():
+def test_pairs_differ_in_nothing_but_the_batch_size():
     class Record:
         def __init__(self, run):
             self.configuration = run
@@ -106,7 +106,7 @@ def test_pairs_are_trained_alike_from_one_starting_point():
     runs = [SMALL, LARGE, dataclasses.replace(LARGE, start=start), dataclasses.replace(LARGE, regime="grid"),
             dataclasses.replace(LARGE, remedy=conservative), dataclasses.replace(LARGE, optimizer="sgd"),
             dataclasses.replace(SMALL, optimizer="sgd"), dataclasses.replace(LARGE, precision="mixed_bfloat16"),
-            dataclasses.replace(LARGE, learning_rate=0.1)]
+            dataclasses.replace(LARGE, learning_rate=0.1), dataclasses.replace(LARGE, epochs=3)]
     joined = [(small.configuration, large.configuration) for small, large in landscape.pairs(map(Record, runs))]
     assert joined == [(SMALL, LARGE), (runs[6], runs[5])]
 
