@@ -1,4 +1,7 @@
-"""Processes forked from a server that has imported TensorFlow and computed nothing: a start takes no time."""
+"""Processes forked from a server that has imported TensorFlow and computed nothing: a start takes no time.
+
+Where a system cannot fork, they are started anew.
+"""
 
 import multiprocessing
 import os
@@ -10,6 +13,8 @@ import traceback
 
 def context():
     """Returns the `multiprocessing` context of such processes."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
     found = multiprocessing.get_context("forkserver")
     found.set_forkserver_preload(["tests.preloaded"])
     return found

@@ -15,15 +15,13 @@ ROOT = pathlib.Path(__file__).parent.parent
 def script(name, *arguments, env=None):
     """Returns the `subprocess.CompletedProcess` of `python -m replication.NAME`.
 
-    On Linux the process is forked from one that has imported TensorFlow, which saves most of its time.
+    The process is forked from one that has imported TensorFlow, which saves most of its time.
 
     Args:
         name, arguments: Of the script.
         env: Variables to add to its environment; with any, Python is started anew.
     """
-    if env or sys.platform != "linux":
-        return fresh_script(name, *arguments, env=env)
-    return module(f"replication.{name}", *arguments)
+    return fresh_script(name, *arguments, env=env) if env else module(f"replication.{name}", *arguments)
 
 
 def module(name, *arguments):

@@ -2,8 +2,8 @@
 
     python -m replication.reproduce --preset=paper --networks=F1 --experiments=robustness
 
-It is the link to robust optimization and adversarial training that the reviewers asked for. On two cores a minimizer
-takes 2 to 5 minutes. F1, trial 0, four minimizers, SB, LB and two with a scaled learning rate
+It is the link to robust optimization and adversarial training that the reviewers asked for. On two cores a
+minimizer took 8 minutes beside another. F1, trial 0, four minimizers, SB, LB and two with a scaled learning rate
 (results/tables/robustness.md): Metric 2.1 ranks them as the box of the inputs does, and not as the balls.
 """
 

@@ -3,8 +3,9 @@
     python -m replication.reproduce --preset=paper --networks=F1 --experiments=spectrum
     python -m replication.reproduce --preset=paper --networks=F1 --experiments=spectral_density
 
-On two cores a point takes 10 to 25 minutes. F1, trial 0, SB and LB alone (results/tables/spectrum.md): the largest
-eigenvalue at LB is less than half of that at SB, and the quadratic model misses LB's sharpness by a factor of 400.
+On two cores a point took half an hour beside another. F1, trial 0, SB and LB alone (results/tables/spectrum.md): the
+largest eigenvalue at LB is less than half of that at SB, and the quadratic model misses LB's sharpness by a factor of
+400.
 """
 
 import numpy as np

@@ -2,7 +2,7 @@
 
     python -m replication.reproduce --preset=paper --networks=F1 --experiments=spreads
 
-On two cores it takes 4 to 8 minutes in the full space. F1, trial 0, there (results/tables/spreads.md): LB's sharpness
+In the full space it took 8 minutes on two cores. F1, trial 0, there (results/tables/spreads.md): LB's sharpness
 moves by a factor of 1.3 with the choice and partition of the examples, and by 1 % with the start and the precision.
 """
 

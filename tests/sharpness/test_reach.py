@@ -95,15 +95,15 @@ def _weights(model):
 def test_every_read_of_a_weight_counts(kind):
     """Measured before and after `evaluate`, which leaves graphs of the user's functions behind.
 
-    Each kind rounds in its own way, and an ascent that ends after ten iterations amplifies the rounding: f and its
-    gradient, at x and far from it, are what must agree closely.
+    Each kind rounds in its own way, and ten iterations of an ascent amplify the rounding; two do not. f and its
+    gradient agree at x and far from it.
     """
     plain, model = _model(Plain()), _model(kind())
-    expected = measure_sharpness(plain, INPUTS, LABELS, epsilon=0.01)
+    expected = measure_sharpness(plain, INPUTS, LABELS, epsilon=0.01, iterations=2)
     for _ in range(2):
-        result = measure_sharpness(model, INPUTS, LABELS, epsilon=0.01)
+        result = measure_sharpness(model, INPUTS, LABELS, epsilon=0.01, iterations=2)
         assert result.loss == pytest.approx(expected.loss, rel=1e-6)
-        assert result.sharpness == pytest.approx(expected.sharpness, rel=1e-2)
+        assert result.sharpness == pytest.approx(expected.sharpness, rel=1e-4)
         assert model.evaluate(INPUTS, LABELS, batch_size=60, verbose=0) == pytest.approx(result.loss, rel=1e-6)
     ours, theirs = (Objective(each, INPUTS, LABELS) for each in (model, plain))
     for step in (0, 0.3):
