@@ -140,6 +140,20 @@ def test_drawing_and_reading_flags_need_no_tensorflow(modules, absent):
     assert process.stdout == "[]\n"
 
 
+def test_arguments_after_the_first_three_are_keyword_only():
+    # `require` is called a hundred times with the same four; `exact` has the arguments of `tf.nn.moments`.
+    exceptions = {("replication.errors", "require"), ("replication.sharpness.tracing", "exact")}
+    for name, path in NAMES.items():
+        module = ast.parse(path.read_text(encoding="utf-8"))
+        classes = [node for node in module.body if isinstance(node, ast.ClassDef)]
+        for function in [node for parent in (module, *classes) for node in parent.body]:
+            if not isinstance(function, ast.FunctionDef) or (name, function.name) in exceptions:
+                continue
+            arguments = [each.arg for each in (*function.args.posonlyargs, *function.args.args)]
+            if not function.name.startswith("_"):
+                assert len([each for each in arguments if each not in ("self", "cls")]) <= 3, (name, function.name)
+
+
 def test_modules_are_neither_large_nor_crumbs():
     lengths = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in NAMES.items()}
     assert max(lengths.values()) <= 300, max(lengths, key=lengths.get)

@@ -31,7 +31,7 @@ def needs(setup, choice, levels):
                    epsilons=setup.preset.study_epsilons)
 
 
-def listing(store, choice, title, write):
+def listing(store, choice, *, title, write):
     """Returns the headings, and a line for each regime and level: means over the trials.
 
     Args:

@@ -41,7 +41,7 @@ class Entry:
 
     Attributes:
         table: Number of the table.
-        network, dataset, label: Those of its `base.Row`; the data set is "" for a network without runs.
+        network, dataset, label: The same fields of its `base.Row`; the data set is "" for a network without runs.
         name: Name of the column or contrast.
         heading: Its heading.
         kind: "accuracy", "sharpness", "gap" or "ratio".
@@ -196,7 +196,7 @@ def _contrast(entry, paired, printed, reason, endpoints):
         paired: The value of SB and of LB of each trial.
         printed: The paper's `paper.Printed` of SB and of LB; None if the paper lacks the network.
         reason: Why its size cannot be compared with the paper's; "" if it can.
-        endpoints: As in `judge`.
+        endpoints: See `judge`.
     """
     if entry.kind == "gap":
         differences, back = [small - large for small, large in paired], float

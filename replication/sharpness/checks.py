@@ -58,7 +58,7 @@ def check_repeatable(first, second, *, dtype):
                                      "a layer draws random numbers in evaluation (active dropout or noise)")
 
 
-def check_gradient(objective, x, loss, gradient, direction, derivative):
+def check_gradient(objective, x, loss, *, gradient, direction, derivative):
     """Compares a directional derivative at x with central differences over the whole set.
 
     Args:

@@ -40,7 +40,7 @@ class Inspection:
     leaves_out_penalties: bool
 
 
-def inspect(model, examples, loss, variables, *, statistics, training, classify, from_logits):
+def inspect(model, examples, loss, *, variables, statistics, training, classify, from_logits):
     """Calls a model on a few examples.
 
     Args:

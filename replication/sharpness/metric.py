@@ -233,7 +233,8 @@ def compute(objective: Objective, choices: configuration.Sharpness, *, part: sli
         check_every_weight(objective)
     corner = steepest_corner(gradient, box, np.random.default_rng((choices.seed, _CORNER)))
     try:
-        check = check_gradient(objective, x, loss, full_gradient, around.step(corner), float(gradient @ corner))
+        check = check_gradient(objective, x, loss, gradient=full_gradient, direction=around.step(corner),
+                               derivative=float(gradient @ corner))
         maximum = maximize(value_and_gradient, box, iterations=choices.iterations, starts=choices.starts,
                            seed=choices.seed, at_zero=(loss, gradient), solver=choices.solver)
     except FloatingPointError as error:

@@ -87,8 +87,8 @@ class Objective:
         self._statistics = statistics
         self._training = dropout_active
         self._loss = resolve_loss(loss, model, examples, from_logits=from_logits)
-        seen = inspect(model, examples, self._loss, self.variables, statistics=statistics, training=dropout_active,
-                       classify=loss is None, from_logits=from_logits)
+        seen = inspect(model, examples, self._loss, variables=self.variables, statistics=statistics,
+                       training=dropout_active, classify=loss is None, from_logits=from_logits)
         self._seeds, self.dtype = seen.seeds, seen.dtype
         self.moving_in_training, self.leaves_out_penalties = seen.moving_in_training, seen.leaves_out_penalties
         self.size, self.passes = examples.size, 0

@@ -134,7 +134,7 @@ class Part:
         size: n.
 
     Attributes:
-        coordinates: Those of the inner space.
+        coordinates: The coordinates of the inner space.
     """
 
     def __init__(self, inner, part, size):
@@ -158,7 +158,7 @@ def space(x, subspace_dim, *, distribution="normal", seed=0, part=None):
     Args:
         x: Weights, float64 [n].
         subspace_dim: p, the dimension of a `RandomSubspace`, or 0 for the full space.
-        distribution, seed: Those of the `RandomSubspace`.
+        distribution, seed: See `RandomSubspace`.
         part: The coordinates that are not fixed, a slice; None (default) for all.
 
     Raises:
