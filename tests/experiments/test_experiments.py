@@ -94,8 +94,8 @@ def test_each_module_tells_what_it_is_how_it_is_made_and_what_it_reached(name, m
 def test_whatever_is_measured_is_trained_and_a_start_comes_first(name, preset):
     setup = paper_setup(*catalog.NETWORKS, warm_start_every=25)
     if preset != "paper":
-        setup = dataclasses.replace(setup, preset=presets.PRESETS[preset], networks=("F1", "C1"), trials=2,
-                                    study_networks=None)
+        preset = presets.PRESETS[preset]
+        setup = dataclasses.replace(setup, preset=preset, networks=preset.networks, trials=2, study_networks=None)
     tasks = merge(experiments.get(name).needs(setup))
     # A search is made by a script of its own.
     assert bool(tasks) != bool(experiments.get(name).command)
