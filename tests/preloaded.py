@@ -16,3 +16,4 @@ import replication.sharpness
 import replication.spectrum
 import replication.training
 import replication.tuning  # noqa: F401
+import tests.networks  # noqa: F401

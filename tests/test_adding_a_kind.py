@@ -1,6 +1,7 @@
 """A kind of measurement is three modules: its choices, its computation and its experiment."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -97,9 +98,10 @@ from replication.configuration.tasks import merge
 from replication.execution import execute
 from replication.execution.tasks import is_done
 from replication.records import damage
+from tests import networks
 
 workdir = records.Workdir.create("work")
-run = Run("F1", "LB", 0, "digits", 719, epochs=1)
+run = Run(networks.TWO_LAYERS, "LB", 0, "digits", 719, epochs=1)
 tasks = merge([Measure((run,), (GradientNorm(),))])
 assert [task.kind for task in tasks] == ["training", "gradient_norm"]
 assert execute(tasks, workdir) == [] and all(is_done(task, workdir) for task in tasks)
@@ -125,7 +127,8 @@ def test_a_kind_of_measurement_is_three_modules(tmp_path):
     (package / "landscape" / "gradient_norm.py").write_text(COMPUTATION.lstrip())
     (package / "experiments" / "gradient_norm.py").write_text(EXPERIMENT.lstrip())
     (tmp_path / "main.py").write_text(SCRIPT)
-    process = subprocess.run([sys.executable, "main.py"], cwd=tmp_path, capture_output=True, text=True)
+    process = subprocess.run([sys.executable, "main.py"], cwd=tmp_path, capture_output=True, text=True,
+                             env={**os.environ, "PYTHONPATH": str(ROOT)})
     assert process.returncode == 0, process.stderr
     (record,) = (tmp_path / "work" / "runs").glob("*/gradient_norm/*.json")
     listed = json.loads((tmp_path / "work" / "tables" / "gradient_norm.json").read_text())

@@ -12,13 +12,14 @@ import pytest
 from replication import configuration, data, records, training
 from replication.sharpness import measure_sharpness
 from replication.weights import export_keras, load_minimizer, load_model
+from tests import networks
 from tests.scripts import ROOT, script
 
 
 @pytest.fixture(scope="module", params=["batch", "moving"])
 def record(request, tmp_path_factory):
-    run = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=144, epochs=1,
-                            statistics=request.param)
+    run = configuration.Run(network=networks.TWO_LAYERS, regime="LB", trial=0, dataset="digits", batch_size=144,
+                            epochs=1, statistics=request.param)
     record = training.train(run, records.Workdir.create(tmp_path_factory.mktemp("export")), verbose=0)
     export_keras(record)
     return record

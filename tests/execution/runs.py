@@ -4,13 +4,29 @@ import dataclasses
 import itertools
 
 from replication import configuration, files, machine, records
-from replication.configuration import Measure, Path, Sharpness, Steepness, Train
-from replication.configuration.tasks import merge
+from replication.configuration import Path, Sharpness, Steepness, tasks
 from replication.execution import local
-from tests import forked
+from tests import forked, networks
 
-SMALL = configuration.Run(network="F1", regime="SB", trial=0, dataset="digits", batch_size=359, epochs=2)
-LARGE = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=719, epochs=1)
+
+@dataclasses.dataclass(frozen=True)
+class Train(configuration.Train):
+    """A task that registers the networks of `tests.networks` in the process that it comes to."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Measure(configuration.Measure):
+    """A task that registers the networks of `tests.networks` in the process that it comes to."""
+
+
+def merge(found):
+    """Merges tasks to such tasks."""
+    return [(Train if isinstance(task, configuration.Train) else Measure)(
+        *(getattr(task, field.name) for field in dataclasses.fields(task))) for task in tasks.merge(found)]
+
+
+SMALL = configuration.Run(network=networks.TWO_LAYERS, regime="SB", trial=0, dataset="digits", batch_size=359, epochs=2)
+LARGE = configuration.Run(network=networks.TWO_LAYERS, regime="LB", trial=0, dataset="digits", batch_size=719, epochs=1)
 WARM = dataclasses.replace(LARGE, start=configuration.Start(SMALL.name, 2))
 DIVERGING = dataclasses.replace(SMALL, optimizer="sgd", learning_rate=1e30, batch_size=1437)
 SHARPNESS = Sharpness(starts=1, iterations=1)
@@ -20,15 +36,15 @@ TASKS = merge([Train(WARM), Train(SMALL, (2,)), Train(LARGE), Measure((SMALL,), 
                Measure((LARGE,), (SHARPNESS,)), Measure((SMALL, LARGE), (PATH,)), Measure((SMALL,), (STEEPNESS,))])
 
 
-def replicate(workdir, tasks=TASKS, *, threads):
+def replicate(workdir, found=TASKS, *, threads):
     """The reference: one task after the other, in a single process with so many threads."""
-    assert forked.call(_replicate, workdir.path, tasks, threads) == []
+    assert forked.call(_replicate, workdir.path, found, threads) == []
 
 
-def _replicate(path, tasks, threads):
+def _replicate(path, found, threads):
     machine.find_devices()
     machine.use_threads(threads)
-    return local.execute(tasks, records.Workdir.create(path))
+    return local.execute(found, records.Workdir.create(path))
 
 
 def contents(workdir):

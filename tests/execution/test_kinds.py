@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 import models
-from models.networks import fully_connected
-from replication import catalog, configuration, execution, records
+from replication import configuration, execution, records
 from replication.configuration import Measure
 from replication.configuration.tasks import START, measured_epochs, merge, scheduled_epochs
 from replication.execution.tasks import is_done
@@ -18,6 +17,7 @@ from replication.report import make_report
 from replication.sharpness import Objective, invariance
 from replication.store import Store
 from replication.weights import flatten_weights
+from tests import networks
 
 SHARPNESS = functools.partial(configuration.Sharpness, iterations=2)
 
@@ -25,30 +25,27 @@ SHARPNESS = functools.partial(configuration.Sharpness, iterations=2)
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
     """A workdir with SB and LB of a network of 8 units, and the tasks that were carried out in it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(catalog.NETWORKS, "W1", catalog.Network("W1", "digits", input_shape=(64,), classes=10))
-        patch.setitem(models.BUILDERS, "W1", functools.partial(fully_connected, hidden_layers=2, units=8))
-        workdir = records.Workdir.create(tmp_path_factory.mktemp("kinds") / "work")
-        small, large = (configuration.Run("W1", regime, 0, "digits", size, epochs=2)
-                        for regime, size in (("SB", 32), ("LB", 144)))
-        bare = tuple(dataclasses.replace(run, without_normalization=True) for run in (small, large))
-        spectra = tuple(configuration.Spectrum(epsilon=epsilon, eigenvalues=1, probes=1, steps=3, trace_products=3,
-                                               subspace_dim=5, examples=300) for epsilon in (None, 1e-3))
-        tasks = merge([
-            *(Measure((run,), (configuration.Robustness(iterations=2, examples=300),)) for run in (small, bare[1])),
-            Measure((small,), (SHARPNESS(), SHARPNESS(dtype="float64"), SHARPNESS(partition=1), SHARPNESS(
-                box="relative", epsilon=0.02), SHARPNESS(normalize="layers"), SHARPNESS(examples=300, partition=2))),
-            Measure((large,), spectra), Measure((large,), (spectra[0],), START),
-            Measure((large,), (configuration.Geometry(),), 1),
-            Measure((small,), (configuration.Surface(points=3, examples=300),)),
-            Measure((small, large), (configuration.Reparametrization(examples=300, iterations=2),
-                                     configuration.Reparametrization(examples=300, exchange_only=True))),
-            Measure(bare, (configuration.Reparametrization(examples=300, iterations=2),)),
-            Measure((small, large), (configuration.Path(points=3),
-                                     configuration.Path(points=3, filter_normalized=True)))])
-        assert execution.execute(tasks, workdir) == []
-        assert all(is_done(task, workdir) is True for task in tasks)
-        yield workdir, tasks
+    workdir = records.Workdir.create(tmp_path_factory.mktemp("kinds") / "work")
+    small, large = (configuration.Run(networks.TWO_LAYERS, regime, 0, "digits", size, epochs=2)
+                    for regime, size in (("SB", 32), ("LB", 144)))
+    bare = tuple(dataclasses.replace(run, without_normalization=True) for run in (small, large))
+    spectra = tuple(configuration.Spectrum(epsilon=epsilon, eigenvalues=1, probes=1, steps=3, trace_products=3,
+                                           subspace_dim=5, examples=300) for epsilon in (None, 1e-3))
+    tasks = merge([
+        *(Measure((run,), (configuration.Robustness(iterations=2, examples=300),)) for run in (small, bare[1])),
+        Measure((small,), (SHARPNESS(), SHARPNESS(dtype="float64"), SHARPNESS(partition=1), SHARPNESS(
+            box="relative", epsilon=0.02), SHARPNESS(normalize="layers"), SHARPNESS(examples=300, partition=2))),
+        Measure((large,), spectra), Measure((large,), (spectra[0],), START),
+        Measure((large,), (configuration.Geometry(),), 1),
+        Measure((small,), (configuration.Surface(points=3, examples=300),)),
+        Measure((small, large), (configuration.Reparametrization(examples=300, iterations=2),
+                                 configuration.Reparametrization(examples=300, exchange_only=True))),
+        Measure(bare, (configuration.Reparametrization(examples=300, iterations=2),)),
+        Measure((small, large), (configuration.Path(points=3),
+                                 configuration.Path(points=3, filter_normalized=True)))])
+    assert execution.execute(tasks, workdir) == []
+    assert all(is_done(task, workdir) is True for task in tasks)
+    return workdir, tasks
 
 
 def contents(workdir):

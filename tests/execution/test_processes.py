@@ -9,13 +9,12 @@ import time
 import pytest
 
 from replication import configuration, execution, records
-from replication.configuration import Measure, Train
 from replication.configuration.executors import Local
-from replication.configuration.tasks import merge
 from replication.execution import processes, tasks
 from replication.execution.estimate import fitting_processes
 from replication.machine import processors
 from tests.execution import runs
+from tests.execution.runs import Measure, Train
 
 
 def test_the_records_are_those_of_one_process(tmp_path):
@@ -30,7 +29,7 @@ def test_the_records_are_those_of_one_process(tmp_path):
 
 
 def test_failures_are_those_of_one_process(tmp_path):
-    found = merge([Train(runs.DIVERGING), Train(runs.LARGE), Measure((runs.DIVERGING,), (runs.SHARPNESS,))])
+    found = runs.merge([Train(runs.DIVERGING), Train(runs.LARGE), Measure((runs.DIVERGING,), (runs.SHARPNESS,))])
     workdir = records.Workdir.create(tmp_path)
     first, second = execution.execute(found, workdir, executor=Local(2))
     assert "became" in first and second.endswith("not finished, so there is no minimizer to measure")
@@ -61,7 +60,7 @@ def test_a_task_whose_process_is_killed_is_tried_again_at_most_twice(tmp_path, k
 def test_an_error_of_ours_shows_its_traceback(tmp_path):
     workdir = records.Workdir.create(tmp_path)
     broken = Train(runs.LARGE, keep=None)
-    with pytest.raises(RuntimeError, match="(?s)train F1-LB.*Traceback.*TypeError"):
+    with pytest.raises(RuntimeError, match="(?s)train S2-LB.*Traceback.*TypeError"):
         processes.execute([broken], workdir, jobs=1)
 
 

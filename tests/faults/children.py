@@ -18,6 +18,8 @@ from replication.weights import build_network, save_weights
 from tests import forked
 from tests.execution import runs
 
+# Bytes: a configuration is larger, the weights, and the state of a training.
+WRITE_LIMITS = (400, 60_000, 200_000)
 _OPERATIONS = ((os, "replace"), (os, "fsync"), (os, "unlink"), (os, "chmod"), (shutil, "rmtree"))
 
 
@@ -139,7 +141,7 @@ def random_fault(generator: random.Random):
     """One of the ways above to be killed, for `start`, and seconds for `kill_after`, one of them None."""
     kind = generator.randrange(4)
     if kind == 0:
-        return (kill_in_write, generator.choice([400, 2_000_000, 8_000_000])), None
+        return (kill_in_write, generator.choice(WRITE_LIMITS)), None
     if kind == 1:
         return None, generator.uniform(0.5, 6)
     return (kill_at_operation, generator.randint(2, 12), generator.random() < 0.5), None

@@ -14,16 +14,15 @@ import numpy as np
 import pytest
 
 from replication import files, records
-from replication.configuration import Measure, Train
-from replication.configuration.tasks import merge
 from replication.machine import processors
 from tests.execution import runs
+from tests.execution.runs import Measure, Train
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 ENDLESS = dataclasses.replace(runs.SMALL, epochs=100_000)
 OTHER = dataclasses.replace(ENDLESS, trial=1)
 
-SHORT = merge(Measure((run,), (runs.SHARPNESS,)) for run in (runs.SMALL, runs.LARGE))
+SHORT = runs.merge(Measure((run,), (runs.SHARPNESS,)) for run in (runs.SMALL, runs.LARGE))
 LONG = [Train(ENDLESS), Train(OTHER)]
 
 # The script's own frame around a replication that is small or endless.
@@ -66,18 +65,19 @@ def _interrupt(process, ready, number, *, group=False):
 
 @pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_training_ends_within_a_step_and_keeps_its_last_epoch(tmp_path, number, code, survived):
-    workdir = records.Workdir.create(tmp_path / "work")
+    workdir, run = records.Workdir.create(tmp_path / "work"), dataclasses.replace(ENDLESS, network="F1")
     config = tmp_path / "config.json"
-    files.write_json(config, {"configuration": ENDLESS.to_json()})
+    files.write_json(config, {"configuration": run.to_json()})
     command = [sys.executable, "-m", "replication.train", f"--config={config}", f"--workdir={workdir.path}"]
     process = subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    seconds, errors = _interrupt(process, workdir.run(ENDLESS).state.exists, number)
+    seconds, errors = _interrupt(process, workdir.run(run).state.exists, number)
     assert process.returncode == code and seconds < 20
     assert [line for line in errors.splitlines() if line.startswith("error: ")] == [
         "error: interrupted; the same command goes on from what is on disk"]
     assert "Traceback" not in errors
     assert not list(tmp_path.rglob(".partial-*"))
-    assert _restored_epochs(workdir) >= 1
+    with np.load(workdir.run(run).state) as state:
+        assert json.loads(str(state["history"]))
     survived["interrupts"] += 1
 
 
@@ -164,8 +164,3 @@ def _wait_for_the_end_of_group(leader, *, seconds=10):
             return
         time.sleep(0.1)
     pytest.fail("a process of the group lives on")
-
-
-def _restored_epochs(workdir):
-    with np.load(workdir.run(ENDLESS).state) as state:
-        return len(json.loads(str(state["history"])))

@@ -21,6 +21,7 @@ from replication.training import state, train
 from replication.training.batches import Examples
 from replication.training.model import MirroredModel, TrainingModel, synchronize
 from replication.weights import flatten_weights, load_minimizer
+from tests import networks
 
 
 def agreement():
@@ -125,8 +126,8 @@ def halves():
 
 def resumed(folder):
     """A run of two epochs that ends after the first, is taken up again, and is compared with one that did not."""
-    run = configuration.Run(network="F1", regime="grid", trial=0, dataset="digits", batch_size=719, epochs=2,
-                            distribution=configuration.Distribution(2), deterministic=True)
+    run = configuration.Run(network=networks.TWO_LAYERS, regime="grid", trial=0, dataset="digits", batch_size=719,
+                            epochs=2, distribution=configuration.Distribution(2), deterministic=True)
     whole, parts = records.Workdir.create(f"{folder}/whole"), records.Workdir.create(f"{folder}/parts")
     interrupted = mock.patch.object(state.SaveState, "on_epoch_end", interrupting(state.SaveState.on_epoch_end))
     with interrupted, contextlib.suppress(KeyboardInterrupt):

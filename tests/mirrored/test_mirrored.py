@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from replication import configuration, records
-from tests import forked
+from tests import forked, networks
 from tests.mirrored import children
 from tests.scripts import succeed
 
-RUN = {"network": "F1", "regime": "grid", "trial": 0, "dataset": "digits", "batch_size": 719, "epochs": 2,
-       "optimizer": "sgd"}
+RUN = {"network": networks.TWO_LAYERS, "regime": "grid", "trial": 0, "dataset": "digits", "batch_size": 719,
+       "epochs": 2, "optimizer": "sgd"}
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from replication import configuration, data, records
 from replication.sharpness import SharpnessCallback, measure_sharpness
 from replication.training import train
 from replication.weights import load_minimizer
+from tests import networks
 
 INPUTS = np.random.default_rng(0).normal(size=(60, 6)).astype("float32")
 LABELS = np.arange(60) % 3
@@ -96,7 +97,7 @@ def test_bad_arguments_are_named_before_training(arguments, message):
 
 
 def test_runs_of_this_package_take_callbacks(tmp_path):
-    run = configuration.Run("F1", "LB", 0, "digits", 719, epochs=2)
+    run = configuration.Run(networks.TWO_LAYERS, "LB", 0, "digits", 719, epochs=2)
     dataset = data.load(run.dataset)
     callback = SharpnessCallback(dataset.train_inputs, dataset.train_labels, iterations=1)
     record = train(run, records.Workdir(tmp_path / "measured"), callbacks=[callback], verbose=0)

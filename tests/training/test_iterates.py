@@ -16,12 +16,12 @@ from replication.sharpness import Objective
 from replication.store import Store
 from replication.training.iterates import ReplayIterates
 from replication.weights import build_network, flatten_weights, load_minimizer, load_weights
-from tests import forked
+from tests import forked, networks
 from tests.report import fixtures
 from tests.scripts import succeed
 
-RUN = configuration.Run(network="F1", regime="SB", trial=0, dataset="digits", batch_size=359, epochs=5)
-LARGE = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=719, epochs=1)
+RUN = configuration.Run(network=networks.TWO_LAYERS, regime="SB", trial=0, dataset="digits", batch_size=359, epochs=5)
+LARGE = configuration.Run(network=networks.TWO_LAYERS, regime="LB", trial=0, dataset="digits", batch_size=719, epochs=1)
 
 
 def _train(run, folder, **options):
@@ -290,8 +290,9 @@ def test_iterates_that_were_not_kept_cannot_be_measured(bare):
 
 def test_flags_keep_iterates_and_start_at_one(kept):
     workdir = kept.folder.parent.parent
-    printed = succeed("train", "--network=F1", "--regime=LB", "--dataset=digits", "--batch_size=719", "--epochs=2",
-                      "--jit_compile=off", f"--workdir={workdir}", f"--warm_start={RUN.name}:3", "--keep_iterates=0")
+    printed = succeed("train", f"--network={RUN.network}", "--regime=LB", "--dataset=digits", "--batch_size=719",
+                      "--epochs=2", "--jit_compile=off", f"--workdir={workdir}", f"--warm_start={RUN.name}:3",
+                      "--keep_iterates=0")
     record = records.Workdir(workdir).run(dataclasses.replace(LARGE, epochs=2, start=Start(RUN.name, 3)))
     assert str(record.folder) in printed
     assert list(_checksums(record)) == [1, 2]

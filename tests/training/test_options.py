@@ -1,9 +1,10 @@
 """Options of a run that act on the whole process, each in a process of its own."""
 
 from replication import configuration, files, records
+from tests import networks
 from tests.scripts import succeed
 
-_ARGUMENTS = ["--network=F1", "--regime=LB", "--dataset=digits", "--batch_size=719", "--epochs=2"]
+_ARGUMENTS = [f"--network={networks.TWO_LAYERS}", "--regime=LB", "--dataset=digits", "--batch_size=719", "--epochs=2"]
 
 
 def _train(folder, *arguments):

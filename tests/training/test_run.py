@@ -11,9 +11,9 @@ from replication import configuration, files, machine, records, training
 from replication.errors import BusyError, MissingDataError, TrainingFailedError, UserError
 from replication.training import state
 from replication.weights import load_minimizer
-from tests import forked
+from tests import forked, networks
 
-RUN = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=359, epochs=2)
+RUN = configuration.Run(network=networks.TWO_LAYERS, regime="LB", trial=0, dataset="digits", batch_size=359, epochs=2)
 
 
 def _train(run, folder, **options):
@@ -38,7 +38,7 @@ def test_record_is_complete(trained):
     result = trained.result
     assert result["epochs"] == 2
     assert result["stop"] == "2 epochs were asked for"
-    assert result["parameters"] == 1_094_154
+    assert result["parameters"] == 26_634
     assert [row["epoch"] for row in trained.history] == [1, 2]
     assert not trained.state.parent.exists()
     trained.check()

@@ -9,10 +9,10 @@ from replication import configuration, files, records, training
 from replication.configuration.tasks import STOPS, measured_epochs, scheduled_epochs
 from replication.errors import UserError
 from replication.training.callbacks import Stopping
-from tests import forked
+from tests import forked, networks
 from tests.scripts import script
 
-RUN = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=359, patience=2,
+RUN = configuration.Run(network=networks.TWO_LAYERS, regime="LB", trial=0, dataset="digits", batch_size=359, patience=2,
                         min_improvement=0.6, max_epochs=6)
 TARGET = 60.0
 STUDY = dataclasses.replace(RUN, regime="grid", target_accuracy=TARGET, min_epochs=5)

@@ -16,13 +16,13 @@ from replication.errors import BusyError, UserError
 from replication.report import make_report
 from replication.tuning.search import Tuner
 from tests import forked
-from tests.tuning import small
+from tests.tuning import short
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 
 
-def _tune(folder, search=None, space=small.LearningRates):
-    return tuning.tune(search or small.search(), records.Workdir.create(folder), space=space)
+def _tune(folder, search=None, space=short.LearningRates):
+    return tuning.tune(search or short.search(), records.Workdir.create(folder), space=space)
 
 
 def _stamps(record):
@@ -44,11 +44,11 @@ def _copy(record, folder):
 
 @contextlib.contextmanager
 def _other_processes():
-    """Gives a function that starts one, by the arguments of `small.tell` and environment; all end with the block."""
+    """Gives a function that starts one, by the arguments of `short.tell` and environment; all end with the block."""
     processes = []
 
     def start(*arguments, **environment):
-        processes.append(forked.Child(small.tell, *arguments, environment=environment))
+        processes.append(forked.Child(short.tell, *arguments, environment=environment))
         return processes[-1]
 
     try:
@@ -72,7 +72,7 @@ def searched(tmp_path_factory):
 
 def test_the_record_is_complete(searched):
     content = searched.config
-    assert configuration.Search.from_json(content["configuration"]) == small.search()
+    assert configuration.Search.from_json(content["configuration"]) == short.search()
     assert content["data"]["details"]["part_of"] == data.load("digits").fingerprint
     assert [hp["name"] for hp in content["space"]] == ["learning_rate"]
     assert "keras-tuner" in content["versions"]
@@ -91,7 +91,7 @@ def test_figures_are_those_of_the_parts(searched):
     from replication.sharpness import Objective, compute
     from replication.weights import load_minimizer
 
-    search = small.search()
+    search = short.search()
     parts = tuning.hold_out(data.load("digits"), search.validation_share)
     trial = searched.config["trials"][0]
     run = records.Workdir(searched.folder).run_named(trial["run"])
@@ -124,14 +124,14 @@ def test_a_finished_search_does_nothing_and_goes_on_with_more_trials(searched):
     folder = searched.folder.parent.parent
     _tune(folder)
     assert _stamps(searched) == before
-    trials = _tune(folder, small.search(max_trials=4)).config["trials"]
+    trials = _tune(folder, short.search(max_trials=4)).config["trials"]
     after = _stamps(searched)
     assert len(trials) == 4 and len(after) == len(before) + 2
     assert before.items() <= after.items()
 
 
 def test_a_search_that_is_killed_again_and_again_is_the_undisturbed_one(tmp_path):
-    search = small.search(max_trials=8)
+    search = short.search(max_trials=8)
     workdir = records.Workdir.create(tmp_path)
     record, moments, before = workdir.search(search), random.Random(0), {}
 
@@ -170,7 +170,7 @@ def test_a_trial_that_had_not_begun_for_the_state_comes_again(tmp_path):
     lost = files.read_json(record.folder / "trial_2" / "trial.json")
     files.write_json(orphan / "trial.json", {**lost, "trial_id": "3", "status": "RUNNING", "score": None})
     assert "3" not in state["start_order"]
-    again = _tune(tmp_path, small.search(max_trials=4)).config["trials"]
+    again = _tune(tmp_path, short.search(max_trials=4)).config["trials"]
     assert _without_times(again[:3]) == _without_times(trials)
     assert again[3]["status"] == "finished" and again[3]["run"] not in {trial["run"] for trial in trials}
     assert before.items() <= _stamps(record).items()
@@ -179,7 +179,7 @@ def test_a_trial_that_had_not_begun_for_the_state_comes_again(tmp_path):
 def test_a_bound_on_sharpness_chooses_the_best_within_it(searched, tmp_path):
     free = searched.config["trials"][:3]
     flattest = min(trial["sharpness"] for trial in free)
-    search = small.search(max_sharpness=flattest * 1.001)
+    search = short.search(max_sharpness=flattest * 1.001)
     content = _tune(tmp_path, search).config
     assert [trial["sharpness"] for trial in content["trials"]] == [trial["sharpness"] for trial in free]
     assert [trial["admissible"] for trial in content["trials"]] == [t["sharpness"] == flattest for t in free]
@@ -188,14 +188,14 @@ def test_a_bound_on_sharpness_chooses_the_best_within_it(searched, tmp_path):
     assert all(trial["score"] < 0 for trial in content["trials"] if not trial["admissible"])
 
 
-class _Diverging(small.LearningRates):
+class _Diverging(short.LearningRates):
     def run(self, hp):
         run = super().run(hp)
         return dataclasses.replace(run, batch_size=64, optimizer="sgd", learning_rate=hp.Choice("step", [1e-2, 1e30]))
 
 
 def test_a_diverging_trial_is_failed_and_the_search_goes_on(tmp_path):
-    trials = _tune(tmp_path, small.search(max_trials=2), space=_Diverging).config["trials"]
+    trials = _tune(tmp_path, short.search(max_trials=2), space=_Diverging).config["trials"]
     by_step = {trial["hyperparameters"]["step"]: trial for trial in trials}
     assert by_step[1e-2]["status"] == "finished"
     assert by_step[1e30]["status"] == "failed"
@@ -203,12 +203,12 @@ def test_a_diverging_trial_is_failed_and_the_search_goes_on(tmp_path):
 
 
 def test_a_trial_that_cannot_be_measured_is_failed(tmp_path):
-    (trial,) = _tune(tmp_path, small.search(max_trials=1, sharpness_epsilon=1e38)).config["trials"]
+    (trial,) = _tune(tmp_path, short.search(max_trials=1, sharpness_epsilon=1e38)).config["trials"]
     assert trial["status"] == "failed" and "not finite at a point of the box" in trial["reason"]
 
 
 def test_a_damaged_file_ends_the_search_and_no_trial(tmp_path):
-    search = small.search(max_trials=1)
+    search = short.search(max_trials=1)
     record = _tune(tmp_path, search)
     trials = record.config["trials"]
     run = records.Workdir(record.folder).run_named(trials[0]["run"])
@@ -227,7 +227,7 @@ def test_a_damaged_file_ends_the_search_and_no_trial(tmp_path):
 @pytest.mark.parametrize("lost", ["", "result.json", "sharpness"])
 def test_what_a_finished_trial_lacks_is_made_again(lost, searched, tmp_path):
     record, trials = _copy(searched, tmp_path)
-    search = small.search(max_trials=len(trials))
+    search = short.search(max_trials=len(trials))
     path = record.folder / "runs" / trials[1]["run"] / lost
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     before = _stamps(record)
@@ -238,7 +238,7 @@ def test_what_a_finished_trial_lacks_is_made_again(lost, searched, tmp_path):
 
 
 def test_why_a_trial_failed_is_found_out_again(tmp_path):
-    search = small.search(max_trials=2)
+    search = short.search(max_trials=2)
     record = _tune(tmp_path, search, space=_Diverging)
     trials = record.config["trials"]
     for path in record.folder.glob("trial_*/failure.json"):
@@ -260,7 +260,7 @@ def test_damaged_records_of_finished_trials_are_named(searched, tmp_path):
         _tune(tmp_path)
 
 
-class _Mistaken(small.LearningRates):
+class _Mistaken(short.LearningRates):
     def fit(self, *arguments, **options):
         raise ZeroDivisionError("a bug")
 
@@ -272,7 +272,7 @@ def test_a_bug_ends_the_search_as_itself(tmp_path):
 
 @pytest.mark.parametrize("tuner", ["bayesian", "hyperband"])
 def test_other_tuners(tuner, tmp_path):
-    search = small.search(tuner=tuner, objective="sharpness", epochs=3, max_trials=4)
+    search = short.search(tuner=tuner, objective="sharpness", epochs=3, max_trials=4)
     content = _tune(tmp_path, search).config
     assert [trial["status"] for trial in content["trials"]] == ["finished"] * 4
     assert content["trials"][int(content["best"])]["sharpness"] == min(t["sharpness"] for t in content["trials"])
@@ -283,14 +283,14 @@ def test_other_tuners(tuner, tmp_path):
 def test_hyperband_goes_on_with_more_trials(tmp_path):
     for number in (1, 3):
         # With trials of one epoch a sweep is one trial.
-        search = small.search(tuner="hyperband", epochs=1, max_trials=number)
+        search = short.search(tuner="hyperband", epochs=1, max_trials=number)
         assert len(_tune(tmp_path, search).config["trials"]) == number
 
 
 def _state(record, search):
     """The oracle of a search, in the state that a process finds at its start."""
     parts = tuning.hold_out(data.load("digits"), search.validation_share)
-    return Tuner(search, record, parts, space=small.LearningRates).oracle
+    return Tuner(search, record, parts, space=short.LearningRates).oracle
 
 
 @pytest.fixture
@@ -305,12 +305,12 @@ def chief(monkeypatch):
 def test_a_chief_goes_on_where_one_process_was_alone(searched, tmp_path, chief):
     record, trials = _copy(searched, tmp_path)
     chief()
-    found = _state(record, small.search(max_trials=9)).trials.values()
+    found = _state(record, short.search(max_trials=9)).trials.values()
     assert [trial.score for trial in found] == [trial["score"] for trial in trials]
 
 
 def test_one_process_alone_goes_on_where_there_was_a_chief(tmp_path, chief, monkeypatch):
-    search = small.search(max_trials=2)
+    search = short.search(max_trials=2)
     record = records.Workdir.create(tmp_path).search(search)
     chief()
     oracle = _state(record, search)
@@ -331,13 +331,13 @@ def test_other_data_another_space_and_a_second_process_are_refused(searched, tmp
         _tune(folder)
     with pytest.raises(UserError, match="space='learning_rates': expected standard, the NAME of SearchSpace"):
         _tune(folder, space=tuning.SearchSpace)
-    record = records.Workdir.create(tmp_path).search(small.search())
-    content = {"configuration": small.search().to_json(), "data": {"name": "digits"}}
+    record = records.Workdir.create(tmp_path).search(short.search())
+    content = {"configuration": short.search().to_json(), "data": {"name": "digits"}}
     files.write_json(record.folder / "search.json", content)
     with pytest.raises(UserError, match="other data"):
         _tune(tmp_path)
-    files.write_json(record.folder / "search.json", {**content, "configuration": small.search(seed=1).to_json()})
-    with pytest.raises(UserError, match=f"belongs to the search {small.search(seed=1).name}, not to this folder"):
+    files.write_json(record.folder / "search.json", {**content, "configuration": short.search(seed=1).to_json()})
+    with pytest.raises(UserError, match=f"belongs to the search {short.search(seed=1).name}, not to this folder"):
         _tune(tmp_path)
 
 
@@ -373,14 +373,14 @@ def test_a_chief_and_two_workers_share_the_trials(tmp_path, chief_address):
         assert [process.poll() for process in (chief, *workers)] == [0, 0, 0], outputs
     shares = [output.count("trained and measured") for output, _ in outputs]
     assert shares[0] == 0 and min(shares[1:]) > 0 and sum(shares) == 8
-    record = records.Workdir(tmp_path).search(small.search())
+    record = records.Workdir(tmp_path).search(short.search())
     trials = record.config["trials"]
     assert [trial["status"] for trial in trials] == ["finished"] * 8
     assert len(list(record.folder.glob("runs/*/result.json"))) == len({trial["run"] for trial in trials}) == 8
 
 
 def test_a_killed_worker_comes_back_under_its_name(tmp_path, chief_address):
-    record = records.Workdir(tmp_path).search(small.search())
+    record = records.Workdir(tmp_path).search(short.search())
     with _other_processes() as start:
         chief, killed = [start(tmp_path, 3, KERASTUNER_TUNER_ID=name, **chief_address)
                          for name in ("chief", "worker0")]
@@ -438,6 +438,6 @@ def test_without_its_state_a_search_finds_its_runs(searched, tmp_path):
     record, trials = _copy(searched, tmp_path)
     (record.folder / "oracle.json").unlink()
     (record.folder / "trial_0" / "trial.json").write_bytes(b"damaged")
-    before, search = _stamps(record), small.search(max_trials=len(trials))
+    before, search = _stamps(record), short.search(max_trials=len(trials))
     assert _without_times(_tune(tmp_path, search).config["trials"]) == _without_times(trials)
     assert _stamps(record) == before

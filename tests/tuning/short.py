@@ -1,20 +1,7 @@
 """A small search, for tests in this process and in others."""
 
-import keras
-
-import models
-from replication import catalog, configuration, records, tuning
-
-
-def one_layer(name, layers, *, input_shape, classes):
-    """A dense layer of 8 units."""
-    inputs = keras.Input(input_shape, name="inputs")
-    x = layers.dense(keras.layers.Flatten(name="flatten")(inputs), 8)
-    return keras.Model(inputs, layers.softmax(x, classes), name=name)
-
-
-catalog.NETWORKS["S1"] = catalog.Network("S1", dataset="digits", input_shape=(64,), classes=10)
-models.BUILDERS["S1"] = one_layer
+from replication import configuration, records, tuning
+from tests import networks
 
 
 class LearningRates(tuning.SearchSpace):
@@ -28,7 +15,7 @@ class LearningRates(tuning.SearchSpace):
 
 def search(**choices):
     """A `configuration.Search` of three short trials with some choices replaced."""
-    return configuration.Search(**{"network": "S1", "dataset": "digits", "max_trials": 3, "epochs": 1,
+    return configuration.Search(**{"network": networks.ONE_LAYER, "dataset": "digits", "max_trials": 3, "epochs": 1,
                                    "space": "learning_rates", "sharpness_iterations": 1, **choices})
 
 
