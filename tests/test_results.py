@@ -41,7 +41,8 @@ def test_tables_are_redrawn_byte_for_byte(redrawn):
 def test_readme_shows_each_row_of_tables_2_to_4(redrawn):
     """Ours beside the paper's, with interval and verdict, rounded as the tables round."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = [entry for entry in verify(redrawn)[0] if entry.ours and entry.plain and entry.table in (2, 3, 4)]
+    shown = [entry for entry in verify(redrawn)[0] if entry.ours and entry.plain and entry.on_papers_data
+             and entry.table in (2, 3, 4)]
     assert len(shown) == 17
     for entry in shown:
         assert (f"| {entry.table} | {entry.heading} | {formatting.ours(entry)} | {formatting.papers(entry)} | "
@@ -75,12 +76,26 @@ def test_readme_tells_the_decision_of_the_records(redrawn):
 
 def test_the_claims_on_f1_hold(redrawn):
     """The large-batch minimizer is far sharper in the full space, at comparable accuracy, and not in the subspace."""
-    entries = {(entry.table, entry.name): entry for entry in verify(redrawn)[0] if entry.ours and entry.plain}
+    entries = {(entry.table, entry.name): entry for entry in verify(redrawn)[0]
+               if entry.ours and entry.plain and entry.on_papers_data}
     assert all(entries[2, name].verdict == "replicated" for name in ("test_SB", "test_LB", "train_SB", "train_LB"))
     ratios = {(entry.table, entry.heading[4:8]): entry for entry in entries.values() if entry.kind == "ratio"}
     assert all(ratios[3, epsilon].verdict == "replicated" and ratios[3, epsilon].ours.mean > 20
                for epsilon in ("1e-3", "5e-4"))
     assert ratios[4, "1e-3"].verdict == "not replicated" and ratios[4, "5e-4"].ours.mean < 1
+
+
+def test_readme_tells_what_f2_has_on_synthetic_data(redrawn):
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    found = {(entry.table, entry.name): entry.ours.mean for entry in verify(redrawn)[0]
+             if entry.ours and entry.plain and entry.dataset == "timit_shaped"}
+    small, large, ratios = ([found[3, f"{epsilon}_{what}"] for epsilon in ("eps1e-3", "eps5e-4")]
+                            for what in ("SB", "LB", "ratio"))
+    assert f"SB ends at {found[2, 'train_SB']:.1f} % of training accuracy" in readme
+    assert f"a sharpness of {small[0]:.2f} and {small[1]:.2f} (ε = 1e-3 and 5e-4), and LB has " in readme
+    assert f"LB has {large[0]:.1f} and {large[1]:.1f}. But LB has not fitted these data" in readme
+    assert f"at {found[2, 'train_LB']:.0f} % of training accuracy, so that the ratios of {ratios[0]:.1f} and " \
+        f"{ratios[1]:.1f} compare a minimizer with a plateau" in readme
 
 
 def test_the_minimizers_of_trial_0_are_there_and_no_others():

@@ -10,7 +10,7 @@ import threading
 import time
 import traceback
 
-from absl import logging
+from absl import flags, logging
 
 from replication.errors import MissingDataError, UserError
 from replication.execution.estimate import fitting_processes
@@ -187,6 +187,8 @@ def _work(connection, folder, data_dir, threads, gpu, verbosity):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    # This process has no command line; absl would complain of that before the first line.
+    flags.FLAGS.mark_as_parsed()
     log_plainly()
     logging.set_verbosity(verbosity)
     if gpu is not None:
@@ -197,6 +199,8 @@ def _work(connection, folder, data_dir, threads, gpu, verbosity):
         try:
             task, wait = connection.recv()
         except EOFError:
+            # `terminate` sends a signal as well, which must not interrupt the end of the process.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
             return
         try:
             result = run_task(task, folder, data_dir=data_dir, wait=wait)

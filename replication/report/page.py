@@ -12,7 +12,7 @@ from replication import catalog, paper
 from replication.configuration import presets
 from replication.experiments.base import BEYOND_THE_PAPER
 from replication.report import decisions, figures, formatting, tables, verdicts
-from replication.store.grouping import EPSILONS, MAIN
+from replication.store.grouping import EPSILONS, MAIN, REGIMES
 
 _TEMPLATES = pathlib.Path(__file__).parent / "templates"
 
@@ -86,7 +86,7 @@ def _findings(judged):
     groups = {}
     for table, entries in judged:
         for entry in entries:
-            if entry.kind in ("gap", "ratio") and entry.ours and table.number in (2, 3):
+            if entry.ours and table.number in (2, 3):
                 groups.setdefault((entry.network, entry.dataset, entry.label), {})[entry.name] = entry
     found = []
     for (network, dataset, label), entries in groups.items():
@@ -98,8 +98,19 @@ def _findings(judged):
                 gap.paper.mean, [ratio.paper.mean for ratio in ratios])
             trials = min(each.ours.trials for each in (gap, *ratios))
             how = "in one trial, which is not a verdict" if trials == 1 else f"in {trials} trials"
-            found.append((f"{where}: LB is {ours}, {how}.", f"In the paper it is {papers}." if papers else ""))
+            found.append((f"{where}: LB is {ours}, {how}.{_warning(entries)}",
+                          f"In the paper it is {papers}." if papers else ""))
     return found
+
+
+def _warning(entries):
+    """Returns a sentence for SB and LB whose training accuracies are far apart, "" for others."""
+    accuracies = [entries[f"train_{regime}"].ours.mean for regime in REGIMES if f"train_{regime}" in entries]
+    if len(accuracies) < 2 or abs(accuracies[0] - accuracies[1]) <= decisions.MARGINS["accuracy"]:
+        return ""
+    small, large = (f"{accuracy:.2f} %" for accuracy in accuracies)
+    return (f" But they have not fitted their training set alike, SB {small} of it and LB {large}, so that this "
+            "compares no two minimizers.")
 
 
 def _counted(checks):

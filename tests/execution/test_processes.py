@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+from absl import logging
 
 from replication import configuration, execution, records
 from replication.configuration.executors import Local
@@ -93,3 +94,17 @@ def test_the_vectors_of_a_maximization_take_memory():
                              (configuration.Sharpness(subspace_dim=10), 40 * number),
                              (configuration.Sharpness(subspace_dim=1000), 2**30)):
         assert tasks.vector_bytes(Measure((runs.SMALL,), (choice,)), number) == expected
+
+
+def test_processes_say_nothing_but_their_results(tmp_path, capfd):
+    """Neither absl's complaint about flags nor a traceback of their end."""
+    level = logging.get_verbosity()
+    logging.set_verbosity(logging.INFO)
+    try:
+        found = runs.merge([Measure((runs.LARGE,), (runs.SHARPNESS,))])
+        assert execution.execute(found, records.Workdir.create(tmp_path), executor=Local(2)) == []
+    finally:
+        logging.set_verbosity(level)
+    said = capfd.readouterr().err
+    assert f"\n{runs.LARGE.name}, epoch 1: sharpness " in said
+    assert "flag parsing" not in said and "Traceback" not in said

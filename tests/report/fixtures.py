@@ -35,8 +35,8 @@ def quick_run(regime, trial, *, network="F1"):
 
 def free_run(regime, trial, **choices):
     """A run on data of no preset, where the batch size and the epochs are free."""
-    return Run(**{"network": "F2", "regime": regime, "trial": trial, "dataset": "timit_shaped",
-                  "batch_size": 256 if regime == "SB" else 3495, **choices})
+    return Run(**{"network": "F1", "regime": regime, "trial": trial, "dataset": "digits",
+                  "batch_size": 256 if regime == "SB" else 719, **choices})
 
 
 def tasks_of(name):

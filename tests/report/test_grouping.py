@@ -155,10 +155,10 @@ def test_paths_of_different_configurations_are_different_plots(free_workdir):
     small = write_run(free_workdir, free_run("SB", 0, batch_size=128))
     fixtures.write_path(free_workdir, small, free_workdir.run(free_run("LB", 0)))
     plots = experiments.get("figure3").axes(Store(free_workdir))
-    assert [plot.name for plot in plots] == ["figure3-F2-1", "figure3-F2-2"]
+    assert [plot.name for plot in plots] == ["figure3-F1-1", "figure3-F1-2"]
     assert {plot.title for plot in plots} == {
-        "F2 on timit_shaped (synthetic), trial 0 (SB batch size 128)",
-        "F2 on timit_shaped (synthetic), trial 0 (SB batch size 256)"}
+        "F1 on digits, trial 0 (SB batch size 128)",
+        "F1 on digits, trial 0 (SB batch size 256)"}
 
 
 def test_a_path_between_configurations_that_are_not_compared_is_not_drawn(free_workdir):

@@ -7,7 +7,7 @@ from replication.configuration import Measure, Sharpness, Train
 from replication.configuration.tasks import arrange, merge
 from replication.execution import Progress
 from replication.report import Report, figures, headline, make_report
-from tests.report.fixtures import quick_run, write_replication
+from tests.report.fixtures import quick_run, write_replication, write_run
 from tests.report.test_report import contents
 
 SMALL, LARGE, OTHER = (quick_run("SB", 0), quick_run("LB", 0), quick_run("SB", 1))
@@ -83,6 +83,18 @@ def test_the_page_begins_with_what_was_found(paper_workdir, quick_workdir):
     assert "0.22 points less accurate on the test set" in page
     assert "accurate on the test set, in 3 trials." in page
     assert "<b>F1 on mnist5k (a part of MNIST): LB is " in quick_workdir.page.read_text()
+
+
+def test_a_side_that_has_not_fitted_its_training_set_is_named_first(tmp_path):
+    workdir = write_replication(tmp_path / "work", make_run=quick_run, trials=1)
+    make_report(workdir)
+    assert "compares no two minimizers" not in workdir.page.read_text()
+    record, = (record for record in workdir.runs()[0] if record.configuration.regime == "LB")
+    write_run(workdir, record.configuration, batch={**record.result["batch"], "train_accuracy": 0.11})
+    make_report(workdir)
+    page = " ".join(workdir.page.read_text().split())
+    assert ("which is not a verdict. But they have not fitted their training set alike, SB 99.69 % of it and LB "
+            "11.00 %, so that this compares no two minimizers.</b>") in page
 
 
 def test_one_trial_is_no_verdict(tmp_path):

@@ -175,7 +175,7 @@ class Links(html.parser.HTMLParser):
         self.loaded += [attributes["href"]] if tag == "link" else []
         self.links += [attributes["href"]] if tag == "a" else []
         self.ids += [attributes["id"]] if "id" in attributes else []
-        if tag not in ("meta", "img", "source", "br"):
+        if tag not in ("meta", "img", "source", "br", "wbr"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
