@@ -109,8 +109,7 @@ def _warning(entries):
     if len(accuracies) < 2 or abs(accuracies[0] - accuracies[1]) <= decisions.MARGINS["accuracy"]:
         return ""
     small, large = (f"{accuracy:.2f} %" for accuracy in accuracies)
-    return (f" But they have not fitted their training set alike, SB {small} of it and LB {large}, so that this "
-            "compares no two minimizers.")
+    return f" But SB fits {small} of the training set and LB {large}, so that the two are not comparable."
 
 
 def _counted(checks):

@@ -12,7 +12,6 @@ import pytest
 from replication import execution, records
 from replication.configuration import Measure, Train
 from replication.configuration.executors import Ray
-from replication.configuration.tasks import merge
 from replication.errors import UserError
 from replication.execution import tasks
 from replication.report import make_report
@@ -99,7 +98,7 @@ def test_a_lost_node_loses_nothing_and_repeats_nothing(cluster, tmp_path):
     node, = cluster.worker_nodes
     workdir, alone, log = records.Workdir.create(tmp_path / "ray"), records.Workdir.create(tmp_path / "alone"), \
         tmp_path / "log"
-    found = merge([Train(LONG), Train(dataclasses.replace(LONG, trial=1)), Train(runs.LARGE),
+    found = runs.merge([Train(LONG), Train(dataclasses.replace(LONG, trial=1)), Train(runs.LARGE),
                    Measure((LONG,), (runs.SHARPNESS,)), Measure((runs.LARGE,), (runs.SHARPNESS,)),
                    Measure((LONG, runs.LARGE), (runs.PATH,))])
     listed = [_logged(task, log) for task in found]
@@ -125,7 +124,7 @@ def test_a_lost_node_loses_nothing_and_repeats_nothing(cluster, tmp_path):
 def test_failures_are_one_line_each_and_errors_of_ours_are_not(cluster, tmp_path):
     diverging = dataclasses.replace(runs.SMALL, optimizer="sgd", learning_rate=1e30)
     workdir = records.Workdir.create(tmp_path)
-    found = merge([Train(diverging), Train(runs.LARGE), Measure((diverging,), (runs.SHARPNESS,))])
+    found = runs.merge([Train(diverging), Train(runs.LARGE), Measure((diverging,), (runs.SHARPNESS,))])
     first, second = execution.execute(found, workdir, executor=Ray(cluster.address))
     assert "became" in first and "\n" not in first and second.endswith("no minimizer to measure")
     assert workdir.run(runs.LARGE).is_finished

@@ -88,13 +88,13 @@ def test_the_page_begins_with_what_was_found(paper_workdir, quick_workdir):
 def test_a_side_that_has_not_fitted_its_training_set_is_named_first(tmp_path):
     workdir = write_replication(tmp_path / "work", make_run=quick_run, trials=1)
     make_report(workdir)
-    assert "compares no two minimizers" not in workdir.page.read_text()
+    assert "of the training set and LB" not in workdir.page.read_text()
     record, = (record for record in workdir.runs()[0] if record.configuration.regime == "LB")
     write_run(workdir, record.configuration, batch={**record.result["batch"], "train_accuracy": 0.11})
     make_report(workdir)
     page = " ".join(workdir.page.read_text().split())
-    assert ("which is not a verdict. But they have not fitted their training set alike, SB 99.69 % of it and LB "
-            "11.00 %, so that this compares no two minimizers.</b>") in page
+    assert ("which is not a verdict. But SB fits 99.69 % of the training set and LB 11.00 %, so that the two are not "
+            "comparable.</b>") in page
 
 
 def test_one_trial_is_no_verdict(tmp_path):
