@@ -3,7 +3,8 @@
     python -m replication.reproduce --preset=paper --networks=F1 --experiments=losses
     python -m replication.reproduce --preset=paper --networks=F1 --experiments=scale
 
-They have not been run yet on the paper's data.
+The losses took 11 minutes on two cores beside the trainings of table 2. F1, trial 0 (results/tables/losses.md): LB is
+8.7 times as sharp as SB with label smoothing and 30 times with the mean squared error. The scales are still to be run.
 """
 
 import dataclasses
