@@ -99,8 +99,8 @@ def test_a_lost_node_loses_nothing_and_repeats_nothing(cluster, tmp_path):
     workdir, alone, log = records.Workdir.create(tmp_path / "ray"), records.Workdir.create(tmp_path / "alone"), \
         tmp_path / "log"
     found = runs.merge([Train(LONG), Train(dataclasses.replace(LONG, trial=1)), Train(runs.LARGE),
-                   Measure((LONG,), (runs.SHARPNESS,)), Measure((runs.LARGE,), (runs.SHARPNESS,)),
-                   Measure((LONG, runs.LARGE), (runs.PATH,))])
+                        Measure((LONG,), (runs.SHARPNESS,)), Measure((runs.LARGE,), (runs.SHARPNESS,)),
+                        Measure((LONG, runs.LARGE), (runs.PATH,))])
     listed = [_logged(task, log) for task in found]
     killed = []
     killer = threading.Thread(target=_kill_once_it_works, args=(cluster, node, workdir, log, killed))
