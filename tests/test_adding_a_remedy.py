@@ -1,0 +1,63 @@
+"""A remedy is one module: its training step, its flag, its row in the table and its range in searches come from it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+from tests.scripts import ROOT
+
+REMEDY = '''
+"""Training on scaled inputs."""
+
+import dataclasses
+
+from replication.fields import Search, number
+from replication.remedies.base import Remedy
+
+
+@dataclasses.dataclass(frozen=True)
+class InputScaling(Remedy):
+    """Trains on the inputs times a factor."""
+
+    NAME = "input_scaling"
+    factor: float = number(0.5, "Factor on the inputs.", above=0, search=Search(0.1, 0.9))
+
+    def learn(self, model, inputs, labels):
+        return model.plain_step(self.factor * inputs, labels)
+'''
+SAMPLE = '''
+import keras_tuner
+from replication.remedies import REMEDIES
+
+hp = keras_tuner.HyperParameters()
+print(REMEDIES["input_scaling"].sample(hp, 719))
+print([(each.name, each.min_value, each.max_value) for each in hp.space])
+'''
+
+
+def test_a_remedy_is_one_module(tmp_path):
+    for name in ("replication", "models", "flags"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "replication" / "remedies" / "input_scaling.py").write_text(REMEDY.lstrip())
+
+    def python(*arguments):
+        process = subprocess.run([sys.executable, *arguments], cwd=tmp_path, capture_output=True, text=True,
+                                 env={**os.environ, "PYTHONPATH": str(tmp_path)})
+        assert process.returncode == 0, process.stderr
+        return process.stdout
+
+    train = ("-m", "replication.train", "--network=F1", "--regime=LB", "--dataset=digits", "--batch_size=719",
+             "--epochs=1", "--jit_compile=off", "--workdir=work")
+    python(*train)
+    python(*train, "--remedy=input_scaling", "--input_scaling_factor=0.25")
+    found = [json.loads(path.read_text()) for path in (tmp_path / "work" / "runs").glob("*/config.json")]
+    plain, scaled = sorted(found, key=lambda content: content["configuration"]["remedy"] is not None)
+    assert plain["configuration"]["remedy"] is None
+    assert scaled["configuration"]["remedy"] == {"name": "input_scaling", "factor": 0.25}
+    python("-m", "replication.make_report", "--workdir=work")
+    rows = [row["remedy"] for row in json.loads((tmp_path / "work" / "tables" / "remedies.json").read_text())["lines"]]
+    assert len(rows) == 2 and rows[0] == "none" and rows[1].startswith("input scaling")
+    sampled, space = python("-c", SAMPLE).splitlines()
+    assert "factor=0.5" in sampled and space == "[('input_scaling_factor', 0.1, 0.9)]"
