@@ -8,8 +8,9 @@ Of these only the scaled learning rate has been trained on MNIST, for one trial 
 from statistics import fmean
 
 from replication.catalog import NETWORKS
+from replication.experiments import answers
 from replication.experiments.base import EPSILON_LABELS, Listing, ListingLine, test_accuracy
-from replication.experiments.groups import mean
+from replication.experiments.groups import mean, sharpness_of
 from replication.experiments.table3 import common_protocol, measure, values
 from replication.experiments.table6 import remedied
 from replication.remedies import REMEDIES
@@ -51,6 +52,28 @@ def listing(store):
     return _without_empty_columns(headings, lines)
 
 
+def answer(store):
+    """Returns by how much each remedy changes LB's sharpness and test accuracy, in the trials that have both."""
+    for comparison in comparisons(store.runs):
+        if not comparison.large:
+            continue
+        plain = {each.run.trial: each for each in comparison.large}
+        found = sorted(variants(store.runs, comparison, "remedy", "jit_compile"), key=lambda group: _name(group[0].run))
+        protocol = common_protocol([*comparison.large, *(each for group in found for each in group)])
+        parts = []
+        for group in found:
+            pairs = [(each, plain[each.run.trial]) for each in group if each.run.trial in plain]
+            sharpness = [tuple(sharpness_of(run, protocol) for run in pair) for pair in pairs]
+            if pairs and all(map(all, sharpness)):
+                gains = [test_accuracy(remedied_run) - test_accuracy(run) for remedied_run, run in pairs]
+                parts.append(f"× {answers.ratio(sharpness)} and {answers.difference(gains, 'points')} "
+                             f"with {_name(group[0].run)}")
+        if parts:
+            return (f"{comparison.where}: relative to LB without a remedy, the sharpness and the test accuracy of LB "
+                    f"change by {'; '.join(parts)}.")
+    return ""
+
+
 def _name(run):
     return run.remedy.label if run.remedy else "none"
 
@@ -86,4 +109,4 @@ REMEDY_LISTING = Listing(
         "perturbation for each m examples), ghost normalization and the scaling of the learning rate are later than "
         "the paper. Conservative training with penalty 0 makes as many updates without its proximal term. Means over "
         "the trials; a gradient is that of one example."),
-    needs=needs, listing=listing)
+    needs=needs, listing=listing, answer=answer)

@@ -15,6 +15,7 @@ from tests.report import fixtures
 
 BEYOND = sorted(name for found in (experiments.listings(), experiments.figures()) for name, each in found.items()
                 if each.place in BEYOND_THE_PAPER)
+ANSWERED = [name for name in experiments.names() if experiments.get(name).answer]
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def test_the_page_has_a_section_of_each_that_begins_with_its_answer(tour, store)
     assert make_report(tour) == []
     page = tour.page.read_text()
     assert "Not made yet" not in page
-    for name in BEYOND:
+    for name in {*BEYOND, *ANSWERED}:
         (section,) = re.findall(f'<section id="{name}">.*?</section>', page, re.DOTALL)
         experiment = experiments.get(name)
         assert "Nothing to show" not in section
@@ -48,7 +49,7 @@ def test_the_page_has_a_section_of_each_that_begins_with_its_answer(tour, store)
             assert re.search(r'</h2>\s*<p class="answer"><b>[^<]{40,}</b></p>', section), name
 
 
-@pytest.mark.parametrize("name", BEYOND)
+@pytest.mark.parametrize("name", sorted({*BEYOND, *ANSWERED}))
 def test_without_records_there_is_neither_an_answer_nor_anything_to_show(name, tmp_path):
     if name == "paper_correlation":
         pytest.skip("it needs no record")
@@ -56,8 +57,7 @@ def test_without_records_there_is_neither_an_answer_nor_anything_to_show(name, t
     assert not shown(experiment, empty) and (experiment.answer is None or experiment.answer(empty) == "")
 
 
-@pytest.mark.parametrize("name", [name for name in BEYOND if experiments.get(name).answer
-                                  and name not in ("paper_correlation", "robustness")])
+@pytest.mark.parametrize("name", [name for name in ANSWERED if name not in ("paper_correlation", "robustness")])
 def test_an_answer_changes_with_the_numbers(name, store):
     """Every sharpness, eigenvalue and value of f of large batches is made less, by different factors."""
     other = copy.deepcopy(store)
