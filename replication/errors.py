@@ -27,8 +27,8 @@ class MeasurementFailedError(UserError):
 
 
 def one_line(error):
-    """Returns the whole message of an error of another package in one line."""
-    return " ".join(str(error).split())
+    """Returns the whole message of an error of another package in one line, or else the name of its class."""
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def require(condition, name, value, expected):

@@ -65,12 +65,12 @@ def cannot_be_nested(larger, smaller):
     return difference < 0 or apart > math.sqrt(larger.trials) * difference
 
 
-def cannot_be_bounded(printed, bound=100):
-    """Whether no trials of at most `bound` have the mean and the sample deviation of a `Summary` as printed.
+def cannot_be_bounded(printed):
+    """Whether no shares of at most 100 % have the mean and the sample deviation of a `Summary` as printed.
 
-    Their distances from the bound are not negative, so that the argument of `cannot_be_nested` holds.
+    Their distances from 100 % are not negative, so that the argument of `cannot_be_nested` holds.
     """
-    return printed.deviation - ROUNDING > math.sqrt(printed.trials) * (bound - printed.mean + ROUNDING)
+    return printed.deviation - ROUNDING > math.sqrt(printed.trials) * (100 - printed.mean + ROUNDING)
 
 
 def _doubt(number, network, column):

@@ -97,13 +97,13 @@ def load_weights(network, point):
 
     Args:
         network: The network, as `build_network` returns it for the run.
-        point: The `records.WeightsRecord` of x_0, of an iterate or of the minimizer.
+        point: The `records.folder.WeightsRecord` of x_0, of an iterate or of the minimizer.
 
     Raises:
         UserError: the weights are missing or damaged.
     """
     if not point.weights.exists():
-        raise UserError(f"{point.weights}: not there; this record came without its weights")
+        raise UserError(f"{point.weights}: not there; this record came without its weights; {point.remedy}")
     point.check()
     network.load_weights(point.weights)
 

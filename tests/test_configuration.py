@@ -6,7 +6,7 @@ import inspect
 import pytest
 
 from replication import catalog, configuration, landscape, remedies
-from replication.configuration import Run
+from replication.configuration import Run, presets
 from replication.configuration.presets import PRESETS
 from replication.errors import UserError
 from replication.sharpness import measure_sharpness
@@ -28,6 +28,27 @@ def test_records_from_before_a_choice_are_read():
     fields = run("F1").to_json()
     del fields["architecture"]
     assert Run.from_json(fields) == run("F1")
+
+
+_OTHERS = {
+    "statistics": "moving", "optimizer": "sgd", "learning_rate": 0.5, "epochs": 7, "max_epochs": 7, "patience": 7,
+    "min_improvement": 0.7, "evaluation_batch_size": 7, "deterministic": True, "architecture": "text",
+    "precision": "mixed_bfloat16", "remedy": remedies.Conservative(),
+    "start": configuration.Start("C1-SB-trial0-00000000"), "dropout": 0.1,
+    "distribution": configuration.Distribution(2), "kernel_initializer": "he_uniform", "normalization_epsilon": 0.1,
+    "adam_epsilon": 0.1, "stop": "accuracy", "target_accuracy": 70.0, "min_epochs": 7, "target_loss": 0.7,
+    "training_loss": "mean_squared_error", "kernel_scale": 7.0, "without_normalization": True}
+
+
+def test_readers_are_told_of_every_choice_that_tells_a_run_from_the_usual_one():
+    plain = PRESETS["paper"].run("C1", "SB", 0, jit_compile=False)
+    dataset = catalog.DATASETS["cifar10"]
+    assert presets.peculiarities(plain, dataset) == []
+    shown = {"network", "regime", "trial", "dataset", "batch_size", "classes", "jit_compile"}
+    assert {field.name for field in dataclasses.fields(Run)} == {*_OTHERS, *shown}
+    for name, value in _OTHERS.items():
+        needed = {"stop": {"target_accuracy": 70.0}, "target_loss": {"stop": "loss"}}.get(name, {})
+        assert presets.peculiarities(dataclasses.replace(plain, **{name: value}, **needed), dataset), name
 
 
 @pytest.mark.parametrize("choice", ["distribution", "start"])

@@ -97,7 +97,9 @@ def test_the_pins_are_of_these_configurations():
 @pytest.mark.parametrize("label", CONFIGURATIONS)
 def test_json_digest_and_name_stay(label):
     each, pinned = CONFIGURATIONS[label], PINNED[label]
-    assert (each.digest(), getattr(each, "name", None)) == (pinned["digest"], pinned["name"])
+    assert each.digest() == pinned["digest"]
+    if pinned["name"] is not None:
+        assert pinned["name"] == (each.name if hasattr(each, "name") else each.record_name())
     # A field that was added later is not in the pinned object, and is read as its default.
     stored = json.loads(pinned["json"])
     assert flat(stored).items() <= flat(each.to_json()).items()

@@ -7,6 +7,8 @@ from replication.configuration.run import KERNEL_INITIALIZERS, OPTIMIZERS, Run
 from replication.errors import require_name
 
 PAPER_BATCH_SIZES = {"SB": 256, "LB": 0.1}
+# Choices that a run takes from its preset and that `Run.peculiarities` therefore leaves out.
+_OF_THE_PRESET = ("max_epochs", "patience", "min_improvement", "evaluation_batch_size", "target_accuracy")
 # The epochs of the authors' script.
 SCRIPT_EPOCHS = 20
 
@@ -182,6 +184,21 @@ def preset_of(run):
         if run.network in (preset.datasets or preset.networks) and preset.dataset(run.network) == run.dataset:
             return name
     return None
+
+
+def peculiarities(run, dataset):
+    """What tells a run from the one that the preset with this data set trains in its place, each as text.
+
+    Args:
+        run: A `Run`.
+        dataset: The resolved `catalog.Dataset` of its data.
+    """
+    name = preset_of(run)
+    usual = run if name is None else PRESETS[name].run(
+        run.network, "SB", run.trial, jit_compile=run.jit_compile, describe=lambda _: dataset)
+    return [*filter(None, [run.peculiarities]), *(
+        f"{choice.replace('_', ' ')} {getattr(run, choice)}" for choice in _OF_THE_PRESET
+        if getattr(run, choice) != getattr(usual, choice))]
 
 
 def is_plain_but_for(run, dataset, *choices):

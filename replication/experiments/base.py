@@ -200,14 +200,32 @@ class ListingLine:
 
 
 def lowest_trials(store, has):
-    """Returns the label and the runs by regime of each comparison of plain SB and LB, of its lowest trial.
+    """Returns each comparison of plain SB and LB with the runs of its lowest trial by regime.
 
     Args:
         store: A `store.Store`.
         has: Function from a `store.FinishedRun` to whether it has the records that are drawn; others are left out.
     """
-    found = [(comparison.label, comparison.lowest_trial(has)) for comparison in comparisons(store.runs)]
-    return [(label, sides) for label, sides in found if sides]
+    found = [(comparison, comparison.lowest_trial(has)) for comparison in comparisons(store.runs)]
+    return [(comparison, sides) for comparison, sides in found if sides]
+
+
+def measured_alike(points, kind, *, admits=lambda choices: True):
+    """Returns the measurements of a kind, by the same choices, of as many of several runs as have one.
+
+    Args:
+        points: The `store.FinishedRun`s or `store.Iterate`s, a dictionary.
+        kind: A key of `configuration.KINDS`.
+        admits: Function from its choices to whether they may be taken; by default all.
+
+    Returns:
+        The `store.Measurement`s by the keys of `points`; empty without any.
+    """
+    by_choices = {}
+    for name, each in points.items():
+        for item in filter(lambda item: admits(item.choices), each.measurements[kind]):
+            by_choices.setdefault(item.choices.digest(), {})[name] = item
+    return max((found for _, found in sorted(by_choices.items())), key=len, default={})
 
 
 def place(run):

@@ -13,8 +13,8 @@ from replication.experiments.drawing import Panel, Series, plots
 
 def axes(store):
     """Returns a `Plot` for each comparison of plain SB and LB, of its lowest trial."""
-    return plots("figure2", [(label, [*sides.values()], (_panel(sides),))
-                             for label, sides in lowest_trials(store, lambda each: each.history)])
+    return plots("figure2", [(comparison.label, [*sides.values()], (_panel(sides),))
+                             for comparison, sides in lowest_trials(store, lambda each: each.history)])
 
 
 def _panel(sides):

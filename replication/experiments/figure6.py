@@ -15,8 +15,8 @@ _EPSILON = 1e-3
 
 def axes(store):
     """Returns a `Plot` for each comparison of plain SB and LB whose iterates were measured, of its lowest trial."""
-    return plots("figure6", [(label, [*sides.values()], (_panel(sides),))
-                             for label, sides in lowest_trials(store, points)])
+    return plots("figure6", [(comparison.label, [*sides.values()], (_panel(sides),))
+                             for comparison, sides in lowest_trials(store, points)])
 
 
 def points(finished_run):

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from replication.experiments import answers
-from replication.experiments.base import Listing, ListingLine, lowest_trials, place
+from replication.experiments.base import Listing, ListingLine, lowest_trials
 from replication.experiments.figure6 import FIGURE, points
 
 _LOSSES = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3)
@@ -43,7 +43,7 @@ def answer(store):
 def _compared(store):
     """Returns for each comparison its network in words, the runs' names, and tuples (what, kind, SB, LB)."""
     result = []
-    for label, sides in lowest_trials(store, points):
+    for comparison, sides in lowest_trials(store, points):
         if len(sides) < 2:
             continue
         small, large = sides["SB"], sides["LB"]
@@ -55,8 +55,7 @@ def _compared(store):
                 if None not in values:
                     what = f"f = {level:g}" if kind == "loss" else f"{level:,} updates"
                     found.append((what, kind, *values))
-        where = place(small.run) + (f" ({label})" if label else "")
-        result.append((where, (small.name, large.name), found))
+        result.append((comparison.where, (small.name, large.name), found))
     return result
 
 

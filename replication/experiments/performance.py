@@ -53,8 +53,8 @@ def iterations(epochs, examples, batch_size):
 def axes(store):
     """Returns a `Plot` for each comparison of plain SB and LB that has both, of its lowest trial."""
     found = lowest_trials(store, lambda each: each.training_size and each.result["epochs"])
-    return plots("performance", [(label, [*sides.values()], (_panel(**sides),))
-                                 for label, sides in found if len(sides) == 2])
+    return plots("performance", [(comparison.label, [*sides.values()], (_panel(**sides),))
+                                 for comparison, sides in found if len(sides) == 2])
 
 
 def _panel(SB, LB):

@@ -80,8 +80,8 @@ def box_needs(setup):
     preset, tasks = setup.preset, []
     for run in setup.runs(setup.study_networks):
         tasks.append(Measure((run,), tuple(Sharpness(
-            **choices, statistics=run.statistics, iterations=preset.iterations, seed=run.trial,
-            examples=preset.study_examples) for choices in _BOXES.values())))
+            **choices, statistics=run.statistics, seed=run.trial, examples=preset.study_examples)
+            for choices in _BOXES.values())))
     return tasks
 
 
@@ -139,10 +139,8 @@ def _measured_boxes(store):
 
 
 def _in_box(finished_run, choices, examples):
-    wanted = Sharpness(**choices, statistics=finished_run.run.statistics, seed=finished_run.run.trial,
-                       examples=examples)
-    return next((item.content["sharpness"] for item in finished_run.measurements["sharpness"]
-                 if item.choices == wanted), None)
+    return finished_run.sharpness(Sharpness(
+        **choices, statistics=finished_run.run.statistics, seed=finished_run.run.trial, examples=examples))
 
 
 LISTING = Listing(

@@ -12,7 +12,7 @@ import scipy.stats
 from replication.configuration import Measure, Robustness
 from replication.configuration.measurements.robustness import SETS
 from replication.experiments import answers, origins
-from replication.experiments.base import Listing, ListingLine, place
+from replication.experiments.base import Listing, ListingLine, measured_alike, place
 from replication.experiments.remedies import with_remedies
 from replication.store.grouping import buckets, key
 
@@ -73,12 +73,15 @@ def _tau(first, second):
 
 
 def _families(store):
-    """Returns lists of the measured runs of one network, data set and trial with their contents, SB first."""
-    measured = [(each, each.measurements["robustness"][0].content) for each in store.runs
-                if each.measurements["robustness"]]
-    return [sorted(members, key=lambda member: (member[0].run.regime != "SB", _name(member[0].run)))
-            for _, members in buckets(measured, lambda member: key(
-                member[0], "regime", "batch_size", "remedy", "jit_compile", "epochs") + str(member[0].run.trial))]
+    """Returns lists of the runs of one network, data set and trial, measured alike, with their contents, SB first."""
+    result = []
+    for _, members in buckets(store.runs, lambda each: key(
+            each, "regime", "batch_size", "remedy", "jit_compile", "epochs") + str(each.run.trial)):
+        members = sorted(members, key=lambda each: (each.run.regime != "SB", _name(each.run)))
+        found = measured_alike(dict(enumerate(members)), "robustness")
+        if found:
+            result.append([(members[number], item.content) for number, item in found.items()])
+    return result
 
 
 def _name(run):

@@ -8,20 +8,48 @@ largest eigenvalue at LB is less than half of that at SB, and the quadratic mode
 400.
 """
 
+import dataclasses
+
 import numpy as np
 
 from replication.configuration import Measure, Sharpness, Spectrum
 from replication.configuration.tasks import START
 from replication.experiments import answers
-from replication.experiments.base import Figure, Listing, ListingLine, lowest_trials, place
+from replication.experiments.base import Figure, Listing, ListingLine, lowest_trials, measured_alike
 from replication.experiments.drawing import Panel, Series, plots
 from replication.experiments.table6 import remedied
 from replication.remedies import LearningRateScaling
 
 _EPSILON = 1e-3
 _SUBSPACE_DIM = 100
+_START = "x₀"
 # Places of the density, per decade of the absolute eigenvalue, and the decades shown.
 _PER_DECADE, _DECADES = 12, 5
+
+
+@dataclasses.dataclass(frozen=True)
+class _Point:
+    """Weights whose spectrum was measured.
+
+    Attributes:
+        name: Their name for readers.
+        finished_run: The `store.FinishedRun` that they belong to.
+        weights: It, or its `store.Iterate`.
+        plain, boxed: The `store.Measurement`s of the spectra of H and of D H D; the latter None if it is missing.
+    """
+
+    name: str
+    finished_run: object
+    weights: object
+    plain: object
+    boxed: object
+
+    def sharpness(self, dimension):
+        """Returns Metric 2.1 of the same f, in percent; None if it was not measured."""
+        found = self.plain.choices
+        return self.weights.sharpness(Sharpness(
+            epsilon=_EPSILON, subspace_dim=dimension, starts=1, statistics=found.statistics,
+            batch_size=found.batch_size, seed=found.seed, examples=found.examples))
 
 
 def needs(setup):
@@ -35,7 +63,7 @@ def needs(setup):
                 Spectrum(epsilon=epsilon, subspace_dim=_SUBSPACE_DIM, **preset.spectrum, **common)
                 for epsilon in (None, _EPSILON)), at))
             tasks.append(Measure((run,), tuple(
-                Sharpness(epsilon=_EPSILON, subspace_dim=dimension, starts=1, iterations=preset.iterations, **common)
+                Sharpness(epsilon=_EPSILON, subspace_dim=dimension, starts=1, **common)
                 for dimension in (0, _SUBSPACE_DIM)), at))
     return tasks
 
@@ -47,38 +75,37 @@ def listing(store):
                 "predicted rise, full space (%)", "Metric 2.1, full space (%)", "predicted rise, subspace (%)",
                 "Metric 2.1, subspace (%)")
     lines = []
-    for where, name, runs, point in _points(store):
-        plain, boxed = _spectrum(point, None), _spectrum(point, _EPSILON)
-        if plain is None or boxed is None:
-            continue
-        content, box = plain.content, boxed.content
-        lines.append(ListingLine((
-            where, name, content["loss"], content["gradient_norm"], content["eigenvalues"][-1],
-            content["eigenvalues"][0], answers.with_error(content["trace"], content["trace_error"]),
-            100 * share_negative(content), box["eigenvalues"][-1],
-            answers.with_error(box["trace"], box["trace_error"]),
-            box["predicted"]["full"], _sharpness(point, plain, 0), box["predicted"]["subspace"],
-            _sharpness(point, plain, _SUBSPACE_DIM)), runs))
+    for where, points in _families(store):
+        for point in points:
+            if point.boxed is None:
+                continue
+            content, box = point.plain.content, point.boxed.content
+            lines.append(ListingLine((
+                where, point.name, content["loss"], content["gradient_norm"], content["eigenvalues"][-1],
+                content["eigenvalues"][0], answers.with_error(content["trace"], content["trace_error"]),
+                100 * share_negative(content), box["eigenvalues"][-1],
+                answers.with_error(box["trace"], box["trace_error"]), box["predicted"]["full"], point.sharpness(0),
+                box["predicted"]["subspace"], point.sharpness(_SUBSPACE_DIM)), (point.finished_run.name,)))
     return headings, lines
 
 
 def answer(store):
     """Returns how the largest eigenvalues compare, and how far the quadratic model explains Metric 2.1."""
-    found = {name: (where, _spectrum(point, None), _spectrum(point, _EPSILON), point)
-             for where, name, _, point in _points(store)}
-    if not {"SB", "LB"} <= found.keys() or any(each is None for name in ("SB", "LB") for each in found[name][1:3]):
-        return ""
-    where, small = found["SB"][:2]
-    large, boxed, point = found["LB"][1:]
-    ratio = large.content["eigenvalues"][-1] / small.content["eigenvalues"][-1]
-    text = (f"{where}, one trial: the Hessian’s largest eigenvalue at LB is {answers.significant(ratio)} times that at "
-            f"SB, its trace {answers.significant(large.content['trace'] / small.content['trace'])} times")
-    measured = _sharpness(point, large, 0)
-    if measured is not None:
-        predicted = answers.significant(boxed.content["predicted"]["full"])
-        text += (f"; the quadratic model predicts a rise of {predicted} % in LB’s box, where Metric 2.1 is "
-                 f"{answers.significant(measured)} %")
-    return f"{text}."
+    for where, points in _families(store):
+        by_name = {point.name: point for point in points}
+        if not {"SB", "LB"} <= by_name.keys():
+            continue
+        small, large = by_name["SB"].plain.content, by_name["LB"].plain.content
+        text = (f"{where}, one trial: the Hessian’s largest eigenvalue at LB is "
+                f"{answers.significant(large['eigenvalues'][-1] / small['eigenvalues'][-1])} times that at SB, its "
+                f"trace {answers.significant(large['trace'] / small['trace'])} times")
+        measured, boxed = by_name["LB"].sharpness(0), by_name["LB"].boxed
+        if measured is not None and boxed is not None:
+            text += (f"; the quadratic model predicts a rise of "
+                     f"{answers.significant(boxed.content['predicted']['full'])} % in LB’s box, where Metric 2.1 is "
+                     f"{answers.significant(measured)} %")
+        return f"{text}."
+    return ""
 
 
 def share_negative(content):
@@ -89,70 +116,52 @@ def share_negative(content):
 
 def axes(store):
     """Returns a `Plot` for each network and data set: how the density spreads over the sizes of the eigenvalues."""
-    by_place = {}
-    for where, name, runs, point in _points(store):
-        if (spectrum := _spectrum(point, None)) is not None:
-            by_place.setdefault(where, []).append((name, runs, spectrum))
     found = []
-    for members in by_place.values():
-        names = {each for _, runs, _ in members for each in runs}
-        finished_runs = [each for each in store.runs if each.name in names]
-        found.append(("", finished_runs, (_panel(members, 1), _panel(members, -1))))
+    for _, points in _families(store):
+        finished_runs = list(dict.fromkeys(point.finished_run.name for point in points))
+        finished_runs = [each for each in store.runs if each.name in finished_runs]
+        found.append(("", finished_runs, (_panel(points, 1), _panel(points, -1))))
     return plots("spectral_density", found)
 
 
-def _panel(members, sign):
+def _panel(points, sign):
     """Returns the share of the eigenvalues of one sign that are at least so large, against their size."""
-    largest = max(abs(node) for *_, spectrum in members for row in spectrum.content["nodes"] for node in row)
+    largest = max(abs(node) for point in points for row in point.plain.content["nodes"] for node in row)
     sizes = np.geomspace(largest * 10.0**-_DECADES, largest, _PER_DECADE * _DECADES + 1)
     series = []
-    for name, _, spectrum in members:
-        nodes, weights = np.array(spectrum.content["nodes"]), np.array(spectrum.content["weights"])
+    for point in points:
+        nodes, weights = (np.array(point.plain.content[name]) for name in ("nodes", "weights"))
         shares = [float(np.sum(weights * (sign * nodes >= size)) / len(weights)) for size in sizes]
-        points = [(float(size), 100 * share) for size, share in zip(sizes, shares) if share > 0]
-        if points:
-            role = {"SB": "SB", "LB": "LB"}.get(name, "ink")
-            series.append(Series(name, *zip(*points), role, dashed=name == "x₀"))
+        above = [(float(size), 100 * share) for size, share in zip(sizes, shares) if share > 0]
+        if above:
+            role = {"SB": "SB", "LB": "LB"}.get(point.name, "ink")
+            series.append(Series(point.name, *zip(*above), role, dashed=point.name == _START))
     if not series:
         series = [Series("none", (float(sizes[0]), float(sizes[-1])), (0.0, 0.0), "ink")]
     kind = "positive" if sign > 0 else "negative"
     return Panel(f"size of the {kind} eigenvalue", "eigenvalues above it (%)", tuple(series), log_x=True, log_left=True)
 
 
-def _points(store):
-    """Yields the network in words, the point's name, the names of its runs, and the run or iterate itself."""
-    for label, sides in lowest_trials(store, lambda run: run.measurements["spectrum"]):
-        run = next(iter(sides.values())).run
-        where = place(run) + (f" ({label})" if label else "")
-        large = sides.get("LB")
+def _families(store):
+    """Yields each network in words with its `_Point`s whose spectra were measured by the same choices."""
+    for comparison, sides in lowest_trials(store, lambda run: run.measurements["spectrum"]):
+        large, runs = sides.get("LB"), dict(sides)
         if large and large.iterates and large.iterates[0].epoch == 0:
-            yield where, "x₀", (large.name,), large.iterates[0]
-        for regime, each in sides.items():
-            yield where, regime, (each.name,), each
-        for each in _scaled(store, large):
-            yield where, "LB, learning rate × √(B/b)", (each.name,), each
+            runs = {_START: large, **runs}
+        if large and (scaled := _scaled(store, large)):
+            runs["LB, learning rate × √(B/b)"] = scaled
+        weights = {name: each.iterates[0] if name == _START else each for name, each in runs.items()}
+        plain, boxed = (measured_alike(weights, "spectrum", admits=lambda choices, epsilon=epsilon: (
+            choices.epsilon == epsilon)) for epsilon in (None, _EPSILON))
+        yield comparison.where, [_Point(name, runs[name], weights[name], plain[name], boxed.get(name))
+                                 for name in runs if name in plain]
 
 
 def _scaled(store, large):
-    if large is None:
-        return []
-    return [each for each in store.runs if each.run.remedy and each.run.remedy.NAME == LearningRateScaling.NAME
-            and each.run.differences(large.run) == {"remedy"} and each.run.trial == large.run.trial
-            and each.measurements["spectrum"]]
-
-
-def _spectrum(point, epsilon):
-    return next((each for each in point.measurements["spectrum"] if each.choices.epsilon == epsilon), None)
-
-
-def _sharpness(point, spectrum, dimension):
-    """Returns Metric 2.1 over the examples of a spectrum, in percent; None if it was not measured."""
-    for each in point.measurements["sharpness"]:
-        choices = each.choices
-        if (choices.subspace_dim, choices.epsilon, choices.examples, choices.starts, choices.solver) == (
-                dimension, _EPSILON, spectrum.choices.examples, 1, "scaled"):
-            return each.content["sharpness"]
-    return None
+    """Returns LB's run with a learning rate × √(B/b) and a measured spectrum; None if there is none."""
+    return next((each for each in store.runs if isinstance(each.run.remedy, LearningRateScaling)
+                 and each.run.remedy.rule == "sqrt" and each.run.differences(large.run) == {"remedy"}
+                 and each.run.trial == large.run.trial and each.measurements["spectrum"]), None)
 
 
 LISTING = Listing(

@@ -7,7 +7,7 @@ comes with a fifth of the coordinates, ranked by the gradient.
 """
 
 from replication.configuration import Measure, Steepness
-from replication.experiments.base import Figure, lowest_trials
+from replication.experiments.base import Figure, lowest_trials, measured_alike
 from replication.experiments.drawing import Panel, Series, plots
 
 
@@ -21,19 +21,12 @@ def needs(setup):
 
 def axes(store):
     """Returns a `Plot` for each comparison of plain SB and LB, of its lowest trial that was measured."""
-    found = [(label, sides, _alike(sides)) for label, sides in lowest_trials(
-        store, lambda each: each.measurements["steepness"])]
-    return plots("steepness", [(label, [sides[regime] for regime in contents],
-                                (_distributions(contents), _steepest(contents))) for label, sides, contents in found])
-
-
-def _alike(sides):
-    """Returns the content of a measurement by regime, of both regimes if they have one by the same choices."""
-    by_choices = {}
-    for regime, each in sides.items():
-        for item in each.measurements["steepness"]:
-            by_choices.setdefault(item.choices.digest(), {})[regime] = item.content
-    return max((contents for _, contents in sorted(by_choices.items())), key=len)
+    found = []
+    for comparison, sides in lowest_trials(store, lambda each: each.measurements["steepness"]):
+        contents = {regime: item.content for regime, item in measured_alike(sides, "steepness").items()}
+        found.append((comparison.label, [sides[regime] for regime in contents],
+                      (_distributions(contents), _steepest(contents))))
+    return plots("steepness", found)
 
 
 def _distributions(contents):

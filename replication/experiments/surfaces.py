@@ -12,7 +12,7 @@ import math
 
 from replication.configuration import Measure, Path, Surface
 from replication.experiments import answers, figure3
-from replication.experiments.base import Figure, lowest_trials, place
+from replication.experiments.base import Figure, lowest_trials, measured_alike
 from replication.experiments.drawing import Contours, plots
 
 
@@ -26,29 +26,31 @@ def needs(setup):
 
 def axes(store):
     """Returns a `Plot` for each comparison of SB and LB, of its lowest trial that was measured."""
-    return plots("surface", [(label, [*sides.values()], tuple(
-        _panel(regime, each.measurements["surface"][0].content) for regime, each in sides.items()))
-        for label, sides in _measured(store)])
+    return plots("surface", [(comparison.label, [sides[regime] for regime in contents], tuple(
+        _panel(regime, content) for regime, content in contents.items()))
+        for comparison, sides, contents in _measured(store)])
 
 
 def answer(store):
     """Returns over how large a part of the plane f stays low around SB and LB."""
-    for _, sides in _measured(store):
+    for comparison, _, contents in _measured(store):
         parts = []
-        for regime, each in sides.items():
-            content = each.measurements["surface"][0].content
+        for regime, content in contents.items():
             values = [value for row in content["loss"] for value in row]
             low = sum(value is not None and value < 1 for value in values) / len(values)
             parts.append(f"{100 * low:.0f} % of the plane around {regime}")
-        run = next(iter(sides.values())).run
         reach = content["steps"][-1]
-        return (f"{place(run)}, one trial and one random plane for each: up to {answers.significant(reach)} × the "
-                f"lengths of the filters along both directions, f is below 1 on {' and on '.join(parts)}.")
+        return (f"{comparison.where}, one trial and one random plane for each: for steps of up to "
+                f"{answers.significant(reach)} × the filter norms along each direction, f is below 1 on "
+                f"{' and on '.join(parts)}.")
     return ""
 
 
 def _measured(store):
-    return lowest_trials(store, lambda run: run.measurements["surface"])
+    """Yields each comparison with the runs of its lowest trial and the contents of their planes, by regime."""
+    for comparison, sides in lowest_trials(store, lambda run: run.measurements["surface"]):
+        yield comparison, sides, {
+            regime: item.content for regime, item in measured_alike(sides, "surface").items()}
 
 
 def _panel(regime, content):

@@ -97,7 +97,7 @@ class WeightsRecord(Folder):
         remedy: What a user does about a damaged file.
 
     Attributes:
-        folder, epoch, weights: The arguments of these names.
+        folder, epoch, weights, remedy: The arguments of these names.
     """
 
     def __init__(self, folder, epoch, *, weights, description, remedy):
@@ -105,7 +105,7 @@ class WeightsRecord(Folder):
         self.epoch = epoch
         self.weights = weights
         self._description = description
-        self._remedy = remedy
+        self.remedy = remedy
 
     @property
     def exists(self):
@@ -115,7 +115,7 @@ class WeightsRecord(Folder):
     @property
     def content(self):
         """The content of the JSON file."""
-        return files.read_json(self._description, self._remedy)
+        return files.read_json(self._description, self.remedy)
 
     @property
     def checksum(self):
@@ -124,7 +124,7 @@ class WeightsRecord(Folder):
 
     def check(self):
         """Raises a UserError unless the weights are those that were written; they may be absent."""
-        check_file(self.weights, self.checksum, named_in=self._description.name, remedy=self._remedy)
+        check_file(self.weights, self.checksum, named_in=self._description.name, remedy=self.remedy)
 
 
 class EndRecord(WeightsRecord):

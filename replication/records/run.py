@@ -231,14 +231,14 @@ class SearchRecord(ConfiguredFolder):
         return files.lock(self.folder, "search", wait=False, below=False)
 
 
-def read_configuration(path, remedy="give a whole one"):
+def read_configuration(path):
     """Returns the `configuration.Run` of a config.json.
 
     Args:
         path: The file.
-        remedy: What the user can do if it is damaged.
 
     Raises:
-        UserError: the file is damaged, or is no configuration of a run.
+        UserError: the file is damaged, or is not the configuration of a run.
     """
+    remedy = "give a whole one"
     return configuration_of(configuration.Run, files.read_json(path, remedy), file=path, remedy=remedy)

@@ -9,7 +9,7 @@ import json
 import pathlib
 import sys
 
-from replication import configuration
+from replication import configuration, files
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _NUMBER, _WHOLE, _TEXT, _OBJECT = {"type": "number"}, {"type": "integer"}, {"type": "string"}, {"type": "object"}
@@ -80,9 +80,7 @@ def _schema(description, properties):
 def write(folder):
     """Writes each schema to KIND.schema.json in a folder."""
     for kind, schema in schemas().items():
-        path = pathlib.Path(folder) / f"{kind}.schema.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(schema, indent=1) + "\n", encoding="utf-8")
+        files.write_text(pathlib.Path(folder) / f"{kind}.schema.json", json.dumps(schema, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -51,10 +51,10 @@ def headline(store):
         store: A `store.Store`.
     """
     lines = []
-    for label, sides in lowest_trials(store, lambda run: common_protocol([run])):
+    for comparison, sides in lowest_trials(store, lambda run: common_protocol([run])):
         runs = list(sides.values())
         protocol = common_protocol(runs)
-        lines.append(title(runs[0].run, label))
+        lines.append(title(runs[0].run, comparison.label))
         for regime, finished_run in sides.items():
             sharpness = [f"{formatting.number(value)} % ({EPSILON_LABELS[name]})" for name, epsilon in EPSILONS.items()
                          for value in values([finished_run], protocol, epsilon)]

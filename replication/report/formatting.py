@@ -1,5 +1,6 @@
 """Numbers as text, the same in tables, on the page and on the command line."""
 
+import dataclasses
 import math
 
 UNKNOWN = "–"
@@ -115,6 +116,19 @@ def setting(value, name=""):
     if isinstance(value, dict):
         return ", ".join(f"{name}: {setting(item)}" for name, item in value.items())
     return str(value)
+
+
+def particulars(configuration, *shown):
+    """Returns the fields of a configuration that differ from their defaults, each as text.
+
+    Args:
+        configuration: A `fields.Configuration`.
+        *shown: Names of fields to leave out.
+    """
+    found = [(field.name.replace("_", " "), getattr(configuration, field.name))
+             for field in dataclasses.fields(configuration)
+             if field.name not in shown and getattr(configuration, field.name) != field.default]
+    return [name if value is True else f"{name} {setting(value)}" for name, value in found]
 
 
 def verdict(entry):

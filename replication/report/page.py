@@ -35,8 +35,9 @@ def render(store, judged, drawn, *, listed, draw=figures.render):
         "duration": formatting.duration, "ours": formatting.ours, "papers": formatting.papers,
         "comparison": formatting.comparison, "interval": formatting.interval, "cell": formatting.cell,
         "probability": formatting.probability, "verdict": formatting.verdict,
-        "setting": formatting.setting, "dataset": catalog.dataset_label, "thousands": "{:,}".format,
-        "slug": lambda text: text.replace(" ", "-"),
+        "setting": formatting.setting, "particulars": formatting.particulars,
+        "peculiarities": lambda each: presets.peculiarities(each.run, each.resolved_dataset),
+        "dataset": catalog.dataset_label, "thousands": "{:,}".format, "slug": lambda text: text.replace(" ", "-"),
     }
     return environment.get_template("index.html.j2").render(
         paper=paper, rule=verdicts, gates=decisions, store=store, runs={each.name: each.run for each in store.runs},

@@ -82,7 +82,8 @@ class SharpnessResult:
 
 
 def measure_sharpness(model: keras.Model, inputs, labels=None, *, epsilon: float = 1e-3,
-                      subspace_dim: int | None = None, statistics: str = "batch", batch_size: int | str = 5000,
+                      subspace_dim: int | None = None, statistics: str = "batch",
+                      batch_size: int | str = configuration.BATCH_SIZE,
                       iterations: int = 10, starts: int | None = None, seed: int = 0,
                       subspace_distribution: str = "normal", solver: str = "scaled", dropout_active: bool = False,
                       box: str = "paper", normalize: str = "none", from_logits: bool = False, loss=None,

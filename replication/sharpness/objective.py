@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from models.normalization import normalization_statistics
 from replication import memory
+from replication.configuration import BATCH_SIZE
 from replication.data import partition
 from replication.devices import OneDevice
 from replication.sharpness import tracing
@@ -72,7 +73,7 @@ class Objective:
     """
 
     def __init__(self, model: keras.Model, inputs, labels=None, *, statistics: str = "batch",
-                 batch_size: int | str = 5000, dropout_active: bool = False, from_logits: bool = False, loss=None,
+                 batch_size: int | str = BATCH_SIZE, dropout_active: bool = False, from_logits: bool = False, loss=None,
                  variables=None, seed: int = 0, devices=None, jit_compile: bool | None = None):
         check_model(model, statistics)
         check_weights(model)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import scipy.sparse.linalg
 
-from replication.configuration import STATISTICS
+from replication.configuration import BATCH_SIZE, STATISTICS
 from replication.errors import require_name
 from replication.sharpness import Objective
 from replication.sharpness.checks import check_repeatable
@@ -40,7 +40,7 @@ class Hessian(scipy.sparse.linalg.LinearOperator):
         return self
 
 
-def hessian(model: keras.Model, inputs, labels=None, *, statistics: str = "batch", batch_size: int | str = 5000,
+def hessian(model: keras.Model, inputs, labels=None, *, statistics: str = "batch", batch_size: int | str = BATCH_SIZE,
             loss=None, variables=None) -> Hessian:
     """Returns the Hessian of f, the mean loss of a model over a whole data set, at the model's present weights.
 

@@ -12,7 +12,7 @@ from replication.sharpness.checks import check_repeatable
 from replication.sharpness.maximizer import Box, maximize
 from replication.sharpness.metric import percent
 from replication.sharpness.subspace import space
-from replication.spectrum.estimates import Density, density, extreme_eigenvalues, trace
+from replication.spectrum.estimates import density, extreme_eigenvalues, trace
 from replication.spectrum.hessian import Hessian
 
 
@@ -125,8 +125,3 @@ def predicted_rise(hessian, loss, gradient, *, choices, dimension):
     found = maximize(value_and_gradient, Box.around(around.coordinates, choices.epsilon), seed=choices.seed,
                      at_zero=(loss, around.pull_back(gradient)))
     return percent(found.value, loss)
-
-
-def density_of(content):
-    """Returns the `Density` in the content of a record."""
-    return Density(np.array(content["nodes"]), np.array(content["weights"]))

@@ -6,7 +6,7 @@
 import dataclasses
 
 from replication import configuration
-from replication.errors import UserError
+from replication.records.folder import collect
 from replication.store import grouping, schema
 from replication.store.runs import FinishedRun, Iterate, Joined, Measurement, Search
 
@@ -45,13 +45,7 @@ class Store:
 
     def _sound(self, read, sources):
         """Returns the results of `read` for each source; a UserError becomes a problem, and the source is left out."""
-        results = []
-        for source in sources:
-            try:
-                results.append(read(source))
-            except UserError as error:
-                self.problems.append(str(error))
-        return results
+        return self._readable(collect(read, sources))
 
     @property
     def paths(self):

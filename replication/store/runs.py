@@ -28,6 +28,11 @@ class _Measured:
         return [each for each in self.measurements["sharpness"]
                 if each.choices.seed == self.run.trial and each.choices.examples is None]
 
+    def sharpness(self, choices):
+        """The sharpness, in percent, as measured with exactly these `configuration.Sharpness`; None if it was not."""
+        return next((each.content["sharpness"] for each in self.measurements["sharpness"] if each.choices == choices),
+                    None)
+
 
 @dataclasses.dataclass(frozen=True)
 class Iterate(_Measured):

@@ -86,7 +86,7 @@ def missing_epochs(record, keep):
 
 
 def starting_point(run, workdir, dataset):
-    """The iterate or minimizer of another run at which a run starts, a `records.WeightsRecord`; None for x_0.
+    """The iterate or minimizer of another run at which a run starts, a `records.folder.WeightsRecord`; None for x_0.
 
     Raises:
         UserError: the iterate was not kept, or the other run has another architecture or other data.

@@ -117,7 +117,7 @@ class _Training:
         run: A `configuration.Run`.
         record: Its `records.RunRecord`.
         dataset: Its `data.Data`.
-        start: Its starting point, a `records.WeightsRecord`; None for the x_0 of its trial.
+        start: Its starting point, a `records.folder.WeightsRecord`; None for the x_0 of its trial.
         network: The same as for `train`.
     """
 

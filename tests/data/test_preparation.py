@@ -49,7 +49,7 @@ def test_without_a_network_it_ends_with_one_line_and_leaves_nothing(tmp_path):
         **dict.fromkeys(proxies, proxy))
     assert time.monotonic() - start < 20
     assert_one_line(completed)
-    for part in ("no network", "train-images-idx3-ubyte.gz", "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    for part in ("no internet connection", "train-images-idx3-ubyte.gz", "https://storage.googleapis.com/cvdf-datasets/mnist/",
                  f"{tmp_path}/sets/downloads/manual"):
         assert part in completed.stderr
     assert not list(tmp_path.iterdir())
@@ -93,7 +93,7 @@ def test_earlier_downloads_take_the_place_of_a_network(tmp_path, monkeypatch):
     from tensorflow_datasets.core.download import resource
 
     monkeypatch.setattr(preparation, "why_unreachable", lambda url: "ConnectionError")
-    with pytest.raises(UserError, match="no network .host.example: ConnectionError.*put images.gz"):
+    with pytest.raises(UserError, match="no internet connection .host.example: ConnectionError.*put images.gz"):
         preparation._check_sources("mnist", infos(b"right"), tmp_path)
     path = tmp_path / "mnist" / resource.get_dl_fname(URL, infos(b"right")[URL].checksum)
     path.parent.mkdir()

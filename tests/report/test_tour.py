@@ -1,6 +1,7 @@
 """The experiments beyond the paper, of plausible records of the preset tour."""
 
 import copy
+import dataclasses
 import re
 import shutil
 
@@ -89,6 +90,26 @@ def _shrink(content, factor):
         content["eigenvalues"] = [factor * value for value in content["eigenvalues"]]
     if "steps" in content and "accuracy" in content:
         content["loss"] = [[None if value is None else factor * value for value in row] for row in content["loss"]]
+
+
+@pytest.mark.parametrize("kind, field, experiment", [
+    ("sharpness", "partition", "spectrum"), ("spectrum", "steps", "spectrum"),
+    ("robustness", "iterations", "robustness"), ("surface", "reach", "surface")])
+def test_a_measurement_by_other_choices_is_not_taken_for_the_usual_one(kind, field, experiment, store):
+    """It is the first one of LB, as it may be by its file's name."""
+    other = copy.deepcopy(store)
+    for each in other.runs:
+        if each.run.regime == "LB" and each.measurements[kind]:
+            item = each.measurements[kind][0]
+            changed = {field: getattr(item.choices, field) + 5, **({"epsilon": None} if kind == "spectrum" else {})}
+            content = copy.deepcopy(item.content)
+            _shrink(content, 7)
+            content["rises"] = {name: 7e7 for name in content.get("rises", ())}
+            each.measurements[kind] = (dataclasses.replace(
+                item, choices=dataclasses.replace(item.choices, **changed), content=content), *each.measurements[kind])
+            break
+    found = experiments.get(experiment)
+    assert str(shown(found, other)) == str(shown(found, store))
 
 
 def test_surfaces_are_written_as_arrays(tour, tmp_path):

@@ -215,6 +215,16 @@ def test_a_warm_start_needs_the_same_network(tmp_path):
         training.train(run, workdir, verbose=0)
 
 
+def test_a_warm_start_at_a_record_without_weights_tells_how_to_make_them(kept):
+    workdir = records.Workdir(kept.folder.parent.parent)
+    kept.iterate(3).weights.unlink()
+    with pytest.raises(UserError, match="iterate.weights.h5: not there; .*remove the folder .* --keep_iterates=3"):
+        training.train(dataclasses.replace(LARGE, start=Start(RUN.name, 3)), workdir, verbose=0)
+    shutil.rmtree(kept.iterate(3).folder)
+    training.train(RUN, workdir, verbose=0, keep=[3])
+    assert kept.iterate(3).weights.exists()
+
+
 def test_a_damaged_iterate_is_named_where_it_is_used(kept):
     workdir = records.Workdir(kept.folder.parent.parent)
     weights = kept.iterate(3).weights

@@ -2,14 +2,38 @@
 
 import typing
 
-from replication.fields import Configuration
+from replication.fields import Configuration, number, one_of, whole
 
 # What batch normalization uses in evaluation.
 STATISTICS = ("batch", "moving")
+# The largest batch in which f and accuracies are evaluated, that of the authors' code.
+BATCH_SIZE = 5000
 # By its KIND each class of choices; a subclass of `Measurement` is entered when it is defined.
 KINDS = {}
 # A pass without gradient takes about a third of one with it.
 FORWARD = 1 / 3
+
+
+def box_epsilon():
+    """A field for the half-width of Metric 2.1's box."""
+    return number(1e-3, "Half-width of Metric 2.1's box, relative to |x_i| + 1.", above=0)
+
+
+def batch_statistics():
+    """A field for the statistics of batch normalization."""
+    return one_of(STATISTICS, "batch", "Statistics that batch normalization uses in f: batch or moving.")
+
+
+def evaluation_batch():
+    """A field for the largest batch in which f is evaluated."""
+    return whole(BATCH_SIZE, "Upper bound of the equal batches in which f is evaluated.", at_least=1)
+
+
+def number_of_examples():
+    """A field for a part of the training set."""
+    return whole(
+        None, "Number of examples over which f is taken, a fixed random choice of the training set; by default all.",
+        at_least=1)
 
 
 class Measurement(Configuration):

@@ -3,7 +3,7 @@
 import dataclasses
 import typing
 
-from replication.configuration.measurements.base import Measurement
+from replication.configuration.measurements.base import BATCH_SIZE, STATISTICS, Measurement
 from replication.errors import is_finite
 
 
@@ -15,8 +15,8 @@ class Geometry(Measurement):
     COMPUTATION: typing.ClassVar[str] = "replication.landscape.geometry"
     CONTEXT: typing.ClassVar[tuple] = ("start",)
     # They do not matter: f is not evaluated.
-    statistics = "batch"
-    batch_size = 5000
+    statistics = STATISTICS[0]
+    batch_size = BATCH_SIZE
 
     def record_name(self, *runs):
         return self.KIND

@@ -3,7 +3,7 @@
 import dataclasses
 import typing
 
-from replication.configuration.measurements.base import FORWARD, STATISTICS, Measurement
+from replication.configuration.measurements.base import FORWARD, STATISTICS, Measurement, evaluation_batch
 from replication.errors import are_numbers, require
 from replication.fields import boolean, number, one_of, whole
 
@@ -34,7 +34,7 @@ class Path(Measurement):
     statistics: str = one_of(
         STATISTICS, "batch",
         "Statistics that batch normalization uses: batch, or moving averages estimated anew at each point.")
-    batch_size: int = whole(5000, "Upper bound of the equal batches in which f is evaluated.", at_least=1)
+    batch_size: int = evaluation_batch()
 
     filter_normalized: bool = boolean(
         False, "First give each filter of LB in front of a batch normalization the length that it has in SB (Li et "

@@ -3,9 +3,15 @@
 import dataclasses
 import typing
 
-from replication.configuration.measurements.base import STATISTICS, Measurement
+from replication.configuration.measurements.base import (
+    Measurement,
+    batch_statistics,
+    box_epsilon,
+    evaluation_batch,
+    number_of_examples,
+)
 from replication.errors import are_numbers, is_finite
-from replication.fields import boolean, number, one_of, whole
+from replication.fields import boolean, whole
 
 # A measurement of Metric 2.1 from one start, and the passes of f beside it.
 _PASSES = 20
@@ -27,14 +33,12 @@ class Reparametrization(Measurement):
     RUNS: typing.ClassVar[int] = 2
     FACTORS: typing.ClassVar[tuple] = (0.5, 1.0, 2.0, 4.0)
 
-    epsilon: float = number(1e-3, "Half-width of Metric 2.1's box, relative to |x_i| + 1.", above=0)
+    epsilon: float = box_epsilon()
     exchange_only: bool = boolean(False, "Measure LB at SB's layer lengths alone.")
     iterations: int = whole(10, "Iterations of L-BFGS-B.", at_least=1)
-    statistics: str = one_of(STATISTICS, "batch", "Statistics that batch normalization uses in f: batch or moving.")
-    batch_size: int = whole(5000, "Upper bound of the equal batches in which f is evaluated.", at_least=1)
-    examples: int | None = whole(
-        None, "Number of examples over which f is taken, a fixed random choice of the training set; by default all.",
-        at_least=1)
+    statistics: str = batch_statistics()
+    batch_size: int = evaluation_batch()
+    examples: int | None = number_of_examples()
     seed: int = whole(0, "Seed of the maximizer.")
 
     def record_name(self, *runs):

@@ -3,9 +3,16 @@
 import dataclasses
 import typing
 
-from replication.configuration.measurements.base import FORWARD, STATISTICS, Measurement
+from replication.configuration.measurements.base import (
+    FORWARD,
+    Measurement,
+    batch_statistics,
+    box_epsilon,
+    evaluation_batch,
+    number_of_examples,
+)
 from replication.errors import are_numbers, is_finite
-from replication.fields import number, one_of, whole
+from replication.fields import number, whole
 
 SETS = ("box", "ball", "adaptive ball", "inputs")
 # A measurement of Metric 2.1 from one start.
@@ -28,16 +35,14 @@ class Robustness(Measurement):
     CONTEXT: typing.ClassVar[tuple] = ("dataset",)
     RADII: typing.ClassVar[tuple] = (0.02, 0.05, 0.1, 0.2)
 
-    epsilon: float = number(1e-3, "Half-width of Metric 2.1's box, relative to |x_i| + 1.", above=0)
+    epsilon: float = box_epsilon()
     rho: float = number(0.05, "Radius of the ball of sharpness-aware minimization.", above=0)
     adaptive_rho: float = number(0.5, "Radius of its adaptive ball, ||d / |x||| <= rho.", above=0)
     input_radius: float = number(0.02, "Largest change of an input in the box of the inputs.", above=0)
     iterations: int = whole(10, "Iterations in each of the sets, and steps of an attack.", at_least=1)
-    statistics: str = one_of(STATISTICS, "batch", "Statistics that batch normalization uses in f: batch or moving.")
-    batch_size: int = whole(5000, "Upper bound of the equal batches in which f is evaluated.", at_least=1)
-    examples: int | None = whole(
-        None, "Number of examples over which f is taken, a fixed random choice of the training set; by default all.",
-        at_least=1)
+    statistics: str = batch_statistics()
+    batch_size: int = evaluation_batch()
+    examples: int | None = number_of_examples()
     seed: int = whole(0, "Seed of the maximizer and of the attacks.")
 
     def passes(self, dataset):

@@ -3,7 +3,7 @@
 import dataclasses
 import typing
 
-from replication.configuration.measurements.base import STATISTICS, Measurement
+from replication.configuration.measurements.base import BATCH_SIZE, STATISTICS, Measurement
 from replication.errors import is_finite
 from replication.fields import WholeOrAll, boolean, choice, number, one_of, whole
 
@@ -41,8 +41,8 @@ class Sharpness(Measurement):
     statistics: str = one_of(
         STATISTICS, "batch", "Statistics that batch normalization uses in f: batch (as the authors' code) or moving.")
     batch_size: int | str = choice(
-        5000, "Upper bound of the equal batches in which f is evaluated (the authors' code for training and the plots: "
-        "5000), or all for a single batch (the code that the authors name for the sharpness).", WholeOrAll())
+        BATCH_SIZE, "Upper bound of the equal batches in which f is evaluated (the authors' code for training and the "
+        "plots: 5000), or all for a single batch (the code that the authors name for the sharpness).", WholeOrAll())
     iterations: int = whole(10, "Iterations of L-BFGS-B from each start (the paper: 10).", at_least=1)
     starts: int | None = whole(
         None, "Starts of the maximizer: x itself, then random points of the box; by default 1 in the full space and 4 "
@@ -74,14 +74,10 @@ class Sharpness(Measurement):
             object.__setattr__(self, "starts", 4 if self.subspace_dim else 1)
         super().__post_init__()
 
-    @property
-    def name(self):
+    def record_name(self, *runs):
         """The stem of the record's file, such as full-0.001-1a2b3c4d."""
         space = f"subspace{self.subspace_dim}" if self.subspace_dim else "full"
         return f"{space}-{self.epsilon:g}-{self.digest()}"
-
-    def record_name(self, *runs):
-        return self.name
 
     def passes(self, dataset):
         vertex = _VERTEX_EVALUATIONS if self.solver == "scaled" else 0

@@ -3,9 +3,14 @@
 import dataclasses
 import typing
 
-from replication.configuration.measurements.base import STATISTICS, Measurement
+from replication.configuration.measurements.base import (
+    Measurement,
+    batch_statistics,
+    evaluation_batch,
+    number_of_examples,
+)
 from replication.errors import are_numbers, is_finite
-from replication.fields import number, one_of, whole
+from replication.fields import number, whole
 
 # A product with the Hessian takes so many passes of f and its gradient.
 _PRODUCT = 2.4
@@ -34,11 +39,9 @@ class Spectrum(Measurement):
     steps: int = whole(40, "Lanczos steps from each of them.", at_least=1)
     trace_products: int = whole(30, "Products with the Hessian for the trace.", at_least=3)
     subspace_dim: int = whole(100, "p, the dimension of the random subspace of the prediction.", at_least=1)
-    statistics: str = one_of(STATISTICS, "batch", "Statistics that batch normalization uses in f: batch or moving.")
-    batch_size: int = whole(5000, "Upper bound of the equal batches in which f is evaluated.", at_least=1)
-    examples: int | None = whole(
-        None, "Number of examples over which f is taken, a fixed random choice of the training set; by default all.",
-        at_least=1)
+    statistics: str = batch_statistics()
+    batch_size: int = evaluation_batch()
+    examples: int | None = number_of_examples()
     seed: int = whole(0, "Seed of the random directions and of the subspace.")
 
     def record_name(self, *runs):

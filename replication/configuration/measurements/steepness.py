@@ -3,9 +3,9 @@
 import dataclasses
 import typing
 
-from replication.configuration.measurements.base import FORWARD, STATISTICS, Measurement
+from replication.configuration.measurements.base import FORWARD, Measurement, batch_statistics, evaluation_batch
 from replication.errors import are_numbers
-from replication.fields import number, one_of, whole
+from replication.fields import number, whole
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,14 +27,9 @@ class Steepness(Measurement):
         1e-3, "Half-width of the box of Metric 2.1 in the full space, relative to |x_i| + 1.", above=0)
     directions: int = whole(100, "Number of random corners of the box.", at_least=1)
     blocks: int = whole(100, "Number of blocks of n / blocks random coordinates each.", at_least=1)
-    statistics: str = one_of(STATISTICS, "batch", "Statistics that batch normalization uses in f: batch or moving.")
-    batch_size: int = whole(5000, "Upper bound of the equal batches in which f is evaluated.", at_least=1)
+    statistics: str = batch_statistics()
+    batch_size: int = evaluation_batch()
     seed: int = whole(0, "Seed of the corners and of the blocks.")
-
-    @property
-    def name(self):
-        """The stem of the record's file, such as 0.001-1a2b3c4d."""
-        return self.record_name()
 
     def passes(self, dataset):
         return 1 + FORWARD * (self.directions + self.blocks + len(self.SHARES))

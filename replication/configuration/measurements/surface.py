@@ -3,9 +3,15 @@
 import dataclasses
 import typing
 
-from replication.configuration.measurements.base import FORWARD, STATISTICS, Measurement
+from replication.configuration.measurements.base import (
+    FORWARD,
+    Measurement,
+    batch_statistics,
+    evaluation_batch,
+    number_of_examples,
+)
 from replication.errors import are_numbers
-from replication.fields import number, one_of, whole
+from replication.fields import number, whole
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,11 +28,9 @@ class Surface(Measurement):
     points: int = whole(21, "Number of points in each direction, equally spaced and odd, so that x is one of them.",
                         at_least=3)
     reach: float = number(1.0, "The last point in each direction, in lengths of the filters.", above=0)
-    statistics: str = one_of(STATISTICS, "batch", "Statistics that batch normalization uses in f: batch or moving.")
-    batch_size: int = whole(5000, "Upper bound of the equal batches in which f is evaluated.", at_least=1)
-    examples: int | None = whole(
-        None, "Number of examples over which f is taken, a fixed random choice of the training set; by default all.",
-        at_least=1)
+    statistics: str = batch_statistics()
+    batch_size: int = evaluation_batch()
+    examples: int | None = number_of_examples()
     seed: int = whole(0, "Seed of the directions.")
 
     def record_name(self, *runs):
