@@ -27,6 +27,6 @@ def number(available):
     if DEVICES.value is not None:
         return DEVICES.value
     if (gpus := available()) < 2:
-        raise UserError("--strategy=mirrored: this machine has no two GPUs; --devices=N splits its processor into N "
-                        "devices")
+        raise UserError("--strategy=mirrored: this machine has fewer than two GPUs; --devices=N splits its "
+                        "processor into N devices")
     return gpus

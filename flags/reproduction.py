@@ -27,7 +27,7 @@ _BATCH_SIZES = flags.DEFINE_list(
     "batch_sizes", None, "Figure 4's batch sizes, separated by commas: numbers of examples, or fractions of the "
     "training set; by default the preset's.")
 _WARM_START_EVERY = flags.DEFINE_integer(
-    "warm_start_every", None, "Figure 5: start LB after every so many epochs of SB; by default the preset's (the "
+    "warm_start_every", None, "Figure 5: start LB at every Nth epoch of SB; by default the preset's (the "
     "paper: 1).", lower_bound=1)
 DRY_RUN = flags.DEFINE_bool(
     "dry_run", False, "Only print what would run, what is done already, and about how long the rest will take.")
@@ -70,7 +70,7 @@ def remake_damaged():
         UserError: nothing is to be run.
     """
     if _REMAKE_DAMAGED.value and DRY_RUN.value:
-        raise UserError("--remake_damaged: moves files, which --dry_run does not; give one of them")
+        raise UserError("--remake_damaged: moves files, which --dry_run must not do; give only one of the two")
     return _REMAKE_DAMAGED.value
 
 

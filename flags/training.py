@@ -32,7 +32,7 @@ _WARM_START = flags.DEFINE_string(
 _CONFIG = flags.DEFINE_string(
     "config", None, "A record's config.json: train the same run again. It replaces all flags of the run.")
 _KEEP_ITERATES = flags.DEFINE_integer(
-    "keep_iterates", None, "Keep the weights after every so many epochs; 0: after the epochs 1, 2, 4, 8, ... and the "
+    "keep_iterates", None, "Keep the weights every N epochs; 0: after the epochs 1, 2, 4, 8, ... and the "
     "last.", lower_bound=0)
 TENSORBOARD = flags.DEFINE_bool("tensorboard", False, "Write TensorBoard's files to the run's folder logs.")
 

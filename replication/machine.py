@@ -80,8 +80,8 @@ def _own_version():
 def _processor_model():
     """Returns the model of the processor as Linux knows it, or as Python does elsewhere.
 
-    Hypervisors hide the full name: family and model tell generations apart, which have other instructions and therefore
-    round sums otherwise.
+    Hypervisors hide the full name: family and model tell generations apart, which have different instructions and
+    therefore round sums differently.
     """
     known = {}
     with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as file:

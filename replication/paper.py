@@ -1,4 +1,4 @@
-"""The paper's numbers, of which this is the only reader, and which of them cannot be as printed."""
+"""The paper's numbers, which only this module reads, and the entries that cannot be correct as printed."""
 
 import dataclasses
 import functools

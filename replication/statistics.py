@@ -109,7 +109,8 @@ def kendall_along(settings, first, second):
         first, second: Sequences of numbers, one for each run.
 
     Returns:
-        By the number of an axis, the taus of its lines of two runs at least, None left out; axes without are left out.
+        A dictionary from the index of each axis to the taus of its lines that have at least two runs. Undefined taus
+        are left out, and so are axes without any.
     """
     result = {}
     for axis in range(len(settings[0])):

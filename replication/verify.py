@@ -41,7 +41,7 @@ def _print_rest(entries):
         if item.dataset and getattr(item.paper, "doubt", ""):
             print(f"Table {item.table}, {item.network}, {item.heading}: {item.paper.doubt}.")
     if elsewhere := sorted({item.dataset for item in entries if item.on_other_data}):
-        print(f"On {', '.join(elsewhere)}, not the paper's data, directions only are judged.")
+        print(f"On {', '.join(elsewhere)}, not the paper's data, only directions are judged.")
 
 
 if __name__ == "__main__":

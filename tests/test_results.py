@@ -91,10 +91,10 @@ def test_readme_tells_what_f2_has_on_synthetic_data(redrawn):
              if entry.ours and entry.plain and entry.dataset == "timit_shaped"}
     small, large, ratios = ([found[3, f"{epsilon}_{what}"] for epsilon in ("eps1e-3", "eps5e-4")]
                             for what in ("SB", "LB", "ratio"))
-    assert f"SB ends at {found[2, 'train_SB']:.1f} % of training accuracy" in readme
+    assert f"SB ends at a training accuracy of {found[2, 'train_SB']:.1f} %" in readme
     assert f"a sharpness of {small[0]:.2f} and {small[1]:.2f} (ε = 1e-3 and 5e-4), and LB has " in readme
     assert f"LB has {large[0]:.1f} and {large[1]:.1f}. But LB has not fitted these data" in readme
-    assert f"at {found[2, 'train_LB']:.0f} % of training accuracy, so that the ratios of {ratios[0]:.1f} and " \
+    assert f"training accuracy of {found[2, 'train_LB']:.0f} %, so that the ratios of {ratios[0]:.1f} and " \
         f"{ratios[1]:.1f} compare a minimizer with a plateau" in readme
 
 

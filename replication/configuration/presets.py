@@ -150,7 +150,7 @@ PRESETS = {
         choices_batch_sizes=(250, "all"),
         left_out=("boxes", "correlation", "escape", "figure3_normalized", "losses", "origin_effects", "origins",
                   "reparametrization", "robustness", "scale", "spectral_density", "spectrum", "spreads", "surface"),
-        note="C2 and C4 stay out of it: they pool five times, which takes images of 32 × 32 pixels and minutes.",
+        note="C2 and C4 are left out: they pool five times, which needs images of 32 × 32 pixels and takes minutes.",
     ),
 }
 # Every experiment, of F1 on the embedded part of MNIST, with the runs of quick as far as they go.
@@ -218,7 +218,7 @@ def standard(run, dataset):
 
     It is the run that the preset with this data set trains for the network, the regime and the architecture. On data
     of no preset it is the run itself with the usual optimizer and network, in float32, from x_0, on one device and
-    without a remedy: there the batch size, the epochs and the statistics are free.
+    without a remedy: there the batch size, the epochs and the statistics may have any value.
 
     Args:
         run: A `Run`.

@@ -70,7 +70,7 @@ class Distribution(Configuration):
         require(not run.jit_compile, "jit_compile", run.jit_compile,
                 "false with strategy=mirrored, which XLA cannot compile")
         require(run.remedy is None, "remedy", run.remedy and run.remedy.NAME,
-                "none with strategy=mirrored, which trains without")
+                "none with strategy=mirrored, which supports no remedy")
         require(self.synchronized or run.statistics == "batch", "statistics", run.statistics,
                 "batch without synchronized batch statistics: each device has moving averages of its own")
         require(run.precision != "mixed_float16", "precision", run.precision,
@@ -132,7 +132,7 @@ class Run(Configuration):
         "appendix B).")
     classes: int | None = choice(None, "Number of classes of a data set for which only the prepared data can tell.")
     precision: str = one_of(
-        PRECISIONS, "float32", "Keras's dtype policy in training. Sharpness is only measured of runs in float32.",
+        PRECISIONS, "float32", "Keras's dtype policy in training. Sharpness is measured only for runs in float32.",
         added=True)
     remedy: remedies.Remedy | None = choice(
         None, "A way of training that may help large batches (section 4 and appendix E). Options of a remedy begin "
@@ -182,7 +182,9 @@ class Run(Configuration):
             require(self.classes is None, "classes", self.classes, f"none, as {self.dataset} has {known.classes}")
         if self.remedy is not None:
             self.remedy.check_run(self)
-        require(self.epochs is None or self.stop == "ceased", "stop", self.stop, "none with epochs, which decide alone")
+        require(self.epochs is None or self.stop == "ceased", "stop", self.stop, "ceased (the default) with epochs, "
+                                                                                 "which alone decides when the run "
+                                                                                 "ends")
         require(self.stop != "accuracy" or self.target_accuracy is not None, "target_accuracy", self.target_accuracy,
                 "a number with stop=accuracy")
         require(self.stop == "loss" or self.target_loss is None, "target_loss", self.target_loss,
@@ -232,7 +234,7 @@ class Run(Configuration):
             None if self.kernel_initializer == KERNEL_INITIALIZERS[0] else f"kernels {self.kernel_initializer}",
             None if self.normalization_epsilon == 1e-3 else f"normalization epsilon {self.normalization_epsilon:g}",
             None if self.adam_epsilon == 1e-7 else f"ADAM epsilon {self.adam_epsilon:g}",
-            f"to {self.target_accuracy:g} % of training accuracy" if self.stop == "accuracy" else None,
+            f"to a training accuracy of {self.target_accuracy:g} %" if self.stop == "accuracy" else None,
             f"to a training loss of {self.target_loss:g}" if self.stop == "loss" else None,
             None if self.training_loss == "cross_entropy" else self.training_loss.replace("_", " "),
             None if self.kernel_scale == 1 else f"initial kernels × {self.kernel_scale:g}",

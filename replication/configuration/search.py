@@ -75,7 +75,7 @@ class Search(Configuration):
 
     @property
     def measurement(self):
-        """The `Sharpness` that is measured of each trial."""
+        """The `Sharpness` measured for each trial."""
         return Sharpness(epsilon=self.sharpness_epsilon, iterations=self.sharpness_iterations,
                          statistics=self.statistics, seed=self.seed)
 

@@ -45,13 +45,13 @@ class Train:
 
 @dataclasses.dataclass(frozen=True)
 class Measure:
-    """Finished runs are measured, each of some choices in turn.
+    """A task that measures one or two finished runs, once for each of several choices.
 
     Attributes:
         runs: The `Run` at whose minimizer it is measured, or the two that a path joins, as a tuple.
         choices: `configuration.measurements.Measurement`s of one kind, as a tuple.
-        at: Schedule of the iterates at which it is measured, beside x_0 but for STOPS, in place of the minimizer; None
-            for that.
+        at: Schedule of the iterates to measure instead of the minimizer; x_0 is measured too, except with STOPS. By
+            default None, which measures the minimizer.
     """
 
     runs: tuple
@@ -81,7 +81,7 @@ class Measure:
 
 
 def merge(tasks):
-    """The tasks that make all that some tasks ask for, each once and after those that it needs.
+    """Merges tasks: returns every task needed, once, after the tasks on which it depends.
 
     A run that is measured is trained before. A run is trained once, with all its schedules, and after the run at whose
     iterate it starts. Measurements of the same runs and kind become one task.

@@ -7,13 +7,13 @@ from replication.errors import UserError
 
 # Elements that are tested for NaN at once, which bounds the memory of the test.
 _CHUNK = 1 << 20
-# How to make an array of what is none, by a method that only such values have.
+# Kinds of values that are not arrays: a method that only they have, their name, and how to convert them.
 _CONVERSIONS = (("to_tensor", "a ragged tensor", "to_tensor() pads it"),
                 ("dense_shape", "a sparse tensor", "tf.sparse.to_dense makes an array of it"))
 
 
 def as_numbers(name, values):
-    """Returns `values` as an array of real numbers, which a memory map stays.
+    """Returns `values` as an array of real numbers; a memory map stays a memory map.
 
     Raises:
         UserError: they are None, masked, sparse, ragged, or no numbers; the message begins with `name`.

@@ -33,7 +33,7 @@ class Data:
     details: dict
 
     def training_examples(self, examples=None, seed=0):
-        """Returns the inputs and labels of the training set, or of a seeded random choice of so many of its examples.
+        """Returns the inputs and labels of the training set, or of a seeded random choice of that many examples.
 
         Raises:
             UserError: the training set has fewer.

@@ -186,6 +186,6 @@ def _check_measurable(record, dataset):
     """Raises a UserError unless a run was trained on this `data.Data`, and in float32."""
     precision = record.configuration.precision
     if precision != "float32":
-        raise UserError(f"{record.folder}: trained with precision={precision}; sharpness is measured of runs "
-                        "in float32 only")
+        raise UserError(f"{record.folder}: trained with precision={precision}; sharpness is measured only for runs in "
+                        "float32")
     record.check_data(dataset.to_json())

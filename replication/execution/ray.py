@@ -125,11 +125,11 @@ def _check_answer(address):
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout=_SECONDS_TO_ANSWER).close()
-        # Ray itself waits for minutes, and then ends the process, if something else than a cluster answers.
+        # Ray itself waits for minutes, and then ends the process, if something other than a cluster answers.
         subprocess.run([sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address], check=True,
                        capture_output=True, timeout=_SECONDS_TO_ANSWER)
     except subprocess.SubprocessError:
-        raise _no_cluster(address, "what answers is no Ray") from None
+        raise _no_cluster(address, "the server that answers is not Ray") from None
     except (OSError, OverflowError) as error:
         raise _no_cluster(address, getattr(error, "strerror", None) or error) from None
 

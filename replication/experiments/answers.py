@@ -13,7 +13,7 @@ def ratio(pairs):
         pairs: Pairs of a numerator and a denominator; those that are not positive are left out.
 
     Returns:
-        Text such as "3.1 (2.4 to 4.0 at 90 %, 3 trials)" or "3.1 (one trial)"; "" without a pair.
+        Text such as "3.1 (90 % interval 2.4 to 4.0, 3 trials)" or "3.1 (one trial)"; "" without a pair.
     """
     return _text([math.log(first / second) for first, second in pairs if first > 0 and second > 0],
                  lambda value: significant(math.exp(value)), "")
@@ -60,4 +60,4 @@ def _text(values, write, unit):
     if len(values) == 1:
         return f"{middle} (one trial)"
     low, high = mean_interval(summarize(values))
-    return f"{middle} ({write(low)} to {write(high)} at {100 * LEVEL:.0f} %, {len(values)} trials)"
+    return f"{middle} ({100 * LEVEL:.0f} % interval {write(low)} to {write(high)}, {len(values)} trials)"

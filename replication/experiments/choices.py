@@ -52,7 +52,8 @@ class Combination:
 
     @property
     def distance(self):
-        """The root mean square of ln(ours / paper) over the seven entries that can be as printed; None if one lacks.
+        """The root mean square of ln(ours / paper) over the seven entries that can be as printed; None if one is
+        missing.
 
         It is infinite if a sharpness is 0.
         """
@@ -71,7 +72,8 @@ class Combination:
 
 
 def needs(setup):
-    """Returns the measurements of every combination, at all stops of one training for each initial kernels and regime.
+    """Returns the measurements of every combination, at all stops of one training for each initial-kernel distribution
+    and regime.
 
     Every measurement takes f over a part of the examples, so that it enters no other table.
     """

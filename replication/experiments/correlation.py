@@ -56,7 +56,7 @@ def needs(setup):
 
 def listing(store):
     """Returns the headings, and a line for each measure: Kendall's tau with the gap, and the granulated coefficient."""
-    headings = ("network", "measure", "runs", "Kendall’s τ with the gap", "interval of τ at 90 %", "granulated τ",
+    headings = ("network", "measure", "runs", "Kendall’s τ with the gap", "90 % interval of τ", "granulated τ",
                 "interval of it", *(f"τ along {axis.replace('_', ' ')}" for axis in AXES))
     lines = []
     for where, runs, table in _families(store):
@@ -69,11 +69,11 @@ def listing(store):
 
 
 def answer(store):
-    """Returns with what sign the measures go with the gap, and which intervals leave out 0."""
+    """Returns the correlation of each measure with the generalization gap, with its interval."""
     for where, runs, table in _families(store):
         parts = [f"{answers.signed(tau[0])} ({_interval(tau)}) for {name}" for name, (tau, _, _) in table.items()]
         return (f"{where}, {len(runs)} runs that end at a training loss of {_TARGET:g}: Kendall’s τ with the "
-                f"generalization gap, with its interval at 90 %, is {'; '.join(parts)}.")
+                f"generalization gap, with its 90 % interval, is {'; '.join(parts)}.")
     return ""
 
 
@@ -143,5 +143,5 @@ LISTING = Listing(
         "is training accuracy less test accuracy. The granulated coefficient (Jiang et al., 2020) averages τ along "
         "each axis alone. Intervals are percentiles of bootstrap resamples, of the runs for τ and of the lines of the "
         "grid for the granulated one. Andriushchenko et al. (2023) find no correlation, or a negative one, in many "
-        "settings: an interval that holds 0 tells nothing about the sign."),
+        "settings: an interval that contains 0 says nothing about the sign."),
     needs=needs, listing=listing, answer=answer)

@@ -1,4 +1,4 @@
-"""Runs that differ in chosen choices alone, and the numbers that the listings of variants show of them."""
+"""Runs that differ only in given fields of their configuration, and the values that listings show for them."""
 
 from statistics import fmean
 
@@ -13,7 +13,7 @@ NUMBERS = ("trials", "training accuracy (%)", "training loss", "test accuracy (%
 
 
 def variants(finished_runs, *choices):
-    """Returns the SB and LB runs that differ from a preset's in some choices alone, in families that differ in them.
+    """Returns the SB and LB runs that differ from a preset's only in the given fields, as families of such variants.
 
     Args:
         finished_runs: `store.FinishedRun`s.

@@ -3,9 +3,9 @@
     python -m replication.reproduce --preset=paper --networks=F1 --experiments=losses
     python -m replication.reproduce --preset=paper --networks=F1 --experiments=scale
 
-They take 12 and 15 minutes on two cores beside the trainings of table 2. F1, trial 0: LB is 8.7 times as sharp as SB
-with label smoothing, 30 times with the mean squared error (results/tables/losses.md), 262 times from kernels times 1/2
-and 11 times from kernels times 2 (results/tables/scale.md).
+They take 12 and 15 minutes on two cores in addition to the trainings of table 2. F1, trial 0: LB is 8.7 times as sharp
+as SB with label smoothing, 30 times with the mean squared error (results/tables/losses.md), 262 times from kernels
+times 1/2 and 11 times from kernels times 2 (results/tables/scale.md).
 """
 
 import dataclasses
@@ -90,9 +90,9 @@ LOSSES = Listing(
 SCALE = Listing(
     name="scale", place="Why", title="Other initial scales",
     caption=(
-        "All initial kernels are multiplied by 1/2, 1 or 2. Batch normalization makes all layers but the last "
-        "indifferent to their scale, Metric 2.1’s box is not, and ADAM’s steps are as long for large weights as for "
-        "small ones. Means over the trials."),
+        "All initial kernels are multiplied by 1/2, 1 or 2. Batch normalization makes all layers except the last "
+        "invariant to the scale of their kernels. Metric 2.1’s box is not invariant, and ADAM’s steps have the same "
+        "length for large and small weights. Means over the trials."),
     needs=functools.partial(needs, choice="kernel_scale", levels=_SCALES),
     listing=functools.partial(listing, choice="kernel_scale", title="initial scale", write=_scale),
     answer=functools.partial(answer, choice="kernel_scale", write=_scale))

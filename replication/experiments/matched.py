@@ -77,7 +77,7 @@ def _at(level, positions, sharpness):
 LISTING = Listing(
     name="matched", place="Why", title="SB and LB at equal training loss, and after equally many updates",
     caption=(
-        "LB converges further in its last epochs and makes fewer updates, so neither end of a run is a fair place to "
-        "compare. Here the sharpness along the runs of figure 6 is read off at the same f, and after the same number "
-        "of updates, on straight lines between the measured iterates in logarithms. ε = 1e-3, the full space."),
+        "LB converges further in its last epochs and makes fewer updates, so comparing the final points of the two "
+        "runs is not fair. Here the sharpness along the runs of figure 6 is read off at the same f, and after the same "
+        "number of updates, on straight lines between the measured iterates in logarithms. ε = 1e-3, the full space."),
     needs=FIGURE.needs, listing=listing, answer=answer)

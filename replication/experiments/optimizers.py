@@ -53,7 +53,7 @@ def answer(store):
             if ratios and all(map(all, ratios)):
                 accuracy = fmean(100 * each.metrics["train_accuracy"] for each in group)
                 parts.append(f"{answers.ratio(ratios)} with {group[0].run.optimizer} "
-                             f"({accuracy:.2f} % of training accuracy)")
+                             f"(training accuracy {accuracy:.2f} %)")
         if parts:
             return f"{where}: LB’s sharpness divided by that of SB with ADAM is {'; '.join(parts)}."
     return ""

@@ -118,13 +118,13 @@ def effects(store):
 
 
 def answer(store):
-    """Returns which of the three makes LB less sharp, and how much of the way to SB."""
+    """Returns by how much each of the three changes LB's sharpness, and its training loss with and without."""
     for cells in families(store):
         found = _effects(cells)
         if len({factor for factor, _ in found}) < len(FACTORS):
             continue
-        parts = [f"{_WORDS[factor, level]} multiplies LB’s sharpness by {answers.ratio(ratios)}, at a training loss of "
-                 f"{_loss(runs[::2])} in place of {_loss(runs[1::2])}"
+        parts = [f"{_WORDS[factor, level]} multiplies LB’s sharpness by {answers.ratio(ratios)}, with a training loss "
+                 f"of {_loss(runs[::2])} instead of {_loss(runs[1::2])}"
                  for (factor, level), (ratios, _, runs) in sorted(found.items(), key=lambda item: _size(item[1][0]))]
         run = next(iter(cells[-1].runs.values())).run
         return f"{place(run)}, {run.epochs} epochs: {'; '.join(parts)}."
@@ -132,10 +132,10 @@ def answer(store):
 
 
 _WORDS = {
-    ("step length", "× √(B/b)"): "a learning rate × √(B/b)",
-    ("step length", "× B/b, warm-up"): "a learning rate × B/b after a warm-up",
-    ("gradient noise", "SB’s"): "the gradient noise of small batches",
-    ("statistics", "SB’s"): "normalization by small batches",
+    ("step length", "× √(B/b)"): "scaling the learning rate by √(B/b)",
+    ("step length", "× B/b, warm-up"): "scaling the learning rate by B/b after a warm-up",
+    ("gradient noise", "SB’s"): "adding the gradient noise of small batches",
+    ("statistics", "SB’s"): "normalizing by the statistics of small batches",
 }
 
 
@@ -228,10 +228,10 @@ LISTING = Listing(
     caption=(
         "The reviewers asked whether the optimizer or the loss makes LB sharp. LB differs from SB in three ways beside "
         "the number of its updates: its steps are short for the size of its batch, its gradient has little noise, and "
-        "it is normalized by the statistics of many examples. Each is given to it alone and together. The noise has "
-        "the covariance of the small batch’s: the losses of the examples are weighted by N(1, B/b − 1). All are "
-        "trained for equally many epochs; lines with more updates have as many as SB. Sharpness at SB’s layer lengths "
-        "takes f over a part of the training set."),
+        "it is normalized by the statistics of many examples. LB is given each of them alone and in all combinations. "
+        "The noise has the covariance of the small batch’s: the losses of the examples are weighted by N(1, B/b − 1). "
+        "All are trained for the same number of epochs, except the lines in which LB makes as many updates as SB. "
+        "Sharpness at SB’s layer lengths takes f over a part of the training set."),
     needs=needs, listing=listing, answer=answer)
 EFFECTS = Listing(
     name="origin_effects", place="Why", title="The effect of each of the three",

@@ -51,8 +51,9 @@ def answer(store):
     follows = sum(pair[2] for pair in found)
     interval = scipy.stats.binomtest(follows, len(found)).proportion_ci(0.9)
     return (f"In the paper’s own tables the sharper of two methods is the less accurate one in {follows} of "
-            f"{len(found)} pairs (Kendall’s τ {answers.signed(_tau(found))}; a share of {100 * interval.low:.0f} to "
-            f"{100 * interval.high:.0f} % at 90 % if the pairs were independent, which those of a network are not).")
+            f"{len(found)} pairs (Kendall’s τ {answers.signed(_tau(found))}). The 90 % interval of this share would be "
+            f"{100 * interval.low:.0f} to {100 * interval.high:.0f} % if the pairs were independent, but pairs within "
+            "one network are not.")
 
 
 def _tau(found):

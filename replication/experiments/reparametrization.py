@@ -3,8 +3,8 @@
     python -m replication.reproduce --preset=paper --networks=F1 --experiments=reparametrization
     python -m replication.reproduce --preset=paper --networks=F1 --experiments=boxes
 
-Together they take about 10 minutes on two cores beside the trainings. F1, trial 0 (results/tables/boxes.md): LB is 112
-times as sharp as SB, 26 to 47 times at equal lengths of the layers, and 6.5 to 47 times in relative boxes.
+Together they take about 10 minutes on two cores in addition to the trainings. F1, trial 0 (results/tables/boxes.md): LB
+is 112 times as sharp as SB, 26 to 47 times at equal lengths of the layers, and 6.5 to 47 times in relative boxes.
 """
 
 import dataclasses
@@ -67,11 +67,10 @@ def answer(store):
         trained = points["as trained"]
         ratios = [points[name]["LB"]["sharpness"] / points[name]["SB"]["sharpness"] for name in _EXCHANGED.values()]
         run = joined.small.run
-        return (f"{place(run)}, one trial: without a change of its outputs beyond the "
-                f"normalization’s epsilon LB’s sharpness moves from {answers.significant(min(values))} % to "
-                f"{answers.significant(max(values))} %; LB is "
-                f"{answers.significant(trained['LB']['sharpness'] / trained['SB']['sharpness'])} times as sharp as SB "
-                f"as trained, and {answers.span(ratios)} times at equal layer lengths.")
+        return (f"{place(run)}, one trial: weights with the same outputs, up to the normalization’s epsilon, give "
+                f"LB a sharpness of {answers.significant(min(values))} % to {answers.significant(max(values))} %; LB "
+                f"is {answers.significant(trained['LB']['sharpness'] / trained['SB']['sharpness'])} times as sharp as "
+                f"SB as trained, and {answers.span(ratios)} times when both have equal kernel norms.")
     return ""
 
 
@@ -148,9 +147,9 @@ LISTING = Listing(
     caption=(
         "Dinh et al. (2017): a network with ReLU has other weights with the same outputs and any sharpness. Kernels "
         "and biases in front of the normalizations are multiplied by a number (exact but for the normalization’s "
-        "epsilon); a number is moved from the last scale and shift, or without normalization from the last hidden "
-        "kernel, to the kernel behind it (exact); and SB and LB get each other’s lengths of the layers in front of the "
-        "normalizations. f over a part of the training set, ε = 1e-3, the full space."),
+        "epsilon); a factor is moved from the last scale and shift, or without normalization from the last hidden "
+        "kernel, to the next kernel (exact); and the kernels of SB and LB that precede normalization layers are "
+        "rescaled to each other’s norms. f over a part of the training set, ε = 1e-3, the full space."),
     needs=needs, listing=listing, answer=answer)
 BOX_LISTING = Listing(
     name="boxes", place="Limits", title="Boxes that do not change with the scale of the weights",

@@ -16,7 +16,7 @@ from replication.store.grouping import comparisons
 _SPACES = {0: "full space", 100: "subspace"}
 _SEEDS = (0, 1, 2)
 # What varies in the subspace, where a measurement takes several times as long.
-_IN_THE_SUBSPACE = ("starts and subspace", "partition and choice of the examples", "the iterations")
+_IN_THE_SUBSPACE = ("starts and subspace", "the partition and choice of the examples", "the iterations")
 
 
 def needs(setup):
@@ -52,8 +52,8 @@ def answer(store):
         return ""
     where = found[0][2]
     ranked = sorted(each for each in found if each[2] == where)
-    parts = ", ".join(f"{variation} by a factor of {factor:.3g}" for factor, variation, _ in reversed(ranked))
-    return f"{where}, LB in the full space, one trial: the sharpness moves with {parts}."
+    parts = ", ".join(f"{factor:.3g} with {variation}" for factor, variation, _ in reversed(ranked))
+    return f"{where}, one trial: LB’s sharpness in the full space changes by a factor of {parts}."
 
 
 def _usual(run, examples, dimension):
@@ -69,7 +69,7 @@ def _variations(usual):
     found = {
         "the random starts" if not usual.subspace_dim else "starts and subspace": (
             usual, having(starts=4), *(having(seed=usual.seed + seed) for seed in _SEEDS[1:] if usual.subspace_dim)),
-        "partition and choice of the examples": tuple(having(partition=seed) for seed in _SEEDS),
+        "the partition and choice of the examples": tuple(having(partition=seed) for seed in _SEEDS),
         "the batch of f": (usual, having(batch_size=1000), having(batch_size="all")),
         "the number of examples": (usual, having(examples=usual.examples // 2), having(examples=usual.examples // 5)),
         "the precision": (usual, having(dtype="float64")),

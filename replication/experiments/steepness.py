@@ -2,8 +2,8 @@
 
     python -m replication.reproduce --preset=paper --networks=F2,C1 --experiments=steepness
 
-It takes 5 minutes on two cores beside the trainings. F1, trial 0 (results/figures/steepness-F1.pdf): most of the rise
-comes with a fifth of the coordinates, ranked by the gradient.
+It takes 5 minutes on two cores in addition to the trainings. F1, trial 0 (results/figures/steepness-F1.pdf): most of
+the rise comes with a fifth of the coordinates, ranked by the gradient.
 """
 
 from replication.configuration import Measure, Steepness
@@ -55,8 +55,8 @@ FIGURE = Figure(
     name="steepness", place="Section 2.2.2", title="How many directions are steep",
     caption=(
         "The paper found that sharp minimizers rise steeply in a small subspace only, of the order of 5 % of the "
-        "dimensions, and are flat in most others. Above: how large a share of the directions stays below a rise, of "
-        "random corners of the box (solid), and of random blocks of coordinates that go where their gradient points to "
-        "while the others stay (dashed). Below: the rise when only the steepest coordinates go there: look for how few "
-        "of them reach most of it."),
+        "dimensions, and are flat in most others. The upper panel shows the share of directions along which f rises by "
+        "less than x: random corners of the box (solid), and random blocks of coordinates that move to the corner "
+        "their gradient points to, all others fixed (dashed). The lower panel shows the rise when only the steepest "
+        "coordinates move; look at how few of them account for most of it."),
     needs=needs, axes=axes)

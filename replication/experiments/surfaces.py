@@ -3,8 +3,8 @@
     python -m replication.reproduce --preset=paper --networks=F1 --experiments=surface
     python -m replication.reproduce --preset=paper --networks=F1 --experiments=figure3_normalized
 
-Together they take 3 minutes on two cores beside the trainings. F1, trial 0 (results/figures/surface-F1.pdf): f stays
-low on the whole plane around SB, and on about half of it around LB.
+Together they take 3 minutes on two cores in addition to the trainings. F1, trial 0 (results/figures/surface-F1.pdf): f
+stays low on the whole plane around SB, and on about half of it around LB.
 """
 
 import functools
@@ -75,7 +75,7 @@ NORMALIZED_LINE = Figure(
     caption=(
         "As figure 3, but each filter of LB in front of a batch normalization is first given the length that it has in "
         "SB, which leaves LB’s outputs the same but for the normalization’s epsilon. A narrower valley around LB is "
-        "then no matter of scale."),
+        "then not an effect of scale."),
     needs=lambda setup: [Measure(pair, (Path(kind="linear", points=setup.preset.points, filter_normalized=True),))
                          for pair in setup.pairs(setup.study_networks, trials=1)],
     axes=functools.partial(figure3.axes, kind="linear", stem="figure3_normalized", filter_normalized=True))

@@ -31,8 +31,8 @@ _COLUMNS = (
 TABLE = Table(
     name="table7", number=7, title="Conservative training",
     caption=(
-        "LB solves, for each batch, a proximal problem by three steps of ADAM; SB is the plain one of table 2. The "
-        "paper found it more accurate on the test set than plain LB for five of six networks, at minimizers that "
-        "stay sharp."),
+        "For each batch, LB solves a proximal problem with three steps of ADAM; SB is the plain run of table 2. The "
+        "paper found conservative LB more accurate on the test set than plain LB for five of six networks, at "
+        "minimizers that are still sharp."),
     columns=_COLUMNS, contrasts=(Contrast("conservative_gap", "test accuracy", "gap"),),
     needs=needs, rows=lambda store: rows(store, _COLUMNS, Selection(large="conservative")))

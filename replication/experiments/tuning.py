@@ -47,7 +47,7 @@ def _panel(trials):
             if all(accuracy < point[1] for _, accuracy in points[:index])]
     return Panel(x_label="sharpness (%)", left_label="validation accuracy (%)", log_x=True, log_left=False, series=(
         Series("trials", *zip(*points), "ink", marker="o", joined=False),
-        Series("not beaten in both", *zip(*best), "right")))
+        Series("Pareto front", *zip(*best), "right")))
 
 
 SEARCHES = Listing(
@@ -63,5 +63,5 @@ TRADEOFF = Figure(
     title="Validation accuracy against sharpness of the trials of a search",
     caption=(
         "Do flat minimizers generalize better across batch sizes, optimizers and remedies? A point is a trial. The "
-        "line joins the trials that no other beats in both: it is more accurate than all that are flatter."),
+        "line is the Pareto front: each trial on it is more accurate than all flatter trials."),
     needs=lambda setup: [], axes=axes)

@@ -1,8 +1,8 @@
 """Sets damaged parts of a workdir aside, so that they are made again.
 
-Damaged is a file that cannot be read, that does not have the checksum in its record, or that was made of other weights
-than those that are there now: runs as a whole, kept iterates and measurements. Damaged parts are moved to
-WORKDIR/damaged, under the same relative path, and never deleted.
+A file counts as damaged if it cannot be read, does not match the checksum in its record, or was computed from weights
+other than the present ones. Runs are moved as a whole, kept iterates and measurements one by one. Damaged parts are
+moved to WORKDIR/damaged, under the same relative path, and never deleted.
 """
 
 import contextlib

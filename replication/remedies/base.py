@@ -24,7 +24,7 @@ class Remedy(Configuration):
         NEEDS_IMAGES: Whether the remedy works on images only.
         COMPILES: Whether XLA can compile the training step; `compiles` is that of one remedy with its options.
         GRADIENTS: Number of gradient evaluations for each example of a training batch.
-        BEFORE: By name, the value of an option that records from before it lack, where that is not its default.
+        BEFORE: By name, the value of each option that older records lack, if it was not today's default.
     """
 
     NAME: typing.ClassVar[str]

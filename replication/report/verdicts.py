@@ -237,7 +237,7 @@ def _printed_contrast(kind, small, large):
 
 
 def _is_measured(sharpness):
-    """Whether a sharpness is one: of 0, the solver has not moved."""
+    """Whether a sharpness is a valid measurement; at 0 the solver has not moved."""
     return math.isfinite(sharpness) and sharpness > 0
 
 

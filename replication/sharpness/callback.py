@@ -27,7 +27,7 @@ class SharpnessCallback(keras.callbacks.Callback):
 
     Args:
         inputs, labels: The training set, see `measure_sharpness`. They are read when training begins.
-        every: A measurement after so many epochs or batches each, default 1.
+        every: Number of epochs or batches between measurements, default 1.
         unit: "epoch" (default) or "batch". With "batch" an epoch has the value of its last measurement.
         prefix: The name of the sharpness in the logs, default "sharpness"; f(x) has the name `prefix`_loss.
         **choices: Arguments of `measure_sharpness`, but for `per_layer`.

@@ -80,8 +80,8 @@ def inspect(model, examples, loss, *, variables, statistics, training, classify,
     if isinstance(loss, CompiledLoss | ReducedLoss):
         dtype = min(dtype, np.dtype(keras.config.floatx()), key=lambda each: each.itemsize)
     if dtype.itemsize < 4:
-        raise UserError(f"model {model.name!r}: computes in {dtype}; sharpness needs float32 at least, rounding would "
-                        "drown the rise that it seeks")
+        raise UserError(f"model {model.name!r}: computes in {dtype}; sharpness needs at least float32; rounding would "
+                        "hide the rise that it looks for")
     if statistics == "batch":
         _check_normalizations(model, traced, calls)
     _check_reached(model, traced, variables, inputs)
@@ -116,8 +116,8 @@ def _check_reached(model, traced, variables, inputs):
     unread = [v for v in variables if id(v) not in read]
     for variable in unread:
         if _moves_outputs(model, variable, inputs):
-            raise UserError(f"model {model.name!r}: weight {variable.path!r} is not read by the operations of the "
-                            "compiled model but as a constant or a NumPy array, so that x does not reach it")
+            raise UserError(f"model {model.name!r}: the compiled model reads weight {variable.path!r} as a constant "
+                            "or a NumPy array, so changes of x do not reach it")
 
 
 def _moves_outputs(model, variable, inputs):

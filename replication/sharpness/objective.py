@@ -136,7 +136,7 @@ class Objective:
 
         Args:
             x: Weights, float64 [n].
-            examples: The mean is taken over the first so many examples of the partition; None (default) for all.
+            examples: The mean is taken over this many examples, the first of the partition; None (default) for all.
 
         Raises:
             UserError: the activations of a batch do not fit into memory.

@@ -27,10 +27,10 @@ def check_model(model, statistics="moving"):
     layers = model._flatten_layers()
     if half := [layer for layer in layers if layer.compute_dtype in ("float16", "bfloat16")]:
         raise UserError(f"model {model.name!r}: layer {half[0].name!r} computes in {half[0].compute_dtype}; sharpness "
-                        "needs float32 at least, rounding would drown the rise that it seeks")
+                        "needs at least float32; rounding would hide the rise that it looks for")
     if stateful := [layer for layer in layers if isinstance(layer, keras.layers.RNN) and layer.stateful]:
         raise UserError(f"model {model.name!r}: layer {stateful[0].name!r} is stateful: its state would go from batch "
-                        "to batch, so that f depended on their order; build it with stateful=False")
+                        "to batch, so f would depend on their order; build it with stateful=False")
     if not model.trainable_variables:
         raise UserError(f"model {model.name!r}: has no trainable weights; there is nothing to perturb")
     try:
@@ -105,7 +105,7 @@ def layer_parts(variables):
 
 
 def has_known_gradients(model):
-    """Returns whether all of `model` is Keras's, or ours, so that nobody has written a gradient of his own for it."""
+    """Returns whether all of `model` is Keras's, or ours, so that it has no custom gradients by others."""
     def is_known(thing):
         return type(thing).__module__.partition(".")[0] in ("keras", "models", "replication")
 
@@ -131,8 +131,9 @@ def permanently_moving(model, calls):
 def gains_by_xla(model, size, devices):
     """Returns whether passes over `size` examples are faster with XLA on this machine, its compilation included.
 
-    They are on a CPU if the model is one of Keras's stacks or graphs of dense layers, and the number of its weights
-    times that of the examples is at least 2e10, as for F1 on MNIST. On GPUs it has not been measured, and XLA is off.
+    They are faster on a CPU if the model is a Sequential or functional Keras model of dense layers and the number of
+    its weights times the number of examples is at least 2e10, as for F1 on MNIST. On GPUs it has not been measured, and
+    XLA is off.
     """
     layers = model._flatten_layers(include_self=False)
     known = type(model).__module__.startswith("keras.") and all(

@@ -83,7 +83,8 @@ class Store:
 
 
 def _monotone(measured):
-    """Yields the sharpness measurements of one point, each at least that in a smaller box, which lies in its own.
+    """Yields the sharpness measurements of one point, each raised, if necessary, to that of a smaller box, which lies
+    within its own.
 
     One that is raised so has the epsilon of the smaller box in the field "from_epsilon" of its content. Its record
     stays as it is.

@@ -87,8 +87,8 @@ def _history(record):
     except FileNotFoundError:
         return ()
     except (TypeError, ValueError):
-        raise UserError(f"{where}: damaged, holds something else than numbers; remove the folder "
-                        f"{record.folder} to run it again") from None
+        raise UserError(f"{where}: damaged, holds something other than numbers; remove the folder {record.folder} to "
+                        "run it again") from None
     for name in _HISTORY:
         _require(all(_has_number(row, name) for row in rows), where, name)
     return rows

@@ -38,7 +38,8 @@ def build_training_model(network, run, examples):
     own_step = kind is MirroredModel or type(model.remedy).learn is not Remedy.learn
     if own_step and _has_losses(network):
         raise UserError(f"network={run.network!r}: has losses of its own (a regularizer), which a remedy or "
-                        "strategy=mirrored leaves out of some of its passes; train it without, or without them")
+                        "strategy=mirrored leaves out of some of its passes; train without the remedy or strategy, or "
+                        "remove the regularizer")
     with OneDevice().scope() if run.distribution is None else examples.devices.scope():
         optimizer = _OPTIMIZERS[run.optimizer](run, model.remedy.learning_rate(run, examples))
         # An object, whose variables exist already: Keras would make those of "accuracy" during the first step, and

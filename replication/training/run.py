@@ -151,7 +151,7 @@ class _Training:
         history, sessions = state.restore(record.state, self._model)
         before = sessions[-1] if sessions else record.config
         if any(before.get(name) != value for name, value in session.items()):
-            logging.warning("%s: from epoch %d on another machine, with other threads or other versions than before; "
+            logging.warning("%s: continues from epoch %d on another machine, or with other threads or versions; "
                             "result.json will list them", record.folder, len(history) + 1)
             sessions.append({"from_epoch": len(history) + 1, **session})
         stopping = Stopping(run, history, self._evaluation.of_the_training_set)

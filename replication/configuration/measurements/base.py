@@ -4,6 +4,14 @@ import typing
 
 from replication.fields import Configuration, number, one_of, whole
 
+# JSON Schemas of what records hold.
+NUMBER, WHOLE, TEXT, OBJECT = ({"type": kind} for kind in ("number", "integer", "string", "object"))
+NUMBERS = {"type": "array", "items": NUMBER}
+NUMBERS_AND_GAPS = {"type": "array", "items": {"type": ["number", "null"]}}
+NUMBERS_BY_NAME = {"type": "object", "additionalProperties": NUMBER}
+# Of the two runs that a measurement joins.
+JOINED_RUNS = {"network": TEXT, "trial": WHOLE, "dataset": TEXT, "small_batch": TEXT, "large_batch": TEXT,
+               "weights_checksums": {"type": "array", "items": TEXT}}
 # What batch normalization uses in evaluation.
 STATISTICS = ("batch", "moving")
 # The largest batch in which f and accuracies are evaluated, that of the authors' code.
@@ -47,6 +55,7 @@ class Measurement(Configuration):
         COMPUTATION: Name of the module with `compute(objective, choices)`, which returns a result with `to_json`;
             for a kind that joins two runs, `compute(runs, choices, dataset)`.
         RUNS: How many runs a measurement joins: 1, or 2 for SB and LB.
+        CONTENT: By field, the JSON Schema of what its record holds beside the choices.
         CONTEXT: What `compute(objective, choices)` takes beside, by keyword: "dataset", the run's `data.Data`, or
             "start", the weights at which the run started, float64 [n].
     """
@@ -54,6 +63,7 @@ class Measurement(Configuration):
     KIND: typing.ClassVar[str]
     COMPUTATION: typing.ClassVar[str]
     RUNS: typing.ClassVar[int] = 1
+    CONTENT: typing.ClassVar[dict] = {}
     CONTEXT: typing.ClassVar[tuple] = ()
     # Over how many examples f is taken, None for the whole training set, and whether in training mode; the seed of the
     # partition into batches, and the precision.

@@ -1,9 +1,9 @@
-"""The choices of a measurement of where the weights of a run are."""
+"""The choices of a measurement of distances and norms of a run's weights."""
 
 import dataclasses
 import typing
 
-from replication.configuration.measurements.base import BATCH_SIZE, STATISTICS, Measurement
+from replication.configuration.measurements.base import BATCH_SIZE, NUMBER, NUMBERS_BY_NAME, STATISTICS, Measurement
 from replication.errors import is_finite
 
 
@@ -14,6 +14,7 @@ class Geometry(Measurement):
     KIND: typing.ClassVar[str] = "geometry"
     COMPUTATION: typing.ClassVar[str] = "replication.landscape.geometry"
     CONTEXT: typing.ClassVar[tuple] = ("start",)
+    CONTENT: typing.ClassVar[dict] = {"distance": NUMBER, "norm": NUMBER, "layers": NUMBERS_BY_NAME}
     # They do not matter: f is not evaluated.
     statistics = STATISTICS[0]
     batch_size = BATCH_SIZE

@@ -3,7 +3,16 @@
 import dataclasses
 import typing
 
-from replication.configuration.measurements.base import FORWARD, STATISTICS, Measurement, evaluation_batch
+from replication.configuration.measurements.base import (
+    FORWARD,
+    JOINED_RUNS,
+    NUMBER,
+    NUMBERS,
+    NUMBERS_AND_GAPS,
+    STATISTICS,
+    Measurement,
+    evaluation_batch,
+)
 from replication.errors import are_numbers, require
 from replication.fields import boolean, number, one_of, whole
 
@@ -25,6 +34,8 @@ class Path(Measurement):
     KIND: typing.ClassVar[str] = "paths"
     COMPUTATION: typing.ClassVar[str] = "replication.landscape.paths"
     RUNS: typing.ClassVar[int] = 2
+    CONTENT: typing.ClassVar[dict] = {
+        **JOINED_RUNS, "alpha": NUMBERS, **{name: NUMBERS_AND_GAPS for name in VALUES}, "seconds": NUMBER}
 
     kind: str = one_of(PATHS, "linear", "The path: linear (figure 3) or curved (figure 7).", name="path")
     points: int = whole(

@@ -4,6 +4,9 @@ import dataclasses
 import typing
 
 from replication.configuration.measurements.base import (
+    JOINED_RUNS,
+    NUMBER,
+    OBJECT,
     Measurement,
     batch_statistics,
     box_epsilon,
@@ -22,7 +25,7 @@ class Reparametrization(Measurement):
     """The choices of measurements of Metric 2.1 at other weights with the same outputs (Dinh et al., 2017).
 
     Attributes:
-        FACTORS: The factors on the weights; they are no choice.
+        FACTORS: The factors on the weights; they are fixed.
 
     Raises:
         UserError: a value is out of range; the message names it.
@@ -32,6 +35,8 @@ class Reparametrization(Measurement):
     COMPUTATION: typing.ClassVar[str] = "replication.landscape.reparametrization"
     RUNS: typing.ClassVar[int] = 2
     FACTORS: typing.ClassVar[tuple] = (0.5, 1.0, 2.0, 4.0)
+    CONTENT: typing.ClassVar[dict] = {
+        **JOINED_RUNS, "points": {"type": "array", "items": OBJECT}, "seconds": NUMBER}
 
     epsilon: float = box_epsilon()
     exchange_only: bool = boolean(False, "Measure LB at SB's layer lengths alone.")

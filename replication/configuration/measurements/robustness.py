@@ -5,6 +5,9 @@ import typing
 
 from replication.configuration.measurements.base import (
     FORWARD,
+    NUMBER,
+    NUMBERS,
+    NUMBERS_BY_NAME,
     Measurement,
     batch_statistics,
     box_epsilon,
@@ -24,7 +27,7 @@ class Robustness(Measurement):
     """The choices of one measurement of robustness: the largest f in four sets, and accuracies under attack.
 
     Attributes:
-        RADII: The largest changes of an input, of which the accuracies are measured; they are no choice.
+        RADII: The largest changes of an input, of which the accuracies are measured; they are fixed.
 
     Raises:
         UserError: a value is out of range; the message names it.
@@ -34,6 +37,9 @@ class Robustness(Measurement):
     COMPUTATION: typing.ClassVar[str] = "replication.robustness.measurement"
     CONTEXT: typing.ClassVar[tuple] = ("dataset",)
     RADII: typing.ClassVar[tuple] = (0.02, 0.05, 0.1, 0.2)
+    CONTENT: typing.ClassVar[dict] = {
+        "loss": NUMBER, "rises": NUMBERS_BY_NAME, "layers": NUMBERS_BY_NAME, "clean": NUMBER, "single_step": NUMBERS,
+        "steps": NUMBERS, "seconds": NUMBER}
 
     epsilon: float = box_epsilon()
     rho: float = number(0.05, "Radius of the ball of sharpness-aware minimization.", above=0)

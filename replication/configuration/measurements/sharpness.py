@@ -3,7 +3,17 @@
 import dataclasses
 import typing
 
-from replication.configuration.measurements.base import BATCH_SIZE, STATISTICS, Measurement
+from replication.configuration.measurements.base import (
+    BATCH_SIZE,
+    NUMBER,
+    NUMBERS,
+    NUMBERS_BY_NAME,
+    OBJECT,
+    STATISTICS,
+    TEXT,
+    WHOLE,
+    Measurement,
+)
 from replication.errors import is_finite
 from replication.fields import WholeOrAll, boolean, choice, number, one_of, whole
 
@@ -29,6 +39,11 @@ class Sharpness(Measurement):
 
     KIND: typing.ClassVar[str] = "sharpness"
     COMPUTATION: typing.ClassVar[str] = "replication.sharpness.metric"
+    CONTENT: typing.ClassVar[dict] = {
+        "sharpness": {"description": "Metric 2.1, in percent.", **NUMBER}, "solver_sharpness": NUMBER, "loss": NUMBER,
+        "max_loss": NUMBER, "evaluations": WHOLE, "vertex_evaluations": WHOLE, "status": TEXT, "parameters": WHOLE,
+        "at_bound": {"type": "number", "minimum": 0, "maximum": 1}, "start_max_losses": NUMBERS, "scale": NUMBERS,
+        "check": OBJECT, "seconds": OBJECT, "jit_compile": {"type": "boolean"}, "layers": NUMBERS_BY_NAME}
 
     epsilon: float = number(
         1e-3, "Half-width of the box, relative to |x_i| + 1 (the paper: 1e-3 and 5e-4).", above=0)

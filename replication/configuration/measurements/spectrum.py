@@ -4,6 +4,9 @@ import dataclasses
 import typing
 
 from replication.configuration.measurements.base import (
+    NUMBER,
+    NUMBERS,
+    WHOLE,
     Measurement,
     batch_statistics,
     evaluation_batch,
@@ -30,6 +33,11 @@ class Spectrum(Measurement):
 
     KIND: typing.ClassVar[str] = "spectrum"
     COMPUTATION: typing.ClassVar[str] = "replication.spectrum.measurement"
+    CONTENT: typing.ClassVar[dict] = {
+        "loss": NUMBER, "gradient_norm": NUMBER, "eigenvalues": NUMBERS, "residuals": NUMBERS, "trace": NUMBER,
+        "trace_error": {"type": ["number", "null"]}, "nodes": {"type": "array", "items": NUMBERS},
+        "weights": {"type": "array", "items": NUMBERS}, "predicted": {"type": ["object", "null"]}, "products": WHOLE,
+        "seconds": NUMBER}
 
     epsilon: float | None = number(
         None, "Half-width of Metric 2.1's box, relative to |x_i| + 1, for the spectrum of D H D and the rise that the "

@@ -3,7 +3,14 @@
 import dataclasses
 import typing
 
-from replication.configuration.measurements.base import FORWARD, Measurement, batch_statistics, evaluation_batch
+from replication.configuration.measurements.base import (
+    FORWARD,
+    NUMBER,
+    NUMBERS_AND_GAPS,
+    Measurement,
+    batch_statistics,
+    evaluation_batch,
+)
 from replication.errors import are_numbers
 from replication.fields import number, whole
 
@@ -13,7 +20,7 @@ class Steepness(Measurement):
     """The choices of one measurement of how f rises in many directions around a minimizer (section 2.2.2).
 
     Attributes:
-        SHARES: Shares of the coordinates, the steepest first, along which the rise is measured; they are no choice.
+        SHARES: Shares of the coordinates, the steepest first, along which the rise is measured; they are fixed.
 
     Raises:
         UserError: a value is out of range; the message names it.
@@ -22,6 +29,9 @@ class Steepness(Measurement):
     KIND: typing.ClassVar[str] = "steepness"
     COMPUTATION: typing.ClassVar[str] = "replication.landscape.steepness"
     SHARES: typing.ClassVar[tuple] = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+    CONTENT: typing.ClassVar[dict] = {
+        "loss": NUMBER, "random": NUMBERS_AND_GAPS, "blocks": NUMBERS_AND_GAPS,
+        "ranked": {"type": "array", "items": NUMBERS_AND_GAPS}, "seconds": NUMBER}
 
     epsilon: float = number(
         1e-3, "Half-width of the box of Metric 2.1 in the full space, relative to |x_i| + 1.", above=0)

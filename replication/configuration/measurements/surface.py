@@ -5,6 +5,9 @@ import typing
 
 from replication.configuration.measurements.base import (
     FORWARD,
+    NUMBER,
+    NUMBERS,
+    NUMBERS_AND_GAPS,
     Measurement,
     batch_statistics,
     evaluation_batch,
@@ -24,6 +27,9 @@ class Surface(Measurement):
 
     KIND: typing.ClassVar[str] = "surface"
     COMPUTATION: typing.ClassVar[str] = "replication.landscape.surface"
+    CONTENT: typing.ClassVar[dict] = {
+        "steps": NUMBERS, "loss": {"type": "array", "items": NUMBERS_AND_GAPS},
+        "accuracy": {"type": "array", "items": NUMBERS_AND_GAPS}, "seconds": NUMBER}
 
     points: int = whole(21, "Number of points in each direction, equally spaced and odd, so that x is one of them.",
                         at_least=3)
