@@ -16,7 +16,7 @@ def define(configuration, *names, prefix="", defaults=None, optional=False):
         configuration: A subclass of `fields.Configuration`.
         *names: Names of its fields; without any, all fields.
         prefix: Text in front of the names of the flags.
-        defaults: By a field's name, the default of its flag in place of the field's own.
+        defaults: By a field's name, the default of its flag instead of the field's own.
         optional: Whether the flags have no defaults, so that a flag that is given can be told from one that is not. The
             help text names the field's default then.
 

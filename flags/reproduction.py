@@ -13,7 +13,7 @@ _JIT_COMPILE = jit_compile()
 _PRESET = flags.DEFINE_enum(
     "preset", "quick", sorted(presets.PRESETS),
     "quick: small runs on embedded data, in minutes; tour: every experiment, with small runs of F1 on embedded data, "
-    "in a quarter of an hour; paper: the paper's own set-up; timit_shaped: F2 on synthetic data, with small studies.")
+    "in about 20 minutes; paper: the paper's own set-up; timit_shaped: F2 on synthetic data, with small studies.")
 _NETWORKS = flags.DEFINE_list(
     "networks", None, "Networks of table 1, separated by commas; by default the preset's. Figures 4 to 6, steepness, "
     "optimizers and remedies use F2 and C1, or in the preset quick C1, unless --experiments is given too.")

@@ -7,8 +7,8 @@ from replication import configuration
 from replication.errors import UserError
 
 MODEL = flags.DEFINE_string(
-    "model", None, "A .keras file to measure on --dataset, in place of the minimizers of --workdir.")
-FROM_LOGITS = flags.DEFINE_bool("from_logits", False, "Whether --model returns logits in place of probabilities.")
+    "model", None, "A .keras file to measure on --dataset, instead of the minimizers of --workdir.")
+FROM_LOGITS = flags.DEFINE_bool("from_logits", False, "Whether --model returns logits instead of probabilities.")
 LOSS = flags.DEFINE_string(
     "loss", None, "The loss of --model: the name of a Keras loss, or compiled for the one it was compiled with; by "
     "default the cross-entropy.")

@@ -88,7 +88,7 @@ def write_json(path, content):
 
 
 def without_nan(values):
-    """Returns numbers as a list that JSON can hold: None in place of those that are NaN or infinite."""
+    """Returns numbers as a list that JSON can hold: None instead of those that are NaN or infinite."""
     return [value if math.isfinite(value) else None for value in values]
 
 

@@ -303,7 +303,7 @@ def test_help_names_the_flags(name):
 
 @pytest.mark.parametrize("arguments, words", [
     (("reproduce", "--networks=", "--dry_run"), ["networks=''"]),
-    (("reproduce", "--remake_damaged", "--dry_run"), ["--remake_damaged", "one of them"]),
+    (("reproduce", "--remake_damaged", "--dry_run"), ["--remake_damaged", "one of the two"]),
     (("reproduce", "--experiments=", "--dry_run"), ["experiments=''"]),
     (("train", "--workdir="), ["workdir=''"]),
     (("measure_sharpness", "--dataset=mnist"), ["--dataset", "--model"]),

@@ -214,7 +214,7 @@ def is_plain_but_for(run, dataset, *choices):
 
 
 def standard(run, dataset):
-    """The run that a run of SB or LB must equal, but for trial and XLA, to enter the main tables.
+    """The run that a run of SB or LB must equal, except for trial and XLA, to enter the main tables.
 
     It is the run that the preset with this data set trains for the network, the regime and the architecture. On data
     of no preset it is the run itself with the usual optimizer and network, in float32, from x_0, on one device and

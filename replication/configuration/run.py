@@ -109,8 +109,8 @@ class Run(Configuration):
         STATISTICS, "batch",
         "Statistics that batch normalization uses in evaluation: batch (as the authors' code) or moving.")
     optimizer: str = one_of(
-        OPTIMIZERS, "adam", "Optimizer (the paper: adam), with Keras's defaults but for the learning rate and ADAM's "
-        "epsilon; adagrad as in Keras 1 (accumulators from 0, epsilon 1e-8).")
+        OPTIMIZERS, "adam", "Optimizer (the paper: adam), with Keras's defaults except for the learning rate and "
+        "ADAM's epsilon; adagrad as in Keras 1 (accumulators from 0, epsilon 1e-8).")
     learning_rate: float = number(
         1e-3, "Step length of the optimizer; by default that of Keras 1 (adam: 1e-3, as in the authors' code).",
         above=0)

@@ -56,7 +56,7 @@ class Search(Configuration):
         "appendix B).")
     classes: int | None = choice(None, "Number of classes of a data set for which only the prepared data can tell.")
     jit_compile: bool = boolean(
-        False, "Compile the training step of all trials with XLA, but for remedies that it cannot compile.")
+        False, "Compile the training step of all trials with XLA, except for remedies that it cannot compile.")
     space: str = choice("standard", "Name of the search space, a `tuning.SearchSpace`.")
 
     def __post_init__(self):

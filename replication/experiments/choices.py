@@ -232,7 +232,7 @@ def _by_choices(point):
 
 
 def _is_usual(choices):
-    """Whether the choices that the study does not vary, but for the number of examples, are the usual ones."""
+    """Whether the choices that the study does not vary, except for the number of examples, are the usual ones."""
     usual = Sharpness(statistics=choices.statistics, starts=1)
     return all(getattr(choices, name) == getattr(usual, name)
                for name in ("starts", "box", "normalize", "partition", "dtype", "iterations", "dropout_active"))

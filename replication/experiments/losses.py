@@ -82,8 +82,8 @@ LOSSES = Listing(
     name="losses", place="Why", title="Other losses",
     caption=(
         "Each run minimizes another loss: cross-entropy, cross-entropy to labels that spread 0.1 over all classes, or "
-        "the mean squared error of the probabilities. Training loss and sharpness are those of its own f, so that "
-        "only the ratio of LB and SB compares across losses. Means over the trials."),
+        "the mean squared error of the probabilities. Training loss and sharpness are those of its own f, so that only "
+        "the ratio of LB and SB is comparable across losses. Means over the trials."),
     needs=functools.partial(needs, choice="training_loss", levels=TRAINING_LOSSES),
     listing=functools.partial(listing, choice="training_loss", title="loss", write=_loss),
     answer=functools.partial(answer, choice="training_loss", write=_loss))

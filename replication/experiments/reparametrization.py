@@ -146,7 +146,7 @@ LISTING = Listing(
     name="reparametrization", place="Limits", title="Other weights with the same outputs",
     caption=(
         "Dinh et al. (2017): a network with ReLU has other weights with the same outputs and any sharpness. Kernels "
-        "and biases in front of the normalizations are multiplied by a number (exact but for the normalization’s "
+        "and biases before the normalizations are multiplied by a number (exact except for the normalization’s "
         "epsilon); a factor is moved from the last scale and shift, or without normalization from the last hidden "
         "kernel, to the next kernel (exact); and the kernels of SB and LB that precede normalization layers are "
         "rescaled to each other’s norms. f over a part of the training set, ε = 1e-3, the full space."),
@@ -154,7 +154,7 @@ LISTING = Listing(
 BOX_LISTING = Listing(
     name="boxes", place="Limits", title="Boxes that do not change with the scale of the weights",
     caption=(
-        "Half-widths of ε |x_i| in place of ε (|x_i| + 1) (Kwon et al., 2021), and the paper’s box at weights with the "
-        "same outputs whose kernels in front of the normalizations have the length of Glorot’s initialization. f over "
+        "Half-widths of ε |x_i| instead of ε (|x_i| + 1) (Kwon et al., 2021), and the paper’s box at weights with the "
+        "same outputs whose kernels before the normalizations have the length of Glorot’s initialization. f over "
         "a part of the training set, the full space; the interval of the ratio is over the trials."),
     needs=box_needs, listing=boxes, answer=box_answer)

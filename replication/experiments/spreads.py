@@ -100,6 +100,6 @@ LISTING = Listing(
     caption=(
         "Each line varies one choice of the measurement, all others the same, at the same minimizers: four starts in "
         "place of one (in the subspace also the subspace itself), the partition into batches together with the choice "
-        "of the part of the training set, batches of 1,000 and of all examples in place of 5,000, a half and a fifth "
-        "of the examples, float64 in place of float32, and 5 and 20 iterations in place of 10."),
+        "of the part of the training set, batches of 1,000 and of all examples instead of 5,000, a half and a fifth "
+        "of the examples, float64 instead of float32, and 5 and 20 iterations instead of 10."),
     needs=needs, listing=listing, answer=answer)

@@ -73,8 +73,8 @@ FIGURE = Figure(
 NORMALIZED_LINE = Figure(
     name="figure3_normalized", place="Limits", title="Figure 3 between minimizers whose filters are equally long",
     caption=(
-        "As figure 3, but each filter of LB in front of a batch normalization is first given the length that it has in "
-        "SB, which leaves LB’s outputs the same but for the normalization’s epsilon. A narrower valley around LB is "
+        "As figure 3, but each filter of LB before a batch normalization is first given the length that it has in "
+        "SB, which leaves LB’s outputs the same except for the normalization’s epsilon. A narrower valley around LB is "
         "then not an effect of scale."),
     needs=lambda setup: [Measure(pair, (Path(kind="linear", points=setup.preset.points, filter_normalized=True),))
                          for pair in setup.pairs(setup.study_networks, trials=1)],

@@ -16,7 +16,7 @@ class GeometryResult:
         configuration: The `configuration.Geometry`.
         distance: ||x - x_start||, the distance from the weights at which the run started.
         norm: ||x||.
-        layers: The length of each kernel in front of a batch normalization, by the layer's name.
+        layers: The length of each kernel before a batch normalization, by the layer's name.
         versions: The versions of the packages that the numbers depend on.
     """
 

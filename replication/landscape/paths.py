@@ -58,7 +58,7 @@ def compute(runs, choices, dataset):
 
 
 def _with_filters_of(model, x_small, x_large):
-    """Returns x_l* with each filter in front of a normalization as long as in x_s*, which has the same outputs."""
+    """Returns x_l* with each filter before a normalization as long as in x_s*, which has the same outputs."""
     layers = normalized_layers(model)
     lengths = zip(*(filter_norms(model, x, layers) for x in (x_small, x_large)))
     # A filter of length 0 stays.

@@ -1,9 +1,9 @@
 """Metric 2.1 at other weights with the same outputs: its dependence on the parametrization (Dinh et al., 2017).
 
-Three families of weights give the same outputs. The kernels and biases in front of the normalizations may be multiplied
-by a number, but for the epsilon of the normalization. The last scale and shift, or without normalization the kernel and
-bias before the last, may be multiplied by a number and the next kernel divided by it, exactly. And SB and LB may be
-given each other's lengths of the layers in front of the normalizations.
+Three families of weights give the same outputs. The kernels and biases before the normalizations may be multiplied by a
+number, exactly up to the epsilon of the normalization. The last scale and shift, or without normalization the kernel
+and bias before the last, may be multiplied by a number and the next kernel divided by it, exactly. And SB and LB may be
+given each other's lengths of the layers before the normalizations.
 """
 
 import time

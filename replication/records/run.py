@@ -197,7 +197,7 @@ class SearchRecord(ConfiguredFolder):
 
     CONFIGURATION = configuration.Search
     FILE = "search.json"
-    remedy = "remove it and give the search's command again, which writes it anew"
+    remedy = "remove it and run the search's command again, which writes a new one"
 
     def __init__(self, folder):
         super().__init__(folder)

@@ -30,7 +30,7 @@ class SharpnessCallback(keras.callbacks.Callback):
         every: Number of epochs or batches between measurements, default 1.
         unit: "epoch" (default) or "batch". With "batch" an epoch has the value of its last measurement.
         prefix: The name of the sharpness in the logs, default "sharpness"; f(x) has the name `prefix`_loss.
-        **choices: Arguments of `measure_sharpness`, but for `per_layer`.
+        **choices: Arguments of `measure_sharpness`, except for `per_layer`.
 
     Attributes:
         results: The `SharpnessResult`s so far, as pairs with the number of the epoch or batch, counted from 1 in all
@@ -56,7 +56,7 @@ class SharpnessCallback(keras.callbacks.Callback):
         require(Whole(1).admits(every), "every", every, Whole(1).expected)
         require_name("unit", unit, _UNITS)
         for name in choices:
-            require(name in _CHOICES, "argument", name, "one of those of measure_sharpness, but for per_layer")
+            require(name in _CHOICES, "argument", name, "one of those of measure_sharpness, except for per_layer")
         fields = {**choices, "subspace_dim": choices.get("subspace_dim") or 0}
         self._choices = configuration.Sharpness(**{name: fields[name] for name in fields if name in _FIELDS})
         self._of_objective = {name: value for name, value in choices.items() if name in _OF_OBJECTIVE}

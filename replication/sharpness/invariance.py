@@ -1,9 +1,9 @@
 """The scales of weights that a network's outputs do not depend on, and other weights with the same outputs.
 
-The outputs of a dense or convolutional layer that only a batch normalization reads do not change, but for its epsilon,
-if kernel and bias are multiplied by a positive number, as a whole or for each channel alone. ReLU, max pooling,
-dropout and flattening are positively homogeneous, so that a number can go from one layer's last parameters to the next
-layer's kernel (Dinh, Pascanu, Bengio and Bengio, 2017).
+The outputs of a dense or convolutional layer that only a batch normalization reads do not change, up to its epsilon, if
+kernel and bias are multiplied by a positive number, as a whole or for each channel alone. ReLU, max pooling, dropout
+and flattening are positively homogeneous, so that a number can go from one layer's last parameters to the next layer's
+kernel (Dinh, Pascanu, Bengio and Bengio, 2017).
 """
 
 import math
@@ -86,7 +86,7 @@ def filter_norms(model, x, layers):
 
 
 def normalized(model, x):
-    """Returns weights with the same outputs, but for the epsilon of batch normalization, in layers of a given length.
+    """Returns weights with the same outputs, up to the epsilon of batch normalization, in layers of a given length.
 
     The kernel and the bias of each of the `normalized_layers` are multiplied by the number that gives the kernel the
     length that Glorot's initialization gives it on average, sqrt(2 size / (fan in + fan out)).

@@ -37,7 +37,7 @@ class Box:
     def around(cls, coordinates, epsilon, *, relative=False):
         """Returns C_eps for A+ x = `coordinates`, float64 [p]; in the full space A+ x is x itself.
 
-        If `relative`, the half-widths are epsilon |A+ x| in place of epsilon (|A+ x| + 1).
+        If `relative`, the half-widths are epsilon |A+ x| instead of epsilon (|A+ x| + 1).
         """
         return cls(epsilon * (np.abs(coordinates) + (0 if relative else 1)))
 

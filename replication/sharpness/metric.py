@@ -123,7 +123,7 @@ def measure_sharpness(model: keras.Model, inputs, labels=None, *, epsilon: float
         dropout_active: Whether the model is evaluated in training mode, with dropout masks that depend on the batch
             alone, default False.
         box: "paper" (default), or "relative" for half-widths of epsilon |(A+ x)_i|, which grow with the weights.
-        normalize: "none" (default), or "layers" to measure at other weights with the same outputs, but for the epsilon
+        normalize: "none" (default), or "layers" to measure at other weights with the same outputs, up to the epsilon
             of batch normalization: the kernel and bias of each layer that only a batch normalization reads are
             multiplied so that the kernel has the length of Glorot's initialization. The model's own weights stay.
         from_logits: Whether the model returns logits, default False; without `loss` only.

@@ -19,7 +19,7 @@ _FREE = ("regime", "batch_size")
 
 @dataclasses.dataclass(frozen=True)
 class Selection:
-    """The runs that a table sets side by side: SB and LB as a preset trains them, but for a remedy of either.
+    """The runs that a table sets side by side: SB and LB as a preset trains them, except for a remedy of either.
 
     Attributes:
         small, large: Names of the remedies of the SB and of the LB runs; None for plain training.
@@ -241,12 +241,12 @@ def sort_key(thing):
 
 
 def key(finished_run, *without):
-    """Returns, as text that can be sorted, the choices that trials must share to be averaged, but for `without`."""
+    """Returns, as text that can be sorted, the choices that trials must share to be averaged, except for `without`."""
     return repr(_fields(finished_run, *without))
 
 
 def _fields(finished_run, *without):
-    """Returns the choices of a run and the fingerprint of its data, but for the trial and `without`."""
+    """Returns the choices of a run and the fingerprint of its data, except for the trial and `without`."""
     run = finished_run.run
     fields = run.to_json() | {
         "remedy": run.remedy and run.remedy.label, "start": run.start and run.start.label,

@@ -31,7 +31,7 @@ class _Durable:
             UserError: a file is damaged.
         """
         path = self._get_oracle_fname()
-        remedy = f"remove {path} to search anew: a run that is asked for again is not trained again"
+        remedy = f"remove {path} to start the search again: a run that is asked for again is not trained again"
         state = files.read_json(path, remedy=remedy)
         try:
             # keras-tuner writes a trial before the state that lists it. A trial that is in no state had not begun: it

@@ -239,7 +239,7 @@ def test_figure_files_carry_no_date(paper_workdir):
 def test_fixture_is_quick(quick_workdir):
     make_report(quick_workdir)
     page = quick_workdir.page.read_text()
-    assert "C2 and C4 stay out of it: they pool five times" in page
+    assert "C2 and C4 are left out: they pool five times" in page
     assert "preset <i>quick</i>" in page and "not the paper’s data" in page
     assert fixtures.quick_run("SB", 1).name in page
 

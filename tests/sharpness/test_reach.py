@@ -119,7 +119,7 @@ def test_every_read_of_a_weight_counts(kind):
 def test_a_weight_that_x_does_not_reach_is_named(kind):
     model = _model(kind())
     before = _weights(model)
-    with pytest.raises(ValueError, match="weight '.*/variable.*' is not read"):
+    with pytest.raises(ValueError, match="reads weight '.*/variable.*' as a constant"):
         measure_sharpness(model, INPUTS, LABELS)
     assert all(np.array_equal(a, b) for a, b in zip(before, _weights(model), strict=True))
 

@@ -44,12 +44,12 @@ class Path(Measurement):
     stop: float = number(2.0, "Last value of alpha.")
     statistics: str = one_of(
         STATISTICS, "batch",
-        "Statistics that batch normalization uses: batch, or moving averages estimated anew at each point.")
+        "Statistics that batch normalization uses: batch, or moving averages estimated again at each point.")
     batch_size: int = evaluation_batch()
 
     filter_normalized: bool = boolean(
-        False, "First give each filter of LB in front of a batch normalization the length that it has in SB (Li et "
-        "al., 2018), which leaves LB's outputs the same but for the normalization's epsilon.")
+        False, "First give each filter of LB before a batch normalization the length that it has in SB (Li et "
+        "al., 2018), which leaves LB's outputs the same except for the normalization's epsilon.")
 
     def __post_init__(self):
         super().__post_init__()

@@ -77,8 +77,8 @@ class Sharpness(Measurement):
         BOXES, "paper", "Half-widths of the box: paper, epsilon (|x_i| + 1); relative, epsilon |x_i| (Kwon et al., "
         "2021), which does not change with the scale of the weights.", added=True)
     normalize: str = one_of(
-        NORMALIZATIONS, "none", "layers: first multiply the kernel and bias in front of each batch normalization so "
-        "that the kernel has the length of Glorot's initialization, which leaves f the same but for the "
+        NORMALIZATIONS, "none", "layers: first multiply the kernel and bias before each batch normalization so "
+        "that the kernel has the length of Glorot's initialization, which leaves f the same except for the "
         "normalization's epsilon.", added=True)
     partition: int = whole(
         0, "Seed of the partition into batches, and of the choice of examples.", added=True)
