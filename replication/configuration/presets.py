@@ -3,10 +3,13 @@
 import dataclasses
 
 from replication.catalog import DATASETS, NETWORKS, open_classes, regime_batch_size
-from replication.configuration.run import KERNEL_INITIALIZERS, OPTIMIZERS, Run
+from replication.configuration.run import Run
 from replication.errors import require_name
 
 PAPER_BATCH_SIZES = {"SB": 256, "LB": 0.1}
+# Choices with a default that may have any value on data of no preset.
+_FREE_ELSEWHERE = ("statistics", "epochs", "max_epochs", "patience", "min_improvement", "evaluation_batch_size",
+                   "jit_compile", "architecture", "classes", "stop", "target_accuracy", "min_epochs", "target_loss")
 # Choices that a run takes from its preset and that `Run.peculiarities` therefore leaves out.
 _OF_THE_PRESET = ("max_epochs", "patience", "min_improvement", "evaluation_batch_size", "target_accuracy")
 # The epochs of the authors' script.
@@ -226,10 +229,8 @@ def standard(run, dataset):
     """
     name = preset_of(run)
     if name is None:
-        return dataclasses.replace(
-            run, optimizer="adam", learning_rate=OPTIMIZERS["adam"], deterministic=False, precision="float32",
-            remedy=None, start=None, dropout=None, distribution=None, kernel_initializer=KERNEL_INITIALIZERS[0],
-            normalization_epsilon=1e-3, adam_epsilon=1e-7, training_loss="cross_entropy", kernel_scale=1.0,
-            without_normalization=False)
+        return dataclasses.replace(run, **{
+            field.name: field.default for field in dataclasses.fields(Run)
+            if field.default is not dataclasses.MISSING and field.name not in _FREE_ELSEWHERE})
     return PRESETS[name].run(run.network, run.regime, run.trial, jit_compile=run.jit_compile,
                              architecture=run.architecture, describe=lambda _: dataset)
