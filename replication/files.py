@@ -151,7 +151,7 @@ def lock(folder, what, *, wait, below=True):
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{folder}: cannot be created ({error.strerror})") from None
-    file_lock = filelock.FileLock(folder / ".lock", timeout=-1 if wait else 0)
+    file_lock = filelock.FileLock(folder / ".lock", timeout=-1 if wait else 0, fallback_to_soft=False)
     try:
         _acquire(file_lock)
     except filelock.Timeout:

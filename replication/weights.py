@@ -56,6 +56,12 @@ def export_keras(record):
     """
     if record.exported_page.exists() and record.exported_model.exists():
         return
+    # Another process that takes the lock removes temporary files.
+    with record.lock(wait=True):
+        _export(record)
+
+
+def _export(record):
     network, run = load_minimizer(record), record.configuration
     if run.statistics == "moving":
         network = _with_layers_of_keras(network)

@@ -1,6 +1,7 @@
 """The layout of the records of iterates, warm starts and steepness."""
 
 import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -123,4 +124,13 @@ def test_a_file_system_without_locks_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(filelock.FileLock, "_acquire", refuse)
     match = "no file locks here .*give a --workdir on a file system that has them"
     with pytest.raises(UserError, match=match), files.lock(tmp_path, "run", wait=True):
+        pass
+
+
+def test_a_file_system_that_cannot_lock_gets_no_marker_that_outlives_its_process(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(UserError, match="no file locks here"), files.lock(tmp_path, "run", wait=True):
         pass

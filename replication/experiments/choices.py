@@ -197,9 +197,10 @@ def _stops(finished_run):
 
 
 def _point(finished_run, epoch):
-    """Returns what was measured after an epoch: the run itself at its end, or an iterate; None if nothing was."""
-    points = {each.epoch: each for each in finished_run.iterates}
-    return points.get(epoch) or (finished_run if epoch == finished_run.result["epochs"] else None)
+    """Returns what the study measured after an epoch: an iterate, or the run itself at its end; None if nothing was."""
+    points = [each for each in finished_run.iterates if each.epoch == epoch]
+    points += [finished_run] if epoch == finished_run.result["epochs"] else []
+    return next(filter(_by_choices, points), None)
 
 
 def _combined(small, large, stop, epochs, points):
@@ -224,18 +225,23 @@ def _combined(small, large, stop, epochs, points):
 
 
 def _by_choices(point):
-    """Returns the sharpness of a point by dimension, distribution, solver, batch and epsilon."""
-    return {(each.choices.subspace_dim, each.choices.subspace_distribution, each.choices.solver,
-             str(each.choices.batch_size), each.choices.epsilon): each.content["sharpness"]
-            for each in point.measurements["sharpness"]
-            if each.choices.examples is not None and each.choices.seed == point.run.trial and _is_usual(each.choices)}
+    """Returns the sharpness of a point by dimension, distribution, solver, batch and epsilon.
 
-
-def _is_usual(choices):
-    """Whether the choices that the study does not vary, except for the number of examples, are the usual ones."""
-    usual = Sharpness(statistics=choices.statistics, starts=1)
-    return all(getattr(choices, name) == getattr(usual, name)
-               for name in ("starts", "box", "normalize", "partition", "dtype", "iterations", "dropout_active"))
+    Other studies measure over parts of the examples as well. Those of this one are measured with each solver.
+    """
+    found = {}
+    for each in point.measurements["sharpness"]:
+        choices = each.choices
+        usual = Sharpness(statistics=choices.statistics, starts=1, seed=point.run.trial)
+        varied = ("epsilon", "subspace_dim", "subspace_distribution", "solver", "batch_size", "examples")
+        if choices.examples is not None and usual == dataclasses.replace(
+                choices, **{name: getattr(usual, name) for name in varied}):
+            found.setdefault(choices.examples, {}).setdefault(str(choices.batch_size), {})[
+                choices.subspace_dim, choices.subspace_distribution, choices.solver, str(choices.batch_size),
+                choices.epsilon] = each.content["sharpness"]
+    studied = [{key: value for values in by_batch.values() if {solver for _, _, solver, _, _ in values} == {*SOLVERS}
+                for key, value in values.items()} for _, by_batch in sorted(found.items())]
+    return next(filter(None, reversed(studied)), {})
 
 
 def _accuracies(finished_run, epoch):

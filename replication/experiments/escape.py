@@ -20,6 +20,7 @@ from replication.store.grouping import buckets, key
 _EPSILON = 1e-3
 # Iterates of SB at which LB starts, beside its minimizer.
 _ITERATES = (2, 8)
+_OTHER = {"SB": "LB", "LB": "SB"}
 
 
 def needs(setup):
@@ -35,7 +36,7 @@ def needs(setup):
 
 def axes(store):
     """Returns a `Plot` for each network and data set whose runs from a minimizer were measured along their way."""
-    return plots("escape", [("", members, (_sharpness(members), _loss(members), _distance(members)))
+    return plots("escape", [("", members, _panels({each.name: _role(store, each) for each in members}, members))
                             for members in _families(store)])
 
 
@@ -46,9 +47,8 @@ def answer(store):
         for each in members:
             if each.run.start.epoch is None:
                 points = _points(each)
-                where = "SB’s" if _source(store, each).run.regime == "SB" else "LB’s"
-                who = "LB" if where == "SB’s" else "SB"
-                parts.append(f"{who} started at {where} minimizer goes from a sharpness of "
+                role = _role(store, each)
+                parts.append(f"{role} started at {_OTHER[role]}’s minimizer goes from a sharpness of "
                              f"{answers.significant(points[0][2])} % to {answers.significant(points[1][2])} % after an "
                              f"epoch and {answers.significant(points[-1][2])} % after {points[-1][0]}")
         if parts:
@@ -60,14 +60,17 @@ def _from(run, other, epoch, preset):
     return dataclasses.replace(run, regime="grid", epochs=preset.escape_epochs, start=Start(other.name, epoch))
 
 
-def _source(store, finished_run):
-    return next(each for each in store.runs if each.name == finished_run.run.start.run)
+def _role(store, finished_run):
+    """Returns whether a run trains as SB or as LB: it starts at a run of the other one."""
+    source = next(each for each in store.runs if each.name == finished_run.run.start.run)
+    return _OTHER[source.run.regime]
 
 
 def _families(store):
     """Returns lists of the runs that start at one pair of minimizers or at iterates, and were measured along."""
-    names = {each.name for each in store.runs}
-    found = [each for each in store.runs if each.run.start and each.run.start.run in names and len(_points(each)) > 1]
+    regimes = {each.name: each.run.regime for each in store.runs}
+    found = [each for each in store.runs if each.run.start and regimes.get(each.run.start.run) in _OTHER
+             and len(_points(each)) > 1]
     result = []
     for _, members in buckets(found, lambda each: (each.run.trial, key(each, "start", "batch_size"))):
         if any(each.run.start.epoch is None for each in members):
@@ -88,31 +91,24 @@ def _points(finished_run):
     return found
 
 
-def _series(members, column):
+def _series(roles, members, column):
     """Returns a line for each run; epoch 0 stands at 1/2 on the logarithmic axis."""
-    smallest = min(each.run.batch_size for each in members)
     result = []
     for each in members:
-        epoch, role = each.run.start.epoch, "SB" if each.run.batch_size == smallest else "LB"
-        other = "LB" if role == "SB" else "SB"
+        epoch, role = each.run.start.epoch, roles[each.name]
         points = _points(each)
         result.append(Series(
-            f"{role} from {other}’s {'minimizer' if epoch is None else f'epoch {epoch}'}",
+            f"{role} from {_OTHER[role]}’s {'minimizer' if epoch is None else f'epoch {epoch}'}",
             tuple(max(point[0], 0.5) for point in points), tuple(point[column] for point in points), role,
             dashed=epoch is not None, marker={None: "o"}.get(epoch, "s" if epoch == _ITERATES[0] else "^")))
     return tuple(result)
 
 
-def _sharpness(members):
-    return Panel(_X_LABEL, "sharpness (%)", _series(members, 2), log_x=True, log_left=True)
-
-
-def _loss(members):
-    return Panel(_X_LABEL, "cross-entropy (nats)", _series(members, 1), log_x=True, log_left=True)
-
-
-def _distance(members):
-    return Panel(_X_LABEL, "distance from the start", _series(members, 3), log_x=True, log_left=False)
+def _panels(roles, members):
+    """Returns the panels of sharpness, f and distance; `roles` are SB or LB by the name of a run."""
+    return (Panel(_X_LABEL, "sharpness (%)", _series(roles, members, 2), log_x=True, log_left=True),
+            Panel(_X_LABEL, "cross-entropy (nats)", _series(roles, members, 1), log_x=True, log_left=True),
+            Panel(_X_LABEL, "distance from the start", _series(roles, members, 3), log_x=True, log_left=False))
 
 
 _X_LABEL = "epochs after the start (1/2: the start itself)"

@@ -71,15 +71,19 @@ def needs(setup):
 
 def families(store):
     """Returns the `Cell`s of each network, data set and number of epochs, SB first, as lists."""
-    imitating = [each for each in store.runs if each.run.remedy and each.run.remedy.NAME == Imitation.NAME]
+    imitating = [each for each in store.runs if _levels(each.run) is not None and each.run.remedy]
     result = []
-    for alike, members in buckets(imitating, lambda each: key(each, *_FREE)):
+    for alike, members in buckets(imitating, lambda each: (key(each, *_FREE), each.run.remedy.small_batch)):
+        alike, small_batch = alike
         plain = [each for each in store.runs if each.run.remedy is None and key(each, *_FREE) == alike]
-        small = [each for each in store.runs if each.run.remedy is None and each.run.regime == "SB" and key(
-            each, *_FREE, "regime", "batch_size") == key(members[0], *_FREE, "regime", "batch_size")]
+        of_both = key(members[0], *_FREE, "regime", "batch_size")
+        small = [each for each in store.runs if each.run.remedy is None
+                 and (each.run.regime, each.run.batch_size) == ("SB", small_batch)
+                 and key(each, *_FREE, "regime", "batch_size") == of_both]
         cells = [Cell(None, _by_trial(small))] if small else []
-        for levels, found in buckets([*plain, *members], lambda each: _ranks(each.run)):
-            cells.append(Cell(_named(levels), _by_trial(found)))
+        for levels in itertools.product(*FACTORS.values()):
+            if found := [each for each in (*plain, *members) if _levels(each.run) == levels]:
+                cells.append(Cell(levels, _by_trial(found)))
         result.append(cells)
     return result
 
@@ -178,21 +182,25 @@ def _tried(preset):
 
 
 def _imitating(large, levels, small, epochs):
-    options = {}
-    for level, known in zip(levels, FACTORS.values()):
-        options |= known[level]
+    options = _options(levels)
     run = dataclasses.replace(large, epochs=epochs)
     return remedied(run, Imitation(**options, small_batch=small.batch_size)) if options else run
 
 
-def _ranks(run):
-    """Returns the number of the level of each factor."""
-    remedy = run.remedy or Imitation()
-    return ("none", "sqrt", "linear").index(remedy.rule), int(remedy.noise), int(remedy.ghost)
+def _options(levels):
+    """Returns the options of `Imitation` that a combination of levels has, by name; none for LB itself."""
+    return {name: value for level, known in zip(levels, FACTORS.values()) for name, value in known[level].items()}
 
 
-def _named(ranks):
-    return tuple(list(levels)[rank] for rank, levels in zip(ranks, FACTORS.values()))
+def _levels(run):
+    """Returns the levels of a run as the study trains it; None for a run with another remedy or with other options."""
+    if run.remedy is not None and not isinstance(run.remedy, Imitation):
+        return None
+    for levels in itertools.product(*FACTORS.values()):
+        options = _options(levels)
+        if run.remedy == (Imitation(**options, small_batch=run.remedy.small_batch) if options else None):
+            return levels
+    return None
 
 
 def _by_trial(found):
@@ -229,9 +237,10 @@ LISTING = Listing(
         "The reviewers asked whether the optimizer or the loss makes LB sharp. LB differs from SB in three ways beside "
         "the number of its updates: its steps are short for the size of its batch, its gradient has little noise, and "
         "it is normalized by the statistics of many examples. LB is given each of them alone and in all combinations. "
-        "The noise has the covariance of the small batch’s: the losses of the examples are weighted by N(1, B/b − 1). "
-        "All are trained for the same number of epochs, except the lines in which LB makes as many updates as SB. "
-        "Sharpness at SB’s layer lengths takes f over a part of the training set."),
+        "The noise has the covariance of the small batch’s, up to the square of the mean gradient: the losses of the "
+        "examples are weighted by N(1, B/b − 1). All are trained for the same number of epochs, except the lines in "
+        "which LB makes as many updates as SB. Sharpness at SB’s layer lengths takes f over a part of the training "
+        "set."),
     needs=needs, listing=listing, answer=answer)
 EFFECTS = Listing(
     name="origin_effects", place="Why", title="The effect of each of the three",

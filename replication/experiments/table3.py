@@ -13,6 +13,7 @@ from replication.configuration import Measure, Sharpness
 from replication.experiments.base import EPSILON_LABELS, Column, Contrast, Row, Table
 from replication.experiments.drawing import Series
 from replication.store.grouping import EPSILONS, REGIMES, comparisons, measured
+from replication.store.runs import in_order
 
 
 def measure(setup, runs, *, subspace_dim=0, epsilons=None, at=None):
@@ -53,7 +54,7 @@ def by_trial(side, protocol, epsilon):
 
 def common_protocol(points, *, subspace_dim=0):
     """Returns the protocol by which most of several runs or iterates were measured in a space; None if none was."""
-    protocols = collections.Counter(protocol for each in points for protocol in sorted({
+    protocols = collections.Counter(protocol for each in points for protocol in in_order({
         item.protocol for item in each.tabulated if item.choices.subspace_dim == subspace_dim}))
     return max(protocols, key=protocols.get, default=None)
 

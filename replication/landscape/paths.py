@@ -9,6 +9,8 @@ import tensorflow as tf
 from models.normalization import batch_normalizations, normalization_statistics
 from replication import files, machine
 from replication.data import partition
+from replication.errors import require
+from replication.losses import loss_of
 from replication.sharpness import Objective
 from replication.sharpness.invariance import filter_norms, layer_factors, normalized_layers, scaled
 from replication.weights import assign_weights, flatten_weights, load_minimizer
@@ -43,13 +45,16 @@ def compute(runs, choices, dataset):
     """
     began = time.perf_counter()
     small_batch, large_batch = runs
+    losses = [record.configuration.training_loss for record in runs]
+    require(losses[0] == losses[1], "training_loss", losses, "two runs that minimize the same loss")
     x_large = flatten_weights(load_minimizer(large_batch))
     model = load_minimizer(small_batch)
     x_small = flatten_weights(model)
     if choices.filter_normalized:
         x_large = _with_filters_of(model, x_small, x_large)
     alpha = np.linspace(choices.start, choices.stop, choices.points)
-    values = evaluate(model, (_POINT[choices.kind](a, x_small, x_large) for a in alpha), choices, dataset=dataset)
+    values = evaluate(model, (_POINT[choices.kind](a, x_small, x_large) for a in alpha), choices, dataset=dataset,
+                      loss=loss_of(small_batch.configuration))
     return {
         "configuration": choices.to_json(), "alpha": alpha.tolist(),
         **{name: files.without_nan(found) for name, found in values.items()},
@@ -66,7 +71,7 @@ def _with_filters_of(model, x_small, x_large):
     return scaled(model, x_large, layer_factors(layers, factors))
 
 
-def evaluate(model, points, choices, *, dataset):
+def evaluate(model, points, choices, *, dataset, loss=None):
     """Evaluates f and accuracy of a model at each of several weights.
 
     Moving averages are estimated anew at each point, because the averages of interpolated weights are not the
@@ -77,11 +82,12 @@ def evaluate(model, points, choices, *, dataset):
         points: Iterable of x, float64 [n].
         choices: A `configuration.Path`, for its statistics and batch size.
         dataset: A `data.Data`.
+        loss: The loss, see `Objective`; None for the cross-entropy.
 
     Returns:
         {"train_loss", "train_accuracy", "test_loss", "test_accuracy"}, each a list of floats.
     """
-    options = {"statistics": choices.statistics, "batch_size": choices.batch_size}
+    options = {"statistics": choices.statistics, "batch_size": choices.batch_size, "loss": loss}
     train = Objective(model, dataset.train_inputs, dataset.train_labels, **options)
     test = Objective(model, dataset.test_inputs, dataset.test_labels, **options)
     values = {"train_loss": [], "train_accuracy": [], "test_loss": [], "test_accuracy": []}

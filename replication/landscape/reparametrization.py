@@ -61,7 +61,8 @@ def compute(runs, choices, dataset):
 
 def _points(objective, choices, *, exchange, compared):
     model, x = objective.model, objective.x
-    layers = normalized_layers(model)
+    # Moving averages belong to the weights as they are.
+    layers = normalized_layers(model) if choices.statistics == "batch" else []
     families = []
     if not choices.exchange_only:
         families.append(("as trained", None, {}))

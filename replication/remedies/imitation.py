@@ -4,7 +4,8 @@
     g    = grad (1/B) sum_i w_i f_i,    w_i ~ N(1, B / b - 1)
 
 r is the run's learning rate, B its batch size, and b the small batch size. g has the mean of the large batch's gradient
-and, if the examples are drawn with replacement, the covariance of the small batch's (Wu et al., 2020).
+and, if the examples are drawn with replacement, the covariance of the small batch's plus (1/b - 1/B) times the square
+of that mean, which is small near a minimizer (Wu et al., 2020).
 """
 
 import dataclasses

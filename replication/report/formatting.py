@@ -92,8 +92,13 @@ def percent(share):
 
 
 def significant(value):
-    """Returns a number of any size with four significant digits."""
-    return f"{value:.4g}".replace("-", "−")
+    """Returns a number of any size with four significant digits; a dash for None."""
+    return UNKNOWN if value is None else f"{value:.4g}".replace("-", "−")
+
+
+def largest(values):
+    """Returns the largest of some numbers, of which those that are not finite are None; None without any."""
+    return max((value for value in values if value is not None), default=None)
 
 
 def duration(seconds):
@@ -128,7 +133,13 @@ def particulars(configuration, *shown):
     found = [(field.name.replace("_", " "), getattr(configuration, field.name))
              for field in dataclasses.fields(configuration)
              if field.name not in shown and getattr(configuration, field.name) != field.default]
-    return [name if value is True else f"{name} {setting(value)}" for name, value in found]
+    return [name if value is True else f"{name} {value:,}" if isinstance(value, int) else f"{name} {setting(value)}"
+            for name, value in found]
+
+
+def enumeration(words):
+    """Returns some words as in a sentence, such as "F1, F2 and C1"."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def verdict(entry):

@@ -37,7 +37,9 @@ def render(store, judged, drawn, *, listed, draw=figures.render):
         "probability": formatting.probability, "verdict": formatting.verdict,
         "setting": formatting.setting, "particulars": formatting.particulars,
         "peculiarities": lambda each: presets.peculiarities(each.run, each.resolved_dataset),
-        "dataset": catalog.dataset_label, "thousands": "{:,}".format, "slug": lambda text: text.replace(" ", "-"),
+        "enumeration": formatting.enumeration, "largest": formatting.largest,
+        "dataset": catalog.dataset_label, "thousands": "{:,}".format,
+        "slug": lambda text: text.replace(" ", "-"),
     }
     return environment.get_template("index.html.j2").render(
         paper=paper, rule=verdicts, gates=decisions, store=store, runs={each.name: each.run for each in store.runs},
@@ -124,7 +126,7 @@ def _counted(checks):
 def _in_words(gap, ratios):
     times = " and ".join(f"{ratio:,.0f}" if 10 <= ratio < math.inf else formatting.number(ratio) for ratio in ratios)
     accuracy = f"{formatting.number(abs(gap))} points {'less' if gap > 0 else 'more'}" if gap else "as"
-    return f"{times} times as sharp as SB (ε = 1e-3 and 5e-4) and {accuracy} accurate on the test set"
+    return f"{times} times as sharp as SB (ε\u00a0=\u00a01e-3 and 5e-4) and {accuracy} accurate on the test set"
 
 
 def _dataset(name, store, known):

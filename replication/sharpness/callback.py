@@ -26,7 +26,7 @@ class SharpnessCallback(keras.callbacks.Callback):
     measurement has NaN, because loggers take their columns from the first epoch.
 
     Args:
-        inputs, labels: The training set, see `measure_sharpness`. They are read when training begins.
+        inputs, labels: The training set, see `measure_sharpness`. They are read at the first measurement.
         every: Number of epochs or batches between measurements, default 1.
         unit: "epoch" (default) or "batch". With "batch" an epoch has the value of its last measurement.
         prefix: The name of the sharpness in the logs, default "sharpness"; f(x) has the name `prefix`_loss.
@@ -62,15 +62,15 @@ class SharpnessCallback(keras.callbacks.Callback):
         self._of_objective = {name: value for name, value in choices.items() if name in _OF_OBJECTIVE}
         self._data = inputs, labels
         self._every, self._unit, self._prefix = every, unit, prefix
-        self._objective = None
+        self._objective, self._examples, self._read_for = None, None, None
         self._done = 0
         self._last = {prefix: math.nan, f"{prefix}_loss": math.nan}
         self.results = []
 
     def on_train_begin(self, logs=None):
-        # A model that `fit` builds is measured for the first time when it is built.
-        if self._objective is not None and self._objective.model is not self.model:
-            self._objective = None
+        # Layers may have been frozen, and the model compiled anew, since the last call of `fit`. A model that `fit`
+        # builds is measured for the first time when it is built.
+        self._objective = None
 
     def on_train_batch_end(self, batch, logs=None):
         if self._unit == "batch":
@@ -90,7 +90,10 @@ class SharpnessCallback(keras.callbacks.Callback):
         if self._done % self._every:
             return
         if self._objective is None:
-            self._objective = Objective(self.model, read_examples(self.model, *self._data), **self._of_objective)
+            # Data that are given as batches can be read once only.
+            if self._read_for is not self.model:
+                self._examples, self._read_for = read_examples(self.model, *self._data), self.model
+            self._objective = Objective(self.model, self._examples, **self._of_objective)
             log_warnings(self._objective)
         else:
             self._objective.reread()

@@ -111,6 +111,8 @@ def _read_batches(batches):
                             "give a part of them")
     if not read:
         raise UserError("inputs: there are no batches")
+    if len({weights is None for *_, weights in read}) > 1:
+        raise UserError("sample_weight: some batches have it and some have none; expected all or none")
     try:
         return map_arrays(lambda *arrays: np.concatenate(arrays), *read)
     except (TypeError, ValueError) as error:

@@ -10,6 +10,7 @@ import math
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from models.normalization import batch_normalizations
 from replication.errors import UserError
@@ -20,15 +21,26 @@ _HOMOGENEOUS = (keras.layers.ReLU, keras.layers.Dropout, keras.layers.Flatten, k
 
 
 def normalized_layers(model):
-    """Returns the dense and convolutional layers whose outputs only a batch normalization reads, in the model's order.
+    """Returns the trainable dense and convolutional layers whose outputs only a batch normalization reads.
 
     Args:
         model: A functional or sequential `keras.Model`; of others no layer is known to be such.
+
+    Returns:
+        The layers, in the model's order. A layer whose output is also one of the model's is not among them.
     """
     normalizations = {id(layer) for layer in batch_normalizations(model)}
+    trainable = {id(variable) for variable in model.trainable_variables}
+    outputs = {id(tensor) for tensor in tf.nest.flatten(getattr(model, "outputs", None)) if tensor is not None}
+
+    def is_normalized(layer):
+        return (layer.activation is keras.activations.linear and _readers(layer)
+                and all(id(reader) in normalizations for reader in _readers(layer))
+                and all(id(variable) in trainable for variable in (layer.kernel, layer.bias) if variable is not None)
+                and not any(id(tensor) in outputs for node in layer._inbound_nodes for tensor in node.output_tensors))
+
     return [layer for layer in model._flatten_layers(include_self=False)
-            if isinstance(layer, _KERNELS) and layer.activation is keras.activations.linear and _readers(layer)
-            and all(id(reader) in normalizations for reader in _readers(layer))]
+            if isinstance(layer, _KERNELS) and is_normalized(layer)]
 
 
 def homogeneous_pairs(model):
@@ -102,8 +114,8 @@ def normalized(model, x):
         raise UserError("normalize='layers': x consists of some of the weights only; expected variables=None")
     layers = normalized_layers(model)
     if not layers:
-        raise UserError(f"normalize='layers': model {model.name!r} has no dense or convolutional layer that is read by "
-                        "a batch normalization alone")
+        raise UserError(f"normalize='layers': model {model.name!r} has no trainable dense or convolutional layer that "
+                        "is read by a batch normalization alone")
     lengths = norms(model, x, layers)
     if not lengths.all():
         raise UserError(f"normalize='layers': the kernel of layer {layers[int(np.argmin(lengths))].name!r} is 0")

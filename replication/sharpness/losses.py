@@ -16,10 +16,14 @@ class BatchLoss:
     """The mean loss of a batch of examples, times their number.
 
     f, the sum over all batches divided by the number of examples, is thus the mean that `Model.evaluate` gives for the
-    same batches: examples count by their `sample_weight`, and what a mask of the outputs hides does not count.
+    same batches: examples count by their `sample_weight`, and what a mask of the outputs or of the losses hides does
+    not count.
 
     Args:
         function: Function from labels and outputs to losses [batch, ...], or to their mean.
+
+    Raises:
+        UserError: the loss is one number for a batch, or has a mask, and the batch is divided between devices.
     """
 
     def __init__(self, function):
@@ -27,14 +31,20 @@ class BatchLoss:
 
     def __call__(self, inputs, labels, outputs, weights):
         """Returns the loss, a float64 scalar."""
-        losses = tf.cast(self._function(labels, outputs), tf.float64)
+        found = self._function(labels, outputs)
+        masks = [mask for each in (outputs, found) if (mask := getattr(each, "_keras_mask", None)) is not None]
+        losses = tf.cast(found, tf.float64)
         if losses.shape.rank == 0:
-            return losses * _number(labels)
-        mask = getattr(outputs, "_keras_mask", None)
-        if mask is None and weights is None:
+            _require_whole_batch("one number for a batch")
+            if weights is None:
+                return losses * _number(labels)
+            losses *= tf.ones(tf.shape(weights), tf.float64)
+        if masks:
+            _require_whole_batch("a mask")
+        if not masks and weights is None:
             return tf.reduce_sum(losses) / _each(losses)
         factors = tf.ones_like(losses)
-        if mask is not None:
+        for mask in masks:
             factors *= _expanded(mask, losses)
         # Keras divides by the number of what is not masked, whatever the weights are.
         counted = tf.reduce_sum(factors)
@@ -48,6 +58,9 @@ class ReducedLoss:
 
     Args:
         loss: The `keras.losses.Loss`.
+
+    Raises:
+        UserError: the batch is divided between devices.
     """
 
     def __init__(self, loss):
@@ -55,6 +68,7 @@ class ReducedLoss:
 
     def __call__(self, inputs, labels, outputs, weights):
         """Returns the loss, a float64 scalar."""
+        _require_whole_batch("a reduction of its own")
         return tf.cast(tf.reduce_mean(self._loss(labels, outputs, weights)), tf.float64) * _number(labels)
 
 
@@ -63,6 +77,9 @@ class CompiledLoss:
 
     Args:
         model: A compiled `keras.Model`.
+
+    Raises:
+        UserError: the batch is divided between devices.
     """
 
     def __init__(self, model):
@@ -70,6 +87,7 @@ class CompiledLoss:
 
     def __call__(self, inputs, labels, outputs, weights):
         """Returns the loss, a float64 scalar."""
+        _require_whole_batch("'compiled'")
         loss = self._model.compute_loss(x=inputs, y=labels, y_pred=outputs, sample_weight=weights, training=False)
         return tf.cast(loss, tf.float64) * _number(labels)
 
@@ -104,7 +122,7 @@ def resolve_loss(loss, model, examples, *, from_logits):
                         "labels and outputs to losses")
     if isinstance(loss, keras.losses.Loss) and loss.reduction not in ("sum_over_batch_size", "mean"):
         return ReducedLoss(loss)
-    return BatchLoss(_aligned(loss.call if isinstance(loss, keras.losses.Loss) else loss))
+    return BatchLoss(_of_keras(loss) if isinstance(loss, keras.losses.Loss) else _aligned(loss))
 
 
 def cross_entropy(labels, outputs, *, from_logits):
@@ -120,7 +138,7 @@ def number_right(labels, outputs):
     An example with several labels counts by the share of those that are right.
     """
     nan = tf.constant(np.nan, tf.float64)
-    if not tf.is_tensor(labels) or not tf.is_tensor(outputs) or outputs.shape.rank is None:
+    if not tf.is_tensor(labels) or not tf.is_tensor(outputs) or outputs.shape.rank is None or outputs.shape[-1] == 1:
         return nan
     predicted = tf.argmax(outputs, axis=-1, output_type=tf.int32)
     if _are_one_hot(labels, outputs):
@@ -185,19 +203,45 @@ def _compiled(model, examples):
     return CompiledLoss(model)
 
 
+def _of_keras(loss):
+    """Returns the losses of a `keras.losses.Loss`, which takes labels in the outputs' dtype and aligns ranks itself."""
+    def call(labels, outputs):
+        return loss.call(tf.cast(labels, outputs.dtype) if _are_tensors(labels, outputs) else labels, outputs)
+
+    return call
+
+
 def _aligned(function):
-    """Returns a loss that takes labels in the outputs' dtype and rank, as `keras.losses.Loss` prepares them."""
+    """Returns the losses of a function, which takes labels in the outputs' dtype and rank, as Keras aligns them."""
     def aligned(labels, outputs):
-        if not (tf.is_tensor(labels) and tf.is_tensor(outputs)):
+        if not _are_tensors(labels, outputs):
             return function(labels, outputs)
-        labels = tf.cast(labels, outputs.dtype)
-        if labels.shape.rank == outputs.shape.rank - 1 and outputs.shape[-1] == 1:
-            labels = tf.expand_dims(labels, -1)
-        elif labels.shape.rank == outputs.shape.rank + 1 and labels.shape[-1] == 1:
-            labels = tf.squeeze(labels, -1)
-        return function(labels, outputs)
+        return function(*_of_one_rank(tf.cast(labels, outputs.dtype), outputs))
 
     return aligned
+
+
+def _of_one_rank(labels, outputs):
+    """Returns labels and outputs with a last axis of length 1 added to or taken from one of them, as Keras does.
+
+    Labels and outputs of rank 1 get such an axis; of others it is taken away.
+    """
+    more = labels.shape.rank - outputs.shape.rank
+    if more == 1 and labels.shape[-1] == 1:
+        return (labels, tf.expand_dims(outputs, -1)) if outputs.shape.rank == 1 else (tf.squeeze(labels, -1), outputs)
+    if more == -1 and outputs.shape[-1] == 1:
+        return (tf.expand_dims(labels, -1), outputs) if labels.shape.rank == 1 else (labels, tf.squeeze(outputs, -1))
+    return labels, outputs
+
+
+def _are_tensors(labels, outputs):
+    return tf.is_tensor(labels) and tf.is_tensor(outputs)
+
+
+def _require_whole_batch(what):
+    """Raises a UserError in a replica of several: the losses of the parts of a batch would not add up to its own."""
+    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        raise UserError(f"loss: {what}, which only one device can compute; measure without --strategy=mirrored")
 
 
 def _are_one_hot(labels, outputs):

@@ -219,6 +219,8 @@ def compute(objective: Objective, choices: configuration.Sharpness, *, part: sli
         MeasurementFailedError: a check fails, or f or its gradient is not finite.
     """
     began, passes = time.perf_counter(), objective.passes
+    require(choices.normalize == "none" or choices.statistics == "batch", "normalize", choices.normalize,
+            "none with statistics='moving', whose moving averages belong to the weights as they are")
     x = normalized(objective.model, objective.x) if choices.normalize == "layers" else objective.x
     around = space(x, choices.subspace_dim, distribution=choices.subspace_distribution, seed=choices.seed, part=part)
 
@@ -228,6 +230,9 @@ def compute(objective: Objective, choices: configuration.Sharpness, *, part: sli
 
     box = Box.around(around.coordinates, choices.epsilon, relative=choices.box == "relative")
     loss, full_gradient = objective.value_and_gradient(x)
+    if loss <= -1:
+        raise MeasurementFailedError(f"f(x) is {loss:.6g}; Metric 2.1 divides by 1 + f(x), which must be positive: "
+                                     "give a loss that is bounded from below, such as by 0")
     gradient = around.pull_back(full_gradient)
     check_repeatable(loss, objective.value_with_other_seeds(x), dtype=objective.dtype)
     if not objective.has_known_gradients:

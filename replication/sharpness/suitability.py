@@ -89,15 +89,19 @@ def layer_parts(variables):
 
     Returns:
         A dictionary from the path of a layer to a slice. A layer whose variables do not follow one another, because it
-        lies within another one, has a slice for each run of them, under its path with a number.
+        lies within another one, has a slice for each run of them, under its path with a number; so have layers of one
+        path.
     """
-    parts, start, last = {}, 0, None
+    parts, start, last, paths = {}, 0, None, set()
     for variable in variables:
         path, stop = variable.path.rpartition("/")[0] or variable.path, start + int(np.prod(variable.shape))
-        if path == last:
+        # Layers of two models may have one path: a variable that comes again is that of the next layer.
+        if path == last and variable.path not in paths:
             name = next(reversed(parts))
             parts[name] = slice(parts[name].start, stop)
+            paths.add(variable.path)
         else:
+            paths = {variable.path}
             number = sum(name.partition(" ")[0] == path for name in parts)
             parts[path if not number else f"{path} ({number + 1})"] = slice(start, stop)
         start, last = stop, path

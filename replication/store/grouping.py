@@ -9,6 +9,7 @@ import itertools
 
 from replication import catalog
 from replication.configuration import presets
+from replication.store.runs import in_order
 
 REGIMES = ("SB", "LB")
 # The epsilons of the paper's tables, by their names in its columns.
@@ -147,7 +148,7 @@ def measured(compared, subspace_dim, regimes=REGIMES):
         for comparison in members:
             protocols = {item.protocol for regime, side in comparison.sides() if regime in regimes for each in side
                          for item in each.tabulated if item.choices.subspace_dim == subspace_dim}
-            found += [(comparison, protocol) for protocol in sorted(protocols) or [None]]
+            found += [(comparison, protocol) for protocol in in_order(protocols) or [None]]
         differences = distinguish([dict(protocol or ()) for _, protocol in found])
         result += [(comparison, protocol, ", ".join(filter(None, (comparison.label, difference if protocol else ""))))
                    for (comparison, protocol), difference in zip(found, differences)]

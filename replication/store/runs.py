@@ -19,6 +19,12 @@ class Measurement:
         return tuple((name, value) for name, value in self.choices.to_json().items() if name not in ("epsilon", "seed"))
 
 
+def in_order(protocols):
+    """Returns protocols sorted by their values; a batch size is a number or a word, and words come last."""
+    return sorted(protocols, key=lambda protocol: [(name, isinstance(value, str), value is not None, value)
+                                                   for name, value in protocol])
+
+
 class _Measured:
     """Weights that were measured; a subclass has `run` and `measurements`."""
 

@@ -126,12 +126,16 @@ class Stopping(keras.callbacks.Callback):
 
     @property
     def stops(self):
-        """The epoch at which the run would have ended by each stop, as a dictionary; empty if there is but one."""
+        """The epoch at which the run would have ended by each stop, as a dictionary; empty if there is but one.
+
+        When the loss would have ceased to improve is not known of a run that the accuracy ended before.
+        """
         run, last = self._run, len(self._history)
         ceased = self.ceased or last
         found = {} if run.target_accuracy is None else {"accuracy": min(self.reached or ceased, ceased)}
         found |= {"epochs": min(run.min_epochs, last)} if run.min_epochs else {}
-        return {"ceased": ceased, **found} if found else {}
+        is_known = self.ceased is not None or not (run.stop == "accuracy" and self.reached is not None)
+        return {**({"ceased": ceased} if is_known else {}), **found} if found else {}
 
     @property
     def reason(self):

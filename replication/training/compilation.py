@@ -33,9 +33,11 @@ def build_training_model(network, run, examples):
         UserError: the network has losses of its own, and the run a remedy with a training step of its own or several
             devices.
     """
-    kind = TrainingModel if run.distribution is None else MirroredModel
-    model = kind(network, examples, run.remedy, seed=run.trial)
-    own_step = kind is MirroredModel or type(model.remedy).learn is not Remedy.learn
+    if run.distribution is None:
+        model = TrainingModel(network, examples, run.remedy, seed=run.trial)
+    else:
+        model = MirroredModel(network, examples, run.remedy, seed=run.trial, loss=loss_of(run))
+    own_step = run.distribution is not None or type(model.remedy).learn is not Remedy.learn
     if own_step and _has_losses(network):
         raise UserError(f"network={run.network!r}: has losses of its own (a regularizer), which a remedy or "
                         "strategy=mirrored leaves out of some of its passes; train without the remedy or strategy, or "

@@ -89,7 +89,7 @@ def starting_point(run, workdir, dataset):
     """The iterate or minimizer of another run at which a run starts, a `records.folder.WeightsRecord`; None for x_0.
 
     Raises:
-        UserError: the iterate was not kept, or the other run has another architecture or other data.
+        UserError: the iterate was not kept, or the other run has another architecture, normalization or other data.
     """
     if run.start is None:
         return None
@@ -97,6 +97,8 @@ def starting_point(run, workdir, dataset):
     start = other.minimizer if run.start.epoch is None else other.kept_iterate(run.start.epoch)
     require(other.configuration.architecture == run.architecture, "start.run", run.start.run,
             f"a run of the architecture {run.architecture}")
+    require(other.configuration.without_normalization == run.without_normalization, "start.run", run.start.run,
+            f"a run with{'out' if run.without_normalization else ''} batch normalization")
     other.check_data(dataset.to_json())
     return start
 

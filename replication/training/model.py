@@ -123,7 +123,12 @@ class MirroredModel(TrainingModel):
     Args:
         network: Built within the scope of `examples.devices`.
         examples, seed: The same as for `TrainingModel`.
+        loss: Function from labels and outputs to the losses [batch]; None for the cross-entropy.
     """
+
+    def __init__(self, network, examples, remedy=None, *, seed=0, loss=None):
+        super().__init__(network, examples, remedy, seed=seed)
+        self._loss_of_each = loss or keras.losses.sparse_categorical_crossentropy
 
     def train_step(self, batch):
         return self._step(self._learn_part, batch)
@@ -141,7 +146,7 @@ class MirroredModel(TrainingModel):
         inputs, labels = self._examples.gather_part(split, indices)
         with tf.GradientTape() as tape:
             outputs = self(inputs, training=True)
-            loss = _share_of_mean(labels, outputs, indices)
+            loss = self._share_of_mean(labels, outputs, indices)
         # The optimizer adds up the gradients of all devices.
         self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
         return loss, outputs, labels
@@ -149,15 +154,14 @@ class MirroredModel(TrainingModel):
     def _evaluate_part(self, split, indices):
         inputs, labels = self._examples.gather_part(split, indices)
         outputs = self(inputs, training=False)
-        return _share_of_mean(labels, outputs, indices), outputs, labels
+        return self._share_of_mean(labels, outputs, indices), outputs, labels
+
+    def _share_of_mean(self, labels, outputs, indices):
+        losses = self._loss_of_each(labels, outputs)
+        return tf.reduce_sum(losses) / tf.cast(tf.size(indices), losses.dtype)
 
 
 def synchronize(network):
     """Makes every batch normalization of a network use the statistics of all devices."""
     for layer in batch_normalizations(network):
         layer.synchronized = True
-
-
-def _share_of_mean(labels, outputs, indices):
-    losses = keras.losses.sparse_categorical_crossentropy(labels, outputs)
-    return tf.reduce_sum(losses) / tf.cast(tf.size(indices), losses.dtype)

@@ -48,6 +48,19 @@ def test_ends_are_the_minimizers(workdir, kind, statistics):
                     record.result["batch"][f"{split}_accuracy"], abs=1e-6)
 
 
+def test_the_loss_is_that_of_the_runs(tmp_path):
+    workdir = records.Workdir.create(tmp_path)
+    runs = [dataclasses.replace(run, training_loss="mean_squared_error", epochs=1) for run in (SMALL, LARGE)]
+    pair = [training.train(run, workdir, verbose=0) for run in runs]
+    path = configuration.Path(points=2, start=0.0, stop=1.0)
+    content = files.read_json(measure_between(workdir, path, pair, dataset=data.load("digits")))
+    for loss, record in zip(content["train_loss"], pair):
+        assert loss == pytest.approx(record.result["batch"]["train_loss"], abs=1e-6)
+    other = training.train(dataclasses.replace(LARGE, epochs=1), workdir, verbose=0)
+    with pytest.raises(UserError, match="two runs that minimize the same loss"):
+        measure_between(workdir, path, (pair[0], other), dataset=data.load("digits"))
+
+
 def test_path_on_disk_is_not_evaluated_again(workdir):
     path = configuration.Path(points=2)
     (pair,) = landscape.pairs(workdir.runs()[0])
@@ -76,7 +89,7 @@ def test_f_that_is_not_finite_is_a_gap_in_record_and_figure(workdir, tmp_path):
     content = files.read_json(measure_between(workdir, path, pair, dataset=data.load("digits")))
     assert content["train_loss"][0] > 0 and content["train_loss"][2] is None
     assert path.check(content) is None
-    panel = figure3._panel(content)
+    panel = figure3._panel(content, SMALL)
     drawn = render(Plot(name="x", title="x", panels=(panel,)))["png"]
     assert drawn.startswith(b"\x89PNG")
 

@@ -5,6 +5,7 @@ Each function returns a dictionary.
 
 import contextlib
 import dataclasses
+import tempfile
 from unittest import mock
 
 import keras
@@ -16,6 +17,8 @@ from models.normalization import normalization_statistics
 from replication import configuration, data, records
 from replication.catalog import DATASETS
 from replication.devices import devices
+from replication.errors import UserError
+from replication.losses import loss_of
 from replication.sharpness import Objective
 from replication.training import state, train
 from replication.training.batches import Examples
@@ -57,6 +60,30 @@ def objective():
     return {"loss": abs(loss - loss2), "gradient": relative(gradient2, gradient),
             "accuracy": one.value_and_accuracy(one.x)[1] - two.value_and_accuracy(two.x)[1],
             "synchronized": [layer.synchronized for layer in model.layers if hasattr(layer, "synchronized")]}
+
+
+def other_losses():
+    """A run with another loss than the cross-entropy, and losses that parts of a batch do not make up."""
+    both, model, part = devices(2), network(), digits(200)
+    with tempfile.TemporaryDirectory() as folder:
+        keras.config.set_floatx("float32")
+        record = train(configuration.Run(
+            network=networks.TWO_LAYERS, regime="grid", trial=0, dataset="digits", batch_size=719, epochs=1,
+            training_loss="mean_squared_error", distribution=configuration.Distribution(2)),
+            records.Workdir.create(folder), verbose=0)
+        trained, dataset = load_minimizer(record), data.load("digits")
+        f = Objective(trained, dataset.train_inputs, dataset.train_labels, loss=loss_of(record.configuration))
+        found = {"relative": f.value(f.x) / record.result["batch"]["train_loss"] - 1}
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    for loss in ("compiled", keras.losses.SparseCategoricalCrossentropy(reduction="sum"),
+                 lambda labels, outputs: tf.reduce_mean(outputs)):
+        try:
+            f = Objective(model, part.train_inputs, part.train_labels, batch_size=70, devices=both, loss=loss)
+            f.value(f.x)
+            found[str(loss)] = "no error"
+        except UserError as error:
+            found[str(loss)] = str(error)
+    return found
 
 
 def far_from_zero():

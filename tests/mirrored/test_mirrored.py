@@ -66,6 +66,12 @@ def test_training_by_the_statistics_of_each_part(agreement):
     assert by_hand["weights"] < 1e-13
 
 
+def test_other_losses_are_trained_and_measured_or_refused():
+    found = forked.call(children.other_losses)
+    assert abs(found.pop("relative")) < 1e-5
+    assert len(found) == 3 and all("which only one device can compute" in message for message in found.values())
+
+
 def test_a_process_has_one_number_of_devices():
     assert "devices=3" in forked.call(children.another_number)["error"]
     assert "started" in forked.call(children.started)["error"]

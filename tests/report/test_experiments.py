@@ -4,6 +4,7 @@ import pytest
 
 from replication import experiments, files, remedies
 from replication.configuration import Sharpness, Start
+from replication.report import make_report
 from replication.store import Store
 from replication.store.grouping import first_paths
 from tests.report import fixtures
@@ -202,3 +203,11 @@ def test_distances(paper_workdir):
     _, lines = listing("distances", paper_workdir)
     assert lines[0].cells == ("F1 on mnist", "0", 48.0, 11.0, pytest.approx(48 / 11))
     assert len(lines) == 3 and lines[0].runs == (paper_run("SB", 0).name, paper_run("LB", 0).name)
+
+
+def test_a_rise_that_is_not_finite_is_a_dash_on_the_page(paper_workdir):
+    fixtures.write_steepness(paper_workdir.run(fixtures.paper_run("LB", 0)), random=[None, 7.5], blocks=[None, 3.0],
+                             ranked=[[0.5, None], [1.0, 2.0]])
+    assert make_report(paper_workdir) == []
+    page = paper_workdir.page.read_text(encoding="utf-8")
+    assert "towards 2 random corners is 7.5 %" in page and "– % along 50 % of them" in page

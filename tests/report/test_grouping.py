@@ -4,7 +4,7 @@ import pytest
 
 from replication import catalog, experiments, files, records, remedies
 from replication.configuration import Distribution, Run, Sharpness, Start, presets
-from replication.report import make_report
+from replication.report import headline, make_report
 from replication.store import Store, grouping
 from tests.report import fixtures
 from tests.report.fixtures import free_run, other, paper_run, write_run
@@ -132,6 +132,12 @@ def test_measurements_made_differently_are_rows_of_their_own(paper_workdir):
     fixtures.write_measurement(record, Sharpness(starts=3), 1000.0)
     assert {row.label: row.plain for row in experiments.tables()[3].rows(Store(paper_workdir))} == {
         "iterations 10, starts 1": True, "iterations 10, starts 3": True, "iterations 20, starts 1": False}
+
+
+def test_a_single_batch_is_a_row_beside_batches_of_5000(paper_workdir):
+    fixtures.write_measurement(paper_workdir.run(paper_run("LB", 0)), Sharpness(batch_size="all"), 999.0)
+    assert rows(paper_workdir, 3)["batch size all"]["eps1e-3_LB"] == {0: 999.0}
+    assert experiments.get("figure2").axes(Store(paper_workdir)) and headline(Store(paper_workdir))
 
 
 def test_a_measurement_with_another_seed_than_the_trial_is_no_trial(paper_workdir):

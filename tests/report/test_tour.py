@@ -112,6 +112,34 @@ def test_a_measurement_by_other_choices_is_not_taken_for_the_usual_one(kind, fie
     assert str(shown(found, other)) == str(shown(found, store))
 
 
+def test_choices_are_those_of_the_study_at_the_minimizers(store):
+    """The last iterates were measured for figure 6, and the minimizers over other parts of the examples for others."""
+    headings, (_, *lines) = experiments.get("choices").listing(store)
+    assert {line.cells[headings.index("batch of f")] for line in lines} == {"250", "all"}
+    assert {line.cells[headings.index("solver")] for line in lines} == {"scaled", "scipy"}
+
+
+@pytest.mark.parametrize("options", [{"warmup_epochs": 3.0}, {"small_batch": 7}])
+def test_an_imitation_with_other_options_is_no_combination_of_the_study(options, store):
+    other, found = copy.deepcopy(store), experiments.get("origins")
+    (each, *_) = [each for each in other.runs if each.run.remedy and each.run.remedy.NAME == "imitation"]
+    remedy = dataclasses.replace(each.run.remedy, **options)
+    other.runs.append(dataclasses.replace(each, name="another", run=dataclasses.replace(each.run, remedy=remedy)))
+    lines = found.listing(other)[1]
+    assert all(line in lines for line in found.listing(store)[1])
+    assert all(line.runs == ("another",) or "another" not in line.runs for line in lines)
+
+
+def test_escape_tells_the_methods_by_where_they_start(store):
+    other, found = copy.deepcopy(store), experiments.get("escape")
+    small = min(each.run.batch_size for each in other.runs if each.run.start)
+    other.runs = [each for each in other.runs if not (each.run.start and each.run.batch_size == small)]
+    for stored, names in ((store, {"SB from LB’s minimizer", "LB from SB’s minimizer"}),
+                          (other, {"LB from SB’s minimizer"})):
+        (plot,) = found.axes(stored)
+        assert {series.label for series in plot.panels[0].series if "minimizer" in series.label} == names
+
+
 def test_surfaces_are_written_as_arrays(tour, tmp_path):
     workdir = records.Workdir(shutil.copytree(tour.path, tmp_path / "work"))
     (workdir.tables / "surface-of-an-earlier-run.npz").parent.mkdir(exist_ok=True)

@@ -88,6 +88,17 @@ def test_batches_are_counted_over_epochs():
     assert np.isnan(history.history["sharpness"][0])
 
 
+def test_weights_that_are_trained_later_are_perturbed_later():
+    model = _model()
+    measuring = SharpnessCallback(iter([(INPUTS, LABELS)]), iterations=1)
+    for trainable in (False, True):
+        model.layers[0].trainable = trainable
+        model.compile("adam", "sparse_categorical_crossentropy")
+        model.fit(INPUTS, LABELS, batch_size=20, verbose=0, callbacks=[measuring])
+    parameters = [result.parameters for _, result in measuring.results]
+    assert parameters[1] == parameters[0] + 6 * 8 + 8
+
+
 @pytest.mark.parametrize("arguments, message", [
     ({"every": 0}, "every=0"), ({"unit": "step"}, "unit='step'"), ({"epsilons": 1}, "argument='epsilons'"),
     ({"per_layer": True}, "per_layer"), ({"epsilon": -1}, "epsilon=-1"), ({"examples": 5}, "argument='examples'")])

@@ -55,6 +55,16 @@ def test_a_layer_that_something_else_reads_too_is_not_normalized():
     assert invariance.normalized_layers(keras.Model(inputs, outputs)) == []
 
 
+def test_a_layer_that_is_frozen_or_whose_output_is_the_models_too_is_not_normalized():
+    inputs = keras.Input((4,))
+    shown, frozen, plain = (keras.layers.Dense(4) for _ in range(3))
+    x = shown(inputs)
+    outputs = keras.layers.BatchNormalization()(plain(keras.layers.BatchNormalization()(frozen(
+        keras.layers.BatchNormalization()(x)))))
+    frozen.trainable = False
+    assert invariance.normalized_layers(keras.Model(inputs, [x, outputs])) == [plain]
+
+
 @pytest.mark.parametrize("bare", [False, True])
 def test_outputs_stay_the_same(bare, data):
     model = f1(normalized=not bare, normalization_epsilon=1e-9)
@@ -130,7 +140,9 @@ def test_the_relative_box_does_not_change_with_the_scale_of_a_layer(data):
 
 
 def test_what_cannot_be_normalized_is_refused(data):
-    with pytest.raises(UserError, match="normalize='layers': model .* has no dense or convolutional layer"):
+    with pytest.raises(UserError, match="normalize='layers': expected none with statistics='moving'"):
+        measure_sharpness(f1(), *data, normalize="layers", statistics="moving")
+    with pytest.raises(UserError, match="normalize='layers': model .* has no trainable dense or convolutional layer"):
         measure_sharpness(f1(normalized=False), *data, normalize="layers")
     with pytest.raises(UserError, match="some of the weights only"):
         measure_sharpness(f1(), *data, normalize="layers", variables="dense1/*")

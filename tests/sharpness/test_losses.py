@@ -6,7 +6,9 @@ import pytest
 import tensorflow as tf
 
 from replication.data import partition
+from replication.errors import MeasurementFailedError
 from replication.sharpness import Objective, measure_sharpness
+from replication.sharpness.suitability import layer_parts
 
 GENERATOR = np.random.default_rng(0)
 M = 70
@@ -15,6 +17,10 @@ LABELS = np.arange(M) % 3
 SEQUENCES = GENERATOR.normal(size=(M, 5, 2)).astype("float32")
 SEQUENCES[GENERATOR.random((M, 5)) < 0.4] = 0.0
 TAGS = GENERATOR.integers(3, size=(M, 5))
+
+
+def _one_hot(labels):
+    return np.eye(3, dtype="float32")[labels]
 
 
 def _dense(units=3, activation="softmax", **options):
@@ -36,11 +42,19 @@ def _evaluated(model, inputs, labels, weights=None, *, batch_size=24):
     return sum(len(r) * v for r, v in zip(rows, values)) / M
 
 
-def _one_hot(labels):
-    return np.eye(3, dtype="float32")[labels]
+class _OfRows(keras.losses.Loss):
+    """A loss of a user's own, which takes labels [M] for outputs [M, 1]."""
+
+    def call(self, y_true, y_pred):
+        return tf.square(y_true - y_pred[:, 0])
 
 
 @pytest.mark.parametrize("loss, model, labels", [
+    (_OfRows(), lambda: _dense(1, None), INPUTS[:, 0]),
+    ("kl_divergence", lambda: keras.Sequential([keras.Input((6,)), keras.layers.Reshape((6, 1)), keras.layers.Dense(
+        1, "sigmoid", kernel_initializer=keras.initializers.GlorotUniform(0))]), np.abs(INPUTS)),
+    (keras.losses.SparseCategoricalCrossentropy(ignore_class=2), lambda: _dense(), LABELS),
+    (keras.losses.Dice(), lambda: _dense(3, "sigmoid"), _one_hot(LABELS)),
     (None, lambda: _dense(), LABELS), (None, lambda: _dense(), _one_hot(LABELS)),
     (None, lambda: _dense(), LABELS[:, None]),
     ("binary_crossentropy", lambda: _dense(1, "sigmoid"), LABELS % 2),
@@ -123,6 +137,30 @@ def test_masks_and_weights_count_as_in_evaluate(model, inputs, labels, weights):
     plain = model.predict(inputs, verbose=0)
     unweighted = np.mean(keras.losses.sparse_categorical_crossentropy(labels, plain))
     assert abs(unweighted - expected) > 1e-3, "the masks matter"
+
+
+@pytest.mark.parametrize("loss", [keras.losses.Dice(), lambda y, p: tf.reduce_mean((y - p) ** 2)])
+def test_weights_count_in_a_loss_of_one_number(loss):
+    weights = GENERATOR.random(M).astype("float32")
+    model = _dense(3, "sigmoid")
+    model.compile("sgd", loss)
+    result = measure_sharpness(model, [(INPUTS, _one_hot(LABELS), weights)], loss=loss, batch_size=24, iterations=1)
+    assert result.loss == pytest.approx(_evaluated(model, INPUTS, _one_hot(LABELS), weights), rel=1e-5)
+
+
+def test_a_loss_below_its_bound_is_no_metric():
+    with pytest.raises(MeasurementFailedError, match=r"f\(x\) is -3.* divides by 1 \+ f\(x\)"):
+        measure_sharpness(_dense(), INPUTS, _one_hot(LABELS), loss=lambda y, p: -3 + 0 * tf.reduce_sum(p, axis=-1))
+
+
+def test_layers_of_one_path_are_parts_of_their_own():
+    towers = []
+    for _ in range(2):
+        inputs = keras.Input((6,))
+        towers.append(keras.Model(inputs, keras.layers.Dense(2, name="projection")(inputs)))
+    inputs = keras.Input((6,))
+    model = keras.Model(inputs, keras.layers.Softmax()(keras.layers.Add()([tower(inputs) for tower in towers])))
+    assert layer_parts(model.trainable_variables) == {"projection": slice(0, 14), "projection (2)": slice(14, 28)}
 
 
 @pytest.mark.parametrize("examples", [M, 2])
@@ -251,6 +289,8 @@ def test_accuracy_is_that_of_class_labels():
         assert objective.value_and_accuracy(objective.x)[1] == pytest.approx(expected)
     regression = Objective(_dense(1, None), INPUTS, INPUTS[:, 0], loss="mse")
     assert np.isnan(regression.value_and_accuracy(regression.x)[1])
+    two_classes = Objective(_dense(1, "sigmoid"), INPUTS, LABELS % 2, loss="binary_crossentropy")
+    assert np.isnan(two_classes.value_and_accuracy(two_classes.x)[1])
     tagger = Objective(_tagger(), SEQUENCES, TAGS)
     predicted = np.argmax(tagger.model.predict(SEQUENCES, verbose=0), axis=-1)
     assert tagger.value_and_accuracy(tagger.x)[1] == pytest.approx(np.mean(predicted == TAGS))

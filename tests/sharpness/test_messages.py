@@ -66,6 +66,13 @@ def test_batches_that_do_not_fit_into_memory(monkeypatch):
     assert len(read) < 6
 
 
+def test_weights_of_some_batches_only():
+    batches = [(INPUTS[:10], LABELS[:10]), (INPUTS[10:], LABELS[10:], np.ones(20))]
+    for each in (batches, batches[::-1]):
+        with pytest.raises(UserError, match="sample_weight: some batches have it and some have none"):
+            measure_sharpness(_model(), each)
+
+
 @pytest.mark.parametrize("arguments, message", [
     ({"dropout_active": "no"}, "dropout_active='no'"), ({"from_logits": "False"}, "from_logits='False'"),
     ({"per_layer": "yes"}, "per_layer='yes'"), ({"loss": "nonsense"}, "loss="), ({"loss": 3}, "loss=3"),

@@ -215,6 +215,16 @@ def test_a_warm_start_needs_the_same_network(tmp_path):
         training.train(run, workdir, verbose=0)
 
 
+@pytest.mark.parametrize("normalized", [True, False])
+def test_a_warm_start_needs_the_same_normalization(tmp_path, normalized):
+    workdir = records.Workdir.create(tmp_path)
+    source = dataclasses.replace(RUN, without_normalization=normalized)
+    fixtures.write_run(workdir, source)
+    run = dataclasses.replace(LARGE, without_normalization=not normalized, start=Start(source.name, 0))
+    with pytest.raises(UserError, match="expected a run with(out)? batch normalization"):
+        training.train(run, workdir, verbose=0)
+
+
 def test_a_warm_start_at_a_record_without_weights_tells_how_to_make_them(kept):
     workdir = records.Workdir(kept.folder.parent.parent)
     kept.iterate(3).weights.unlink()

@@ -69,6 +69,9 @@ def test_stops_follow_from_the_history_alone():
     assert stopping.stops == {"ceased": 3, "accuracy": 3, "epochs": 6} and stopping.reached == 4 and stopping.ended
     assert not Stopping(dataclasses.replace(STUDY, min_epochs=6), rows[:5], None).ended
     assert Stopping(RUN, rows[:3], None).ended and Stopping(RUN, rows, None).stops == {}
+    falling = _rows([1.0, 0.5, 0.2], [0.2, 0.3, 0.9])
+    # When the loss of a run that its accuracy has ended would have ceased to improve is not known.
+    assert Stopping(dataclasses.replace(STUDY, stop="accuracy", min_epochs=0), falling, None).stops == {"accuracy": 3}
 
 
 def test_epochs_of_a_schedule_of_stops():
@@ -78,7 +81,7 @@ def test_epochs_of_a_schedule_of_stops():
 
 @pytest.mark.parametrize("choices, words", [
     ({"stop": "accuracy"}, "target_accuracy=None"),
-    ({"stop": "accuracy", "target_accuracy": 50.0, "epochs": 3}, "stop='accuracy': expected none with epochs"),
+    ({"stop": "accuracy", "target_accuracy": 50.0, "epochs": 3}, "expected ceased .the default. with epochs"),
     ({"min_epochs": 7}, "min_epochs=7"), ({"target_accuracy": 101.0}, "target_accuracy=101.0"),
     ({"optimizer": "sgd", "adam_epsilon": 1e-8}, "adam_epsilon")])
 def test_choices_that_do_not_fit(choices, words):
