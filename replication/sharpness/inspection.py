@@ -125,10 +125,11 @@ def _moves_outputs(model, variable, inputs):
     before = [(v, tf.identity(v.value)) for v in model.variables]
 
     def outputs():
-        result = tf.nest.map_structure(np.asarray, model(inputs, training=False))
-        for v, value in before:
-            v.assign(value)
-        return tf.nest.flatten(result)
+        try:
+            return tf.nest.flatten(tf.nest.map_structure(np.asarray, model(inputs, training=False)))
+        finally:
+            for v, value in before:
+                v.assign(value)
 
     first = outputs()
     variable.assign(variable.value + _MOVE * (tf.abs(variable.value) + 1))

@@ -82,7 +82,7 @@ class Objective:
         examples = inputs if isinstance(inputs, Examples) else read_examples(model, inputs, labels)
         self._options = {
             "inputs": examples, "statistics": statistics, "batch_size": batch_size, "dropout_active": dropout_active,
-            "from_logits": from_logits, "loss": loss, "variables": variables, "seed": seed, "devices": devices,
+            "from_logits": from_logits, "loss": loss, "variables": self.variables, "seed": seed, "devices": devices,
             "jit_compile": jit_compile}
         self._devices = devices or OneDevice()
         self._statistics = statistics
