@@ -30,7 +30,7 @@ def redrawn(tmp_path_factory):
 
 def test_tables_are_redrawn_byte_for_byte(redrawn):
     published = sorted((ROOT / "results" / "tables").iterdir())
-    assert len(published) == 79
+    assert len(published) == 83
     for path in published:
         assert (redrawn.tables / path.name).read_bytes() == path.read_bytes(), path.name
     assert {path.name for path in redrawn.figures.iterdir()} == {

@@ -2,7 +2,9 @@
 
     python -m replication.reproduce --preset=paper --networks=F1 --experiments=optimizers
 
-It has not been run yet on the paper's data.
+It took 35 minutes on two cores in addition to the trainings of table 2, partly while tests ran. F1, trial 0
+(results/tables/optimizers.md): LB is 111 to 167 times as sharp as SB with each of four optimizers that fits the
+training set.
 """
 
 import dataclasses
