@@ -54,11 +54,10 @@ def export_keras(record):
     Raises:
         UserError: the weights are missing or damaged.
     """
-    if record.exported_page.exists() and record.exported_model.exists():
-        return
     # Another process that takes the lock removes temporary files.
     with record.lock(wait=True):
-        _export(record)
+        if not (record.exported_page.exists() and record.exported_model.exists()):
+            _export(record)
 
 
 def _export(record):

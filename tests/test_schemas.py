@@ -27,8 +27,10 @@ def test_they_are_up_to_date():
 @pytest.mark.parametrize("kind", sorted(PLACES))
 def test_published_records_fulfil_them(kind):
     validator = jsonschema.Draft202012Validator(SCHEMAS[kind])
-    for path in (ROOT / "results").glob(PLACES[kind]):
-        assert set(SCHEMAS[kind]["properties"]) >= {"versions", "machine", "sha256"}
+    found = list((ROOT / "results").glob(PLACES[kind]))
+    if not found:
+        pytest.skip(f"results/ has no record of the kind {kind}")
+    for path in found:
         validator.validate(json.loads(path.read_text(encoding="utf-8")))
 
 

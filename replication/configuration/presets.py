@@ -11,7 +11,7 @@ PAPER_BATCH_SIZES = {"SB": 256, "LB": 0.1}
 _FREE_ELSEWHERE = ("statistics", "epochs", "max_epochs", "patience", "min_improvement", "evaluation_batch_size",
                    "jit_compile", "architecture", "classes", "stop", "target_accuracy", "min_epochs", "target_loss")
 # Choices that a run takes from its preset and that `Run.peculiarities` therefore leaves out.
-_OF_THE_PRESET = ("max_epochs", "patience", "min_improvement", "evaluation_batch_size", "target_accuracy")
+_OF_THE_PRESET = ("max_epochs", "patience", "min_improvement", "evaluation_batch_size")
 # The epochs of the authors' script.
 SCRIPT_EPOCHS = 20
 

@@ -235,6 +235,8 @@ class Run(Configuration):
             None if self.normalization_epsilon == 1e-3 else f"normalization epsilon {self.normalization_epsilon:g}",
             None if self.adam_epsilon == 1e-7 else f"ADAM epsilon {self.adam_epsilon:g}",
             f"to a training accuracy of {self.target_accuracy:g} %" if self.stop == "accuracy" else None,
+            None if self.target_accuracy is None or self.stop == "accuracy" else (
+                f"target accuracy {self.target_accuracy:g} %"),
             f"to a training loss of {self.target_loss:g}" if self.stop == "loss" else None,
             None if self.training_loss == "cross_entropy" else self.training_loss.replace("_", " "),
             None if self.kernel_scale == 1 else f"initial kernels × {self.kernel_scale:g}",

@@ -47,7 +47,7 @@ def needs(setup):
             run = run if name is None else remedied(run, REMEDIES[name]())
             common = {"statistics": run.statistics, "examples": preset.study_examples, "seed": run.trial}
             tasks += [
-                Measure((run,), tuple(Sharpness(**choices, **common, starts=1, iterations=preset.iterations)
+                Measure((run,), tuple(Sharpness(**choices, **common, starts=1)
                                       for choices in _SHARPNESS.values())),
                 Measure((run,), (Spectrum(**_SPECTRUM, trace_products=preset.spectrum["trace_products"], **common),)),
                 Measure((run,), (Geometry(),))]
@@ -113,14 +113,13 @@ def _granulated(strata):
 
 def _measures(finished_run):
     """Returns the value of each measure of a run by its title; empty if there is none."""
-    found = {}
-    for title, choices in _SHARPNESS.items():
-        for item in finished_run.measurements["sharpness"]:
-            wanted = dataclasses.replace(item.choices, **{"subspace_dim": 0, "box": "paper", "normalize": "none",
-                                                          **choices})
-            if item.choices == wanted and item.choices.examples is not None:
-                found[title] = item.content["sharpness"]
-    for item in finished_run.measurements["spectrum"]:
+    found, run = {}, finished_run.run
+    spectra = [item for item in finished_run.measurements["spectrum"] if item.choices.epsilon is None]
+    for item in spectra[:1]:
+        for title, choices in _SHARPNESS.items():
+            value = finished_run.sharpness(Sharpness(
+                **choices, statistics=run.statistics, examples=item.choices.examples, seed=run.trial, starts=1))
+            found |= {} if value is None else {title: value}
         found |= {"the largest eigenvalue": item.content["eigenvalues"][-1], "the trace": item.content["trace"]}
     for item in finished_run.measurements["geometry"]:
         found |= {"the distance from x₀": item.content["distance"], "the length of x": item.content["norm"]}

@@ -23,20 +23,18 @@ def needs(setup, kind):
 
 def axes(store, kind, stem, *, filter_normalized=False):
     """Returns a `Plot` for each comparison that a path of a kind joins, of its lowest trial."""
-    return plots(stem, [(path.label, (path.small, path.large), (_panel(path.content, path.small.run),))
+    return plots(stem, [(path.label, (path.small, path.large), (_panel(path.content),))
                         for path in first_paths(store.paths, kind, filter_normalized=filter_normalized)])
 
 
-def _panel(content, run):
-    loss = run.training_loss.replace("_", "-")
+def _panel(content):
     alpha = tuple(content["alpha"])
-    losses = [Series(f"{loss}, {title}", alpha, tuple(content[f"{split}_loss"]), "left",
+    losses = [Series(f"cross-entropy, {title}", alpha, tuple(content[f"{split}_loss"]), "left",
                      dashed=split == "test") for split, title in _SPLITS]
     accuracies = [Series(f"accuracy, {title}", alpha, tuple(map(_percent, content[f"{split}_accuracy"])), "right",
                          dashed=split == "test", side="right") for split, title in _SPLITS]
-    return Panel(x_label="α (0: SB minimizer, 1: LB minimizer)",
-                 left_label="cross-entropy (nats)" if loss == "cross-entropy" else loss, right_label="accuracy (%)",
-                 series=(*losses, *accuracies), marks=((0.0, "SB"), (1.0, "LB")))
+    return Panel(x_label="α (0: SB minimizer, 1: LB minimizer)", left_label="cross-entropy (nats)",
+                 right_label="accuracy (%)", series=(*losses, *accuracies), marks=((0.0, "SB"), (1.0, "LB")))
 
 
 def _percent(share):

@@ -96,10 +96,11 @@ def listing(store):
     for cells in families(store):
         groups = [list(cell.runs.values()) for cell in cells]
         full, subspace = protocol_of(groups), protocol_of(groups, subspace_dim=100)
+        small = cells[0].runs if cells[0].levels is None else {}
         for cell, group in zip(cells, groups):
             run = group[0].run
             places = [item.content for each in group for item in each.measurements["geometry"]]
-            exchanged = [_exchanged(store, each) for each in group]
+            exchanged = [_exchanged(store, each, small) for each in group]
             levels = cell.levels or ("SB", "", "")
             lines.append(ListingLine((
                 place(run), *levels, f"{_updates(group[0]):,}", *numbers(group, full),
@@ -211,10 +212,11 @@ def _updates(finished_run):
     return finished_run.result["epochs"] * math.ceil(finished_run.training_size / finished_run.run.batch_size)
 
 
-def _exchanged(store, finished_run):
-    """Returns the sharpness of a run at the layer lengths of SB; None if it was not measured."""
+def _exchanged(store, finished_run, small):
+    """Returns the sharpness of a run at the layer lengths of SB's run of its trial; None if it was not measured."""
     for joined in store.joined["reparametrization"]:
-        if joined.large.name == finished_run.name:
+        if (joined.large.name == finished_run.name and joined.small is small.get(finished_run.run.trial)
+                and joined.choices.exchange_only):
             for point in joined.content["points"]:
                 if (point["regime"], point["weights"]) == ("LB", "other's lengths"):
                     return point["sharpness"]

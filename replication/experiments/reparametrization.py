@@ -63,6 +63,8 @@ def answer(store):
         if joined.small.run.without_normalization:
             continue
         points = _by_weights(joined)
+        if not points.keys() >= {*_EXCHANGED.values()}:
+            continue
         values = [each["LB"]["sharpness"] for each in points.values()]
         trained = points["as trained"]
         ratios = [points[name]["LB"]["sharpness"] / points[name]["SB"]["sharpness"] for name in _EXCHANGED.values()]

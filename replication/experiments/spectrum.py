@@ -35,7 +35,8 @@ class _Point:
         name: Their name for readers.
         finished_run: The `store.FinishedRun` that they belong to.
         weights: It, or its `store.Iterate`.
-        plain, boxed: The `store.Measurement`s of the spectra of H and of D H D; the latter None if it is missing.
+        plain, boxed: The `store.Measurement`s of the spectra of H and, by the same other choices, of D H D; the latter
+            None if it is missing.
     """
 
     name: str
@@ -151,8 +152,11 @@ def _families(store):
         if large and (scaled := _scaled(store, large)):
             runs["LB, learning rate × √(B/b)"] = scaled
         weights = {name: each.iterates[0] if name == _START else each for name, each in runs.items()}
-        plain, boxed = (measured_alike(weights, "spectrum", admits=lambda choices, epsilon=epsilon: (
-            choices.epsilon == epsilon)) for epsilon in (None, _EPSILON))
+        plain = measured_alike(weights, "spectrum", admits=lambda choices: choices.epsilon is None)
+        if not plain:
+            continue
+        boxed_choices = dataclasses.replace(next(iter(plain.values())).choices, epsilon=_EPSILON)
+        boxed = measured_alike(weights, "spectrum", admits=lambda choices, wanted=boxed_choices: choices == wanted)
         yield comparison.where, [_Point(name, runs[name], weights[name], plain[name], boxed.get(name))
                                  for name in runs if name in plain]
 

@@ -27,11 +27,12 @@ def normalized_layers(model):
         model: A functional or sequential `keras.Model`; of others no layer is known to be such.
 
     Returns:
-        The layers, in the model's order. A layer whose output is also one of the model's is not among them.
+        The layers, in the model's order. A layer whose output is also one of a model's is not among them.
     """
     normalizations = {id(layer) for layer in batch_normalizations(model)}
     trainable = {id(variable) for variable in model.trainable_variables}
-    outputs = {id(tensor) for tensor in tf.nest.flatten(getattr(model, "outputs", None)) if tensor is not None}
+    outputs = {id(tensor) for each in (model, *model._flatten_layers(include_self=False))
+               for tensor in tf.nest.flatten(getattr(each, "outputs", None)) if tensor is not None}
 
     def is_normalized(layer):
         return (layer.activation is keras.activations.linear and _readers(layer)

@@ -128,14 +128,17 @@ class Stopping(keras.callbacks.Callback):
     def stops(self):
         """The epoch at which the run would have ended by each stop, as a dictionary; empty if there is but one.
 
-        When the loss would have ceased to improve is not known of a run that the accuracy ended before.
+        When the loss would have ceased to improve is not known of a run that its accuracy or its loss ended before.
         """
         run, last = self._run, len(self._history)
-        ceased = self.ceased or last
-        found = {} if run.target_accuracy is None else {"accuracy": min(self.reached or ceased, ceased)}
-        found |= {"epochs": min(run.min_epochs, last)} if run.min_epochs else {}
-        is_known = self.ceased is not None or not (run.stop == "accuracy" and self.reached is not None)
-        return {**({"ceased": ceased} if is_known else {}), **found} if found else {}
+        ended_before = run.stop == "accuracy" and self.reached is not None or self._has_reached_loss
+        ceased = self.ceased or (None if ended_before else last)
+        found = {} if ceased is None else {"ceased": ceased}
+        if run.target_accuracy is not None and (epochs := [each for each in (self.reached, ceased) if each]):
+            found["accuracy"] = min(epochs)
+        if run.min_epochs:
+            found["epochs"] = min(run.min_epochs, last)
+        return found if run.min_epochs or run.target_accuracy is not None else {}
 
     @property
     def reason(self):

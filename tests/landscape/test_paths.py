@@ -89,7 +89,7 @@ def test_f_that_is_not_finite_is_a_gap_in_record_and_figure(workdir, tmp_path):
     content = files.read_json(measure_between(workdir, path, pair, dataset=data.load("digits")))
     assert content["train_loss"][0] > 0 and content["train_loss"][2] is None
     assert path.check(content) is None
-    panel = figure3._panel(content, SMALL)
+    panel = figure3._panel(content)
     drawn = render(Plot(name="x", title="x", panels=(panel,)))["png"]
     assert drawn.startswith(b"\x89PNG")
 

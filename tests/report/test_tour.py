@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from replication import experiments, files, records
+from replication.configuration import Sharpness
 from replication.experiments.base import BEYOND_THE_PAPER
 from replication.report import make_report
 from replication.store import Store
+from replication.store.grouping import MAIN
 from tests.report import fixtures
 
 BEYOND = sorted(name for found in (experiments.listings(), experiments.figures()) for name, each in found.items()
@@ -96,20 +98,32 @@ def _shrink(content, factor):
     ("sharpness", "partition", "spectrum"), ("spectrum", "steps", "spectrum"),
     ("robustness", "iterations", "robustness"), ("surface", "reach", "surface")])
 def test_a_measurement_by_other_choices_is_not_taken_for_the_usual_one(kind, field, experiment, store):
-    """It is the first one of LB, as it may be by its file's name."""
-    other = copy.deepcopy(store)
+    """It is the first one of plain LB, as it may be by its file's name."""
+    other, number = copy.deepcopy(store), 0
     for each in other.runs:
-        if each.run.regime == "LB" and each.measurements[kind]:
-            item = each.measurements[kind][0]
+        if each.run.regime == "LB" and MAIN.admits(each) and each.measurements[kind]:
+            number += 1
+            # Of the part of the examples that the experiment takes.
+            item = next(item for item in each.measurements[kind] if item.choices.examples == 500
+                        and (kind != "sharpness" or item.choices == Sharpness(examples=500, seed=each.run.trial)))
             changed = {field: getattr(item.choices, field) + 5, **({"epsilon": None} if kind == "spectrum" else {})}
             content = copy.deepcopy(item.content)
             _shrink(content, 7)
             content["rises"] = {name: 7e7 for name in content.get("rises", ())}
             each.measurements[kind] = (dataclasses.replace(
                 item, choices=dataclasses.replace(item.choices, **changed), content=content), *each.measurements[kind])
-            break
+    assert number == 1
     found = experiments.get(experiment)
     assert str(shown(found, other)) == str(shown(found, store))
+
+
+def test_a_box_without_a_spectrum_of_the_hessian_is_left_out(store):
+    other = copy.deepcopy(store)
+    for each in other.runs:
+        for point in (each, *each.iterates):
+            point.measurements["spectrum"] = [item for item in point.measurements["spectrum"] if item.choices.epsilon]
+    assert experiments.get("spectral_density").axes(other) == []
+    assert experiments.get("spectrum").listing(other)[1] == [] and experiments.get("spectrum").answer(other) == ""
 
 
 def test_choices_are_those_of_the_study_at_the_minimizers(store):
