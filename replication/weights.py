@@ -68,8 +68,8 @@ def _export(record):
         network.save(temporary)
     needed = "" if run.statistics == "moving" else "    import models    # its layer normalizes by the batch\n"
     normalization = ("the moving averages of training" if run.statistics == "moving" else
-                     "the statistics of the batch, as in the paper, so that the output for an example depends on its "
-                     "batch")
+                     "the statistics of the batch, as in the authors' code, so that the output for an example depends "
+                     "on its batch")
     files.write_text(record.exported_page, _PAGE.format(
         run=run, name=record.name, needed=needed, normalization=normalization, shape=network.input_shape[1:],
         classes=network.output_shape[-1], checksum=record.minimizer.checksum))

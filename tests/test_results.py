@@ -113,7 +113,9 @@ def test_the_minimizers_give_the_records_again(tmp_path):
     data_dir = os.environ.get("REPLICATION_DATA_DIR")
     if not data_dir:
         pytest.skip("set REPLICATION_DATA_DIR to a folder where TFDS has prepared mnist")
+    card = (ROOT / "results" / "MODEL_CARD.md").read_text(encoding="utf-8")
     for folder in (path.parent for path in (ROOT / "results" / "runs").glob("*/final.weights.h5")):
+        assert f"results/runs/{folder.name} " in card
         shutil.copytree(folder, tmp_path / "runs" / folder.name, ignore=shutil.ignore_patterns("sharpness"))
     finished = script("measure_sharpness", f"--workdir={tmp_path}", f"--data_dir={data_dir}", "--epsilon=1e-3",
                       "--subspace_dim=0")

@@ -169,7 +169,7 @@ PRESETS["tour"] = dataclasses.replace(
                       "kernel_scale": (1.0,)},
     left_out=(), note="F1 alone, on a part of MNIST.")
 
-# F2 without TIMIT's licence: the paper's set-up on synthetic data, with small studies. LB makes ten updates an
+# F2 without TIMIT's licence: the paper's set-up on synthetic data, with small studies. LB makes eleven updates an
 # epoch, in which the loss over 1,973 classes falls by 1 % at first: a rule of 30 % in 10 epochs ends it after 11.
 PRESETS["timit_shaped"] = dataclasses.replace(
     PRESETS["paper"], datasets={"F2": "timit_shaped"}, networks=("F2",), study_networks=("F2",),

@@ -69,9 +69,10 @@ class Stopping(keras.callbacks.Callback):
     """Ends a run without a fixed number of epochs, by its history alone.
 
     The default is the paper's "until the loss function ceased to improve", made precise. An epoch improves the loss if
-    the loss that `fit` reports for it is below the best one so far by at least the share `min_improvement` of that
-    best. The run ends after `patience` epochs without. A run that stops by accuracy ends earlier, if the training
-    accuracy reaches the target. A resumed run stops where an uninterrupted one would have stopped.
+    the loss that `fit` reports for it is below that of the last epoch that improved by at least the share
+    `min_improvement` of it; the first epoch counts as one. The run ends after `patience` epochs without. A run that
+    stops by accuracy ends earlier, if the training accuracy reaches the target. A resumed run stops where an
+    uninterrupted one would have stopped.
 
     Args:
         run: A `configuration.Run`.
