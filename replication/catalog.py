@@ -1,6 +1,7 @@
 """The paper's table 1: the data sets, and the networks with the data set of each."""
 
 import dataclasses
+import math
 
 from replication.errors import is_finite, is_whole, require, require_name
 
@@ -113,11 +114,15 @@ def dataset_label(name):
 def regime_batch_size(size, dataset):
     """Returns a batch size as a number of examples.
 
+    A fraction is rounded up. Rounded down, it would leave an update of each epoch to a few examples, which batch
+    normalization normalizes by their own statistics.
+
     Args:
         size: Number of examples (int), or a fraction of the training set (float).
         dataset: The resolved `Dataset`.
     """
-    return size if isinstance(size, int) else max(1, round(size * dataset.training_size))
+    # The product of a fraction such as 0.1 may exceed a whole number by its rounding.
+    return size if isinstance(size, int) else max(1, math.ceil(round(size * dataset.training_size, 6)))
 
 
 def open_classes(name, dataset):

@@ -234,7 +234,7 @@ def test_from_kaldi_to_a_trained_and_measured_f2(tmp_path):
     size = data.describe("timit", tmp_path / "data").training_size
     run = record.configuration
     assert not problems and (run.dataset, run.classes) == ("timit", kaldi_fixture.CLASSES)
-    assert run.batch_size == round(size / 10)
+    assert run.batch_size == -(-size // 10)
     assert record.config["data"]["details"] == {"normalize_speakers": True}
     assert record.result["parameters"] == 2_780_085 - 513 * (1973 - kaldi_fixture.CLASSES)
     completed = script("measure_sharpness", workdir, *flags, "--epsilon=1e-3", "--subspace_dim=0", "--iterations=1")
