@@ -86,6 +86,13 @@ def test_convolutions_need_images(monkeypatch):
         dataclasses.replace(run("C1"), dataset="frames")
 
 
+def test_a_tenth_of_any_training_set_makes_ten_updates_at_most():
+    for size in (*range(1, 2000), 60_000, 72_133, 721_329):
+        dataset = dataclasses.replace(catalog.DATASETS["mnist"], training_size=size)
+        batch_size = catalog.regime_batch_size(0.1, dataset)
+        assert -(-size // batch_size) <= 10 and (batch_size - 1) * 10 < size
+
+
 def test_presets_pass_the_architecture_on():
     for preset in PRESETS.values():
         described = preset.run("C1", "LB", 0, jit_compile=False, architecture="text")
