@@ -30,7 +30,7 @@ def test_a_run_trains_and_is_not_measured(tmp_path):
                             precision="mixed_bfloat16")
     record = training.train(run, records.Workdir.create(tmp_path / "work"), verbose=0)
     assert [row["loss"] for row in record.history] == sorted((row["loss"] for row in record.history), reverse=True)
-    with pytest.raises(UserError, match="precision=mixed_bfloat16.*float32 only"):
+    with pytest.raises(UserError, match="precision=mixed_bfloat16.*only for runs in float32"):
         measure_run(record, [configuration.Sharpness()], data.load("digits"))
 
 
