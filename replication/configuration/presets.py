@@ -196,6 +196,7 @@ def peculiarities(run, dataset):
         dataset: The resolved `catalog.Dataset` of its data.
     """
     name = preset_of(run)
+    # SB and LB have these choices in common, and a run of any other batch size takes them too.
     usual = run if name is None else PRESETS[name].run(
         run.network, "SB", run.trial, jit_compile=run.jit_compile, describe=lambda _: dataset)
     return [*filter(None, [run.peculiarities]), *(

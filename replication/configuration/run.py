@@ -121,8 +121,7 @@ class Run(Configuration):
         10, "Epochs without a sufficient improvement of the training loss after which a run ends.", at_least=1)
     min_improvement: float = number(
         0.3, "Relative decrease of the training loss, from that of the last epoch that improved, that counts as an "
-             "improvement.", at_least=0, below=1,
-        expected="a number in [0, 1)")
+        "improvement.", at_least=0, below=1, expected="a number in [0, 1)")
     evaluation_batch_size: int = whole(
         BATCH_SIZE, "Upper bound of the batches in which accuracies and f are evaluated.", at_least=1)
     deterministic: bool = boolean(

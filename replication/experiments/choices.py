@@ -52,10 +52,9 @@ class Combination:
 
     @property
     def distance(self):
-        """The root mean square of ln(ours / paper) over the seven entries that can be as printed; None if one is
-        missing.
+        """The root mean square of ln(ours / paper) over the seven entries that can be as printed.
 
-        It is infinite if a sharpness is 0.
+        It is None if one of them is missing, and infinite if a sharpness is 0.
         """
         printed = [(entry, paper.table(entry[0])[_NETWORK][entry[1]]) for entry in _ENTRIES]
         wanted = [(self.values.get(entry), each.mean) for entry, each in printed if not each.doubt]
@@ -72,10 +71,10 @@ class Combination:
 
 
 def needs(setup):
-    """Returns the measurements of every combination, at all stops of one training for each initial-kernel distribution
-    and regime.
+    """Returns the measurements of every combination.
 
-    Every measurement takes f over a part of the examples, so that it enters no other table.
+    For each distribution of initial kernels and each regime, one training serves all stops. Every measurement takes f
+    over a part of the examples, so that it enters no other table.
     """
     preset = setup.preset
     if _NETWORK not in setup.networks:
@@ -229,19 +228,21 @@ def _by_choices(point):
 
     Other studies measure over parts of the examples as well. Those of this one are measured with each solver.
     """
-    found = {}
-    for each in point.measurements["sharpness"]:
-        choices = each.choices
-        usual = Sharpness(statistics=choices.statistics, starts=1, seed=point.run.trial)
-        varied = ("epsilon", "subspace_dim", "subspace_distribution", "solver", "batch_size", "examples")
-        if choices.examples is not None and usual == dataclasses.replace(
-                choices, **{name: getattr(usual, name) for name in varied}):
-            found.setdefault(choices.examples, {}).setdefault(str(choices.batch_size), {})[
-                choices.subspace_dim, choices.subspace_distribution, choices.solver, str(choices.batch_size),
-                choices.epsilon] = each.content["sharpness"]
-    studied = [{key: value for values in by_batch.values() if {solver for _, _, solver, _, _ in values} == {*SOLVERS}
-                for key, value in values.items()} for _, by_batch in sorted(found.items())]
-    return next(filter(None, reversed(studied)), {})
+    usual = [each for each in point.measurements["sharpness"] if _is_usual(each.choices, point.run.trial)]
+    sizes = [size for size, alike in buckets(usual, lambda each: (each.choices.examples, str(each.choices.batch_size)))
+             if {each.choices.solver for each in alike} == {*SOLVERS}]
+    largest = max((examples for examples, _ in sizes), default=None)
+    return {(each.choices.subspace_dim, each.choices.subspace_distribution, each.choices.solver,
+             str(each.choices.batch_size), each.choices.epsilon): each.content["sharpness"]
+            for each in usual if (largest, str(each.choices.batch_size)) in sizes and each.choices.examples == largest}
+
+
+def _is_usual(choices, trial):
+    """Whether f is taken over a part of the examples, and what the study does not vary is as usual."""
+    usual = Sharpness(statistics=choices.statistics, starts=1, seed=trial)
+    varied = ("epsilon", "subspace_dim", "subspace_distribution", "solver", "batch_size", "examples")
+    return choices.examples is not None and usual == dataclasses.replace(
+        choices, **{name: getattr(usual, name) for name in varied})
 
 
 def _accuracies(finished_run, epoch):

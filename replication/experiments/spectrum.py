@@ -119,8 +119,8 @@ def axes(store):
     """Returns a `Plot` for each network and data set: how the density spreads over the sizes of the eigenvalues."""
     found = []
     for _, points in _families(store):
-        finished_runs = list(dict.fromkeys(point.finished_run.name for point in points))
-        finished_runs = [each for each in store.runs if each.name in finished_runs]
+        names = {point.finished_run.name for point in points}
+        finished_runs = [each for each in store.runs if each.name in names]
         found.append(("", finished_runs, (_panel(points, 1), _panel(points, -1))))
     return plots("spectral_density", found)
 

@@ -6,7 +6,7 @@
 import dataclasses
 
 from replication import configuration
-from replication.records.folder import collect
+from replication.errors import collect
 from replication.store import grouping, schema
 from replication.store.runs import FinishedRun, Iterate, Joined, Measurement, Search
 
@@ -83,8 +83,7 @@ class Store:
 
 
 def _monotone(measured):
-    """Yields the sharpness measurements of one point, each raised, if necessary, to that of a smaller box, which lies
-    within its own.
+    """Yields the sharpness measurements of one point, none below that in a smaller box, which lies within its own.
 
     One that is raised so has the epsilon of the smaller box in the field "from_epsilon" of its content. Its record
     stays as it is.
