@@ -60,3 +60,13 @@ def _main(name, arguments):
     machine.find_devices()
     sys.argv[1:] = arguments
     runpy.run_module(name, run_name="__main__", alter_sys=True)
+
+
+def assert_one_line(process, *words):
+    """Exit code 1, and an error of one line that has these words in it."""
+    lines = [line for line in process.stderr.splitlines() if line.startswith("error: ")]
+    assert process.returncode == 1, process.stderr
+    assert "Traceback" not in process.stderr
+    assert len(lines) == 1, process.stderr
+    for word in words:
+        assert str(word) in lines[0]

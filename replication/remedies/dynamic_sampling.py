@@ -119,7 +119,7 @@ def gradient_variance(model, examples, parts, *, jit_compile=False):
 
     @tf.function(jit_compile=jit_compile)
     def gradient(indices):
-        inputs, labels = examples.gather({"train": indices})
+        inputs, labels = examples.gather({"indices": indices})
         with tf.GradientTape() as tape:
             _, loss = model.forward_again(inputs, labels, state=model.state())
             objective = model.optimizer.scale_loss(loss)

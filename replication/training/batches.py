@@ -29,14 +29,20 @@ class Examples:
         return epoch_order(self.size("train"), seed=seed, epoch=epoch)
 
     def gather(self, batch):
-        """Inputs and labels of a batch {split: int64 [batch]}, an element of the datasets below."""
-        (split, indices), = batch.items()
-        return tuple(tf.gather(self.devices.local_copy(placed), indices) for placed in self._splits[split])
+        """Inputs and labels of a batch, an element of the datasets below."""
+        if "of_training_set" not in batch:
+            return self._rows("train", batch["indices"])
+        # Not two structures of a batch: the evaluation of either set would be traced by itself.
+        return tf.cond(batch["of_training_set"], lambda: self._rows("train", batch["indices"]),
+                       lambda: self._rows("test", batch["indices"]))
 
-    def gather_part(self, split, indices):
-        """Inputs and labels of this device's part of a batch, int64 [batch]; called within `devices.run`."""
-        start, stop = self.devices.shard(tf.constant(0, tf.int64), tf.size(indices, tf.int64))
-        return self.gather({split: indices[start:stop]})
+    def gather_part(self, batch):
+        """Inputs and labels of this device's part of a batch; called within `devices.run`."""
+        start, stop = self.devices.shard(tf.constant(0, tf.int64), tf.size(batch["indices"], tf.int64))
+        return self.gather({**batch, "indices": batch["indices"][start:stop]})
+
+    def _rows(self, split, indices):
+        return tuple(tf.gather(self.devices.local_copy(placed), indices) for placed in self._splits[split])
 
 
 def epoch_order(size, *, seed, epoch):
@@ -58,22 +64,25 @@ def training_batches(size, *, batch_size, seed, first_epoch=0):
         first_epoch: Number of the first epoch, from 0. Default: 0.
 
     Returns:
-        A `tf.data.Dataset` of indices {"train": int64 [batch]}, with ceil(M / batch_size) batches in each epoch.
+        A `tf.data.Dataset` of {"indices": int64 [batch]}, with ceil(M / batch_size) batches in each epoch.
     """
     def batches(epoch):
         order = epoch_order(size, seed=seed, epoch=epoch)
-        return tf.data.Dataset.from_tensor_slices({"train": order}).batch(batch_size)
+        return tf.data.Dataset.from_tensor_slices({"indices": order}).batch(batch_size)
 
     return tf.data.Dataset.counter(start=first_epoch).flat_map(batches).prefetch(4)
 
 
 def evaluation_batches(split, order, bounds):
-    """The batches of a fixed partition, as a `tf.data.Dataset` of indices {split: int64 [batch]}.
+    """The batches of a fixed partition of a split.
 
     Args:
         split: "train" or "test".
         order, bounds: The partition, as `replication.data.partition` returns it.
+
+    Returns:
+        A `tf.data.Dataset` of {"indices": int64 [batch], "of_training_set": bool}.
     """
     order = tf.constant(order)
     return tf.data.Dataset.from_tensor_slices((bounds[:-1], bounds[1:])).map(
-        lambda start, stop: {split: order[start:stop]})
+        lambda start, stop: {"indices": order[start:stop], "of_training_set": split == "train"})

@@ -1,7 +1,5 @@
 """The Keras models that train a network, on one device or on several."""
 
-import functools
-
 import keras
 import tensorflow as tf
 
@@ -137,28 +135,27 @@ class MirroredModel(TrainingModel):
         return self._step(self._evaluate_part, batch)
 
     def _step(self, function, batch):
-        (split, indices), = batch.items()
         devices = self._examples.devices
-        loss, outputs, labels = devices.run(functools.partial(function, split), indices)
+        loss, outputs, labels = devices.run(function, batch)
         return self.log(devices.total(loss), devices.gather_rows(labels), devices.gather_rows(outputs))
 
-    def _learn_part(self, split, indices):
-        inputs, labels = self._examples.gather_part(split, indices)
+    def _learn_part(self, batch):
+        inputs, labels = self._examples.gather_part(batch)
         with tf.GradientTape() as tape:
             outputs = self(inputs, training=True)
-            loss = self._share_of_mean(labels, outputs, indices)
+            loss = self._share_of_mean(labels, outputs, batch)
         # The optimizer adds up the gradients of all devices.
         self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
         return loss, outputs, labels
 
-    def _evaluate_part(self, split, indices):
-        inputs, labels = self._examples.gather_part(split, indices)
+    def _evaluate_part(self, batch):
+        inputs, labels = self._examples.gather_part(batch)
         outputs = self(inputs, training=False)
-        return self._share_of_mean(labels, outputs, indices), outputs, labels
+        return self._share_of_mean(labels, outputs, batch), outputs, labels
 
-    def _share_of_mean(self, labels, outputs, indices):
+    def _share_of_mean(self, labels, outputs, batch):
         losses = self._loss_of_each(labels, outputs)
-        return tf.reduce_sum(losses) / tf.cast(tf.size(indices), losses.dtype)
+        return tf.reduce_sum(losses) / tf.cast(tf.size(batch["indices"]), losses.dtype)
 
 
 def synchronize(network):

@@ -21,7 +21,7 @@ from replication.errors import UserError
 from replication.losses import loss_of
 from replication.sharpness import Objective
 from replication.training import state, train
-from replication.training.batches import Examples
+from replication.training.batches import Examples, evaluation_batches
 from replication.training.model import MirroredModel, TrainingModel, synchronize
 from replication.weights import flatten_weights, load_minimizer
 from tests import networks
@@ -123,9 +123,10 @@ def training(synchronized):
         synchronize(mirrored_network)
     mirrored = MirroredModel(mirrored_network, Examples(part, both))
     mirrored.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
-    batches = tf.data.Dataset.from_tensor_slices({"train": tf.range(31, dtype=tf.int64)}).batch(20)
+    batches = tf.data.Dataset.from_tensor_slices({"indices": tf.range(31, dtype=tf.int64)}).batch(20)
     histories = [model.fit(batches, shuffle=False, verbose=0).history for model in (plain, mirrored)]
-    ends = [model.evaluate(batches, verbose=0, return_dict=True) for model in (plain, mirrored)]
+    whole = evaluation_batches("train", *data.partition(31, 20, 0))
+    ends = [model.evaluate(whole, verbose=0, return_dict=True) for model in (plain, mirrored)]
     return {"weights": relative(flatten_weights(mirrored_network), flatten_weights(plain)),
             "averages": relative(averages(mirrored_network), averages(plain)),
             "history": [{name: values[0] for name, values in history.items()} for history in histories],
@@ -140,7 +141,7 @@ def halves():
         mirrored_network, optimizer = network(), keras.optimizers.SGD(0.1)
     mirrored = MirroredModel(mirrored_network, Examples(part, both))
     mirrored.compile(optimizer, loss="sparse_categorical_crossentropy", jit_compile=False)
-    batches = tf.data.Dataset.from_tensor_slices({"train": tf.range(20, dtype=tf.int64)}).batch(20)
+    batches = tf.data.Dataset.from_tensor_slices({"indices": tf.range(20, dtype=tf.int64)}).batch(20)
     loss = mirrored.fit(batches, shuffle=False, verbose=0).history["loss"][0]
     with tf.GradientTape() as tape, normalization_statistics(by_hand, "batch"):
         means = [tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(

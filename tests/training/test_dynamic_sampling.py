@@ -34,7 +34,7 @@ class _Arrays:
         self._arrays = inputs, labels
 
     def gather(self, rows):
-        return tuple(tf.gather(array, rows["train"]) for array in self._arrays)
+        return tuple(tf.gather(array, rows["indices"]) for array in self._arrays)
 
 
 @pytest.mark.parametrize("size", [1, 3])

@@ -41,7 +41,7 @@ def gradients(examples, remedy, number=1, batch_size=144, run=RUN):
     run = dataclasses.replace(run, remedy=remedy)
     model = build_training_model(build_network(run), run, examples)
     model.compile(Recorder(), loss="sparse_categorical_crossentropy", run_eagerly=True)
-    inputs, labels = examples.gather({"train": tf.range(batch_size, dtype=tf.int64)})
+    inputs, labels = examples.gather({"indices": tf.range(batch_size, dtype=tf.int64)})
     found = []
     for _ in range(number):
         model.remedy.learn(model, inputs, labels)
@@ -63,7 +63,7 @@ def test_the_noise_has_mean_0_and_the_covariance_of_small_batches(examples, narr
     noisy = gradients(examples, Imitation(noise=True, small_batch=small), number, run=narrow)[:, -10:]
     plain = gradients(examples, Imitation(), run=narrow)[0, -10:]
     network = build_network(narrow)
-    inputs, labels = examples.gather({"train": tf.range(144, dtype=tf.int64)})
+    inputs, labels = examples.gather({"indices": tf.range(144, dtype=tf.int64)})
     each = network(inputs, training=True).numpy() - np.eye(10)[labels.numpy()]
     expected = (144 / small - 1) / 144 * (each.T @ each / 144)
     standard = np.sqrt(np.diag(expected) / number)

@@ -1,4 +1,4 @@
-"""Kept iterates, replays and warm starts."""
+"""Kept iterates, their replays and their measurements."""
 
 import dataclasses
 import shutil
@@ -8,28 +8,16 @@ import keras
 import numpy as np
 import pytest
 
-from replication import configuration, data, files, records, training
+from replication import data, files, records, training
 from replication.configuration import Sharpness, Start
 from replication.errors import TrainingFailedError, UserError
 from replication.execution.measurement import measure_iterates, measure_run
 from replication.sharpness import Objective
 from replication.store import Store
 from replication.training.iterates import ReplayIterates
-from replication.weights import build_network, flatten_weights, load_minimizer, load_weights
-from tests import forked, networks
-from tests.report import fixtures
-from tests.scripts import succeed
-
-RUN = configuration.Run(network=networks.TWO_LAYERS, regime="SB", trial=0, dataset="digits", batch_size=359, epochs=5)
-LARGE = configuration.Run(network=networks.TWO_LAYERS, regime="LB", trial=0, dataset="digits", batch_size=719, epochs=1)
-
-
-def _train(run, folder, **options):
-    return training.train(run, records.Workdir.create(folder), verbose=0, **options)
-
-
-def _checksums(record):
-    return {iterate.epoch: iterate.checksum for iterate in record.iterates()}
+from replication.weights import build_network, flatten_weights, load_weights
+from tests import forked
+from tests.training import short
 
 
 def _contents(folder):
@@ -37,30 +25,12 @@ def _contents(folder):
             if path.is_file() and path.name != ".lock"}
 
 
-@pytest.fixture(scope="module")
-def _kept(tmp_path_factory):
-    return _train(RUN, tmp_path_factory.mktemp("kept"), keep=[1])
-
-
-@pytest.fixture
-def kept(_kept, tmp_path):
-    """A run that has kept every epoch."""
-    shutil.copytree(_kept.folder.parent.parent, tmp_path / "kept")
-    return records.Workdir(tmp_path / "kept").run(RUN)
-
-
-@pytest.fixture(scope="module")
-def bare(tmp_path_factory):
-    """The same run without iterates."""
-    return _train(RUN, tmp_path_factory.mktemp("bare"))
-
-
 def test_scheduled_epochs_are_kept_whole(kept):
-    assert list(_checksums(kept)) == [1, 2, 3, 4, 5]
+    assert list(short.checksums(kept)) == [1, 2, 3, 4, 5]
     for iterate in kept.iterates():
         iterate.check()
         assert "replayed" not in iterate.content
-    assert len(set(_checksums(kept).values())) == 5
+    assert len(set(short.checksums(kept).values())) == 5
 
 
 def test_the_last_iterate_is_the_minimizer(kept):
@@ -70,7 +40,7 @@ def test_the_last_iterate_is_the_minimizer(kept):
 def test_iterates_are_those_that_the_history_tells_of(kept):
     """The test loss after each epoch is that of its iterate."""
     dataset = data.load("digits")
-    network = build_network(RUN)
+    network = build_network(short.RUN)
     objective = Objective(network, dataset.test_inputs, dataset.test_labels)
     for row in kept.history:
         load_weights(network, kept.iterate(row["epoch"]))
@@ -83,8 +53,8 @@ def test_keeping_does_not_change_the_run(kept, bare):
 
 
 def test_schedules_are_united_and_powers_of_two_have_the_last(tmp_path):
-    record = _train(dataclasses.replace(RUN, epochs=7), tmp_path, keep=[0, 3])
-    assert list(_checksums(record)) == [1, 2, 3, 4, 6, 7]
+    record = short.train(dataclasses.replace(short.RUN, epochs=7), tmp_path, keep=[0, 3])
+    assert list(short.checksums(record)) == [1, 2, 3, 4, 6, 7]
     assert record.iterate(7).checksum == record.minimizer.checksum
     assert all("replayed" not in iterate.content for iterate in record.iterates())
 
@@ -92,14 +62,14 @@ def test_schedules_are_united_and_powers_of_two_have_the_last(tmp_path):
 def test_finished_run_is_replayed_for_missing_iterates_alone(bare, kept, tmp_path):
     shutil.copytree(bare.folder.parent.parent, tmp_path / "work")
     workdir = records.Workdir(tmp_path / "work")
-    record = workdir.run(RUN)
+    record = workdir.run(short.RUN)
     before = _contents(record.folder)
-    training.train(RUN, workdir, verbose=0, keep=[2])
-    assert _checksums(record) == {epoch: kept.iterate(epoch).checksum for epoch in (2, 4)}
+    training.train(short.RUN, workdir, verbose=0, keep=[2])
+    assert short.checksums(record) == {epoch: kept.iterate(epoch).checksum for epoch in (2, 4)}
     assert {iterate.content["replayed"] for iterate in record.iterates()} == {"identical"}
     first = _contents(record.folder / "iterates")
-    training.train(RUN, workdir, verbose=0, keep=[2, 0])
-    assert _checksums(record) == {epoch: kept.iterate(epoch).checksum for epoch in (1, 2, 4, 5)}
+    training.train(short.RUN, workdir, verbose=0, keep=[2, 0])
+    assert short.checksums(record) == {epoch: kept.iterate(epoch).checksum for epoch in (1, 2, 4, 5)}
     assert {path: _contents(record.folder)[path] for path in before | first} == before | first
     assert not list(record.folder.rglob(".partial-*")) and not record.state.exists()
 
@@ -107,7 +77,7 @@ def test_finished_run_is_replayed_for_missing_iterates_alone(bare, kept, tmp_pat
 def test_finished_run_with_its_iterates_is_not_trained_again(kept, monkeypatch):
     monkeypatch.setattr(keras.Model, "fit", lambda *args, **kwargs: pytest.fail("trained"))
     before = _contents(kept.folder)
-    training.train(RUN, records.Workdir(kept.folder.parent.parent), verbose=0, keep=[2, 0])
+    training.train(short.RUN, records.Workdir(kept.folder.parent.parent), verbose=0, keep=[2, 0])
     assert _contents(kept.folder) == before
 
 
@@ -115,7 +85,7 @@ def test_a_replay_that_differs_says_from_where(kept, caplog):
     history = kept.history
     history[2]["loss"] = np.nextafter(history[2]["loss"], 1)
     kept.write_history(history)
-    callback = ReplayIterates(kept, build_network(RUN), [2, 4])
+    callback = ReplayIterates(kept, build_network(short.RUN), [2, 4])
     for epoch in range(4):
         callback.on_epoch_end(epoch, {"loss": kept.history[epoch]["loss"] if epoch != 2 else 0.5})
     assert kept.iterate(2).content["replayed"] == "identical"
@@ -125,114 +95,50 @@ def test_a_replay_that_differs_says_from_where(kept, caplog):
 
 def test_a_replay_on_other_data_is_refused(bare, tmp_path):
     shutil.copytree(bare.folder.parent.parent, tmp_path / "work")
-    record = records.Workdir(tmp_path / "work").run(RUN)
+    record = records.Workdir(tmp_path / "work").run(short.RUN)
     config = record.config
     config["data"]["fingerprint"] = "of other data"
     files.write_json(record.folder / "config.json", config)
     with pytest.raises(UserError, match="other data"):
-        _train(RUN, tmp_path / "work", keep=[2])
+        short.train(short.RUN, tmp_path / "work", keep=[2])
     assert record.iterates() == []
 
 
 def test_a_replay_that_fails_leaves_no_failure_record(bare, tmp_path, monkeypatch):
     shutil.copytree(bare.folder.parent.parent, tmp_path / "work")
-    record = records.Workdir(tmp_path / "work").run(RUN)
+    record = records.Workdir(tmp_path / "work").run(short.RUN)
     before = _contents(record.folder)
     monkeypatch.setattr("replication.training.model.TrainingModel.plain_step", lambda self, inputs, labels: {
         **keras.Model.train_step(self, (inputs, labels)), "loss": float("nan")})
     with pytest.raises(TrainingFailedError, match="became nan"):
-        _train(RUN, tmp_path / "work", keep=[2])
+        short.train(short.RUN, tmp_path / "work", keep=[2])
     assert _contents(record.folder) == before
 
 
 def _keep(folder):
-    _train(RUN, folder, keep=[1])
+    short.train(short.RUN, folder, keep=[1])
 
 
 def test_killed_run_keeps_its_iterates_and_goes_on(kept, tmp_path):
-    record = records.Workdir.create(tmp_path / "killed").run(RUN)
+    record = records.Workdir.create(tmp_path / "killed").run(short.RUN)
     process = forked.Child(_keep, tmp_path / "killed")
     while not record.state.exists():
         assert process.poll() is None
         time.sleep(0.01)
     process.kill()
     assert not record.is_finished
-    early = _checksums(record)
+    early = short.checksums(record)
     assert early and all(kept.iterate(epoch).checksum == checksum for epoch, checksum in early.items())
-    _train(RUN, tmp_path / "killed", keep=[1])
-    assert _checksums(record) == _checksums(kept)
+    short.train(short.RUN, tmp_path / "killed", keep=[1])
+    assert short.checksums(record) == short.checksums(kept)
     assert all("replayed" not in iterate.content for iterate in record.iterates())
 
 
 @pytest.mark.parametrize("schedule", [-1, 0.5])
 def test_a_wrong_schedule_is_named_before_anything_is_written(schedule, tmp_path):
     with pytest.raises(UserError, match=f"keep={schedule}"):
-        _train(RUN, tmp_path, keep=[schedule])
+        short.train(short.RUN, tmp_path, keep=[schedule])
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("epoch", [0, 3])
-def test_a_warm_start_begins_at_the_iterate_to_the_bit(kept, epoch):
-    workdir = records.Workdir(kept.folder.parent.parent)
-    warm = training.train(dataclasses.replace(LARGE, start=Start(RUN.name, epoch)), workdir, verbose=0)
-    assert files.file_checksum(warm.initial_weights) == kept.iterate(epoch).checksum
-    network = build_network(RUN)
-    load_weights(network, kept.iterate(epoch))
-    distance = np.linalg.norm(flatten_weights(load_minimizer(warm)) - flatten_weights(network))
-    assert warm.result["distance_from_start"] == pytest.approx(distance, rel=1e-12)
-
-
-def test_a_warm_start_at_x_0_is_the_run_from_x_0(kept):
-    workdir = records.Workdir(kept.folder.parent.parent)
-    warm = training.train(dataclasses.replace(LARGE, start=Start(RUN.name, 0)), workdir, verbose=0)
-    assert warm.minimizer.checksum == training.train(LARGE, workdir, verbose=0).minimizer.checksum
-
-
-def test_a_warm_started_run_is_replayed_from_its_own_start(kept):
-    workdir = records.Workdir(kept.folder.parent.parent)
-    run = dataclasses.replace(LARGE, epochs=2, start=Start(RUN.name, 3))
-    warm = training.train(run, workdir, verbose=0)
-    shutil.rmtree(kept.folder)
-    training.train(run, workdir, verbose=0, keep=[1])
-    assert warm.iterate(1).content["replayed"] == "identical"
-
-
-def test_a_warm_start_at_an_iterate_that_was_not_kept_is_one_line(bare):
-    workdir = records.Workdir(bare.folder.parent.parent)
-    run = dataclasses.replace(LARGE, start=Start(RUN.name, 3))
-    with pytest.raises(UserError, match="--keep_iterates=3"):
-        training.train(run, workdir, verbose=0)
-    assert not (workdir.run(run).folder / "config.json").exists()
-
-
-def test_a_warm_start_needs_the_same_network(tmp_path):
-    workdir = records.Workdir.create(tmp_path)
-    text = configuration.Run(network="C1", regime="SB", trial=0, dataset="digits32", batch_size=359,
-                             architecture="text")
-    fixtures.write_run(workdir, text)
-    run = dataclasses.replace(text, regime="LB", architecture="released", start=Start(text.name, 0))
-    with pytest.raises(UserError, match=f"start.run='{text.name}': expected a run of the architecture released"):
-        training.train(run, workdir, verbose=0)
-
-
-@pytest.mark.parametrize("normalized", [True, False])
-def test_a_warm_start_needs_the_same_normalization(tmp_path, normalized):
-    workdir = records.Workdir.create(tmp_path)
-    source = dataclasses.replace(RUN, without_normalization=normalized)
-    fixtures.write_run(workdir, source)
-    run = dataclasses.replace(LARGE, without_normalization=not normalized, start=Start(source.name, 0))
-    with pytest.raises(UserError, match="expected a run with(out)? batch normalization"):
-        training.train(run, workdir, verbose=0)
-
-
-def test_a_warm_start_at_a_record_without_weights_tells_how_to_make_them(kept):
-    workdir = records.Workdir(kept.folder.parent.parent)
-    kept.iterate(3).weights.unlink()
-    with pytest.raises(UserError, match="iterate.weights.h5: not there; .*remove the folder .* --keep_iterates=3"):
-        training.train(dataclasses.replace(LARGE, start=Start(RUN.name, 3)), workdir, verbose=0)
-    shutil.rmtree(kept.iterate(3).folder)
-    training.train(RUN, workdir, verbose=0, keep=[3])
-    assert kept.iterate(3).weights.exists()
 
 
 def test_a_damaged_iterate_is_named_where_it_is_used(kept):
@@ -242,11 +148,11 @@ def test_a_damaged_iterate_is_named_where_it_is_used(kept):
     content[len(content) // 2] ^= 1
     weights.write_bytes(content)
     with pytest.raises(UserError, match=f"{weights}: damaged"):
-        training.train(dataclasses.replace(LARGE, start=Start(RUN.name, 3)), workdir, verbose=0)
+        training.train(dataclasses.replace(short.LARGE, start=Start(short.RUN.name, 3)), workdir, verbose=0)
     with pytest.raises(UserError, match=f"{weights}: damaged"):
         measure_iterates(kept, 3, [Sharpness(subspace_dim=1, starts=1, iterations=1)], dataset=data.load("digits"))
     shutil.rmtree(kept.iterate(3).folder)
-    training.train(RUN, workdir, verbose=0, keep=[3])
+    training.train(short.RUN, workdir, verbose=0, keep=[3])
     kept.iterate(3).check()
 
 
@@ -275,7 +181,7 @@ def test_x_0_is_measured_with_the_iterates(kept):
     assert start.measurement(choice).parent == kept.folder / "iterates" / "0000" / "sharpness"
     content = files.read_json(start.measurement(choice))
     assert content["weights_checksum"] == files.file_checksum(kept.initial_weights)
-    objective = Objective(build_network(RUN), dataset.train_inputs, dataset.train_labels)
+    objective = Objective(build_network(short.RUN), dataset.train_inputs, dataset.train_labels)
     assert content["loss"] == pytest.approx(objective.value(objective.x), rel=1e-6)
     assert [iterate.epoch for iterate in kept.iterates()] == [1, 2, 3, 4, 5]
     (minimizer,) = Store(records.Workdir(kept.folder.parent.parent)).runs
@@ -294,7 +200,7 @@ def test_iterates_share_an_objective_and_not_their_weights(kept):
     dataset = data.load("digits")
     choice = Sharpness(subspace_dim=1, starts=1, iterations=1)
     measure_iterates(kept, 2, [choice], dataset=dataset)
-    network = build_network(RUN)
+    network = build_network(short.RUN)
     for epoch in (2, 4):
         load_weights(network, kept.iterate(epoch))
         objective = Objective(network, dataset.train_inputs, dataset.train_labels)
@@ -306,13 +212,3 @@ def test_iterates_share_an_objective_and_not_their_weights(kept):
 def test_iterates_that_were_not_kept_cannot_be_measured(bare):
     with pytest.raises(UserError, match="--keep_iterates=2"):
         measure_iterates(bare, 2, [Sharpness()], dataset=data.load("digits"))
-
-
-def test_flags_keep_iterates_and_start_at_one(kept):
-    workdir = kept.folder.parent.parent
-    printed = succeed("train", f"--network={RUN.network}", "--regime=LB", "--dataset=digits", "--batch_size=719",
-                      "--epochs=2", "--jit_compile=off", f"--workdir={workdir}", f"--warm_start={RUN.name}:3",
-                      "--keep_iterates=0")
-    record = records.Workdir(workdir).run(dataclasses.replace(LARGE, epochs=2, start=Start(RUN.name, 3)))
-    assert str(record.folder) in printed
-    assert list(_checksums(record)) == [1, 2]

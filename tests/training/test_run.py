@@ -1,5 +1,6 @@
 """A training run: its record, its repetition, its resumption and its failure."""
 
+import collections
 import contextlib
 import dataclasses
 import time
@@ -10,6 +11,7 @@ import pytest
 from replication import configuration, files, machine, records, training
 from replication.errors import BusyError, MissingDataError, TrainingFailedError, UserError
 from replication.training import state
+from replication.training.model import TrainingModel
 from replication.weights import load_minimizer
 from tests import forked, networks
 
@@ -51,10 +53,23 @@ def test_recorded_figures_are_those_of_the_minimizer(trained):
     dataset = data.load("digits")
     model = load_minimizer(trained)
     for statistics in ("batch", "moving"):
-        objective = Objective(model, dataset.train_inputs, dataset.train_labels, statistics=statistics)
         expected = trained.result[statistics]
-        assert objective.value_and_accuracy(objective.x) == pytest.approx(
-            (expected["train_loss"], expected["train_accuracy"]), rel=1e-5)
+        for split, inputs, labels in (("train", dataset.train_inputs, dataset.train_labels),
+                                      ("test", dataset.test_inputs, dataset.test_labels)):
+            objective = Objective(model, inputs, labels, statistics=statistics)
+            assert objective.value_and_accuracy(objective.x) == pytest.approx(
+                (expected[f"{split}_loss"], expected[f"{split}_accuracy"]), rel=1e-5)
+
+
+def test_each_step_is_traced_once(tmp_path, monkeypatch):
+    """The sets share the evaluation of each model: one for the run's statistics and one for the others."""
+    traces = collections.Counter()
+    for name in ("train_step", "test_step"):
+        step = getattr(TrainingModel, name)
+        monkeypatch.setattr(TrainingModel, name, lambda *arguments, _name=name, _step=step: (
+            traces.update([_name]), _step(*arguments))[1])
+    _train(dataclasses.replace(RUN, trial=1, epochs=1), tmp_path)
+    assert traces == {"train_step": 1, "test_step": 2}
 
 
 def test_distance_is_between_the_two_files(trained):

@@ -1,7 +1,11 @@
 """A small search, for tests in this process and in others."""
 
+import contextlib
+import shutil
+import time
+
 from replication import configuration, records, tuning
-from tests import networks
+from tests import forked, networks
 
 
 class LearningRates(tuning.SearchSpace):
@@ -31,3 +35,49 @@ class _Telling(LearningRates):
 def tell(folder, trials):
     """Searches in a folder with so many trials, and tells of each that this process carries out."""
     tuning.tune(search(max_trials=trials), records.Workdir.create(folder), space=_Telling)
+
+
+def tune(folder, chosen=None, space=LearningRates):
+    """Carries a search out, `search()` by default, and returns its record."""
+    return tuning.tune(chosen or search(), records.Workdir.create(folder), space=space)
+
+
+def stamps(record):
+    """When the results and measurements of a search's runs were written."""
+    paths = [*record.folder.glob("runs/*/result.json"), *record.folder.glob("runs/*/sharpness/*.json")]
+    return {path: path.stat().st_mtime_ns for path in paths}
+
+
+def without_times(trials):
+    """The trials of a search without their seconds, which differ between repetitions."""
+    return [{name: value for name, value in trial.items() if name != "seconds"} for trial in trials]
+
+
+def copy(record, folder):
+    """A copy of a search in a workdir of its own, and the contents of search.json's trials."""
+    copied = records.SearchRecord(folder / "tuning" / record.name)
+    shutil.copytree(record.folder, copied.folder)
+    return copied, copied.config["trials"]
+
+
+@contextlib.contextmanager
+def other_processes():
+    """Gives a function that starts one, by the arguments of `tell` and environment; all end with the block."""
+    processes = []
+
+    def start(*arguments, **environment):
+        processes.append(forked.Child(tell, *arguments, environment=environment))
+        return processes[-1]
+
+    try:
+        yield start
+    finally:
+        for process in processes:
+            process.kill()
+
+
+def wait(process, condition):
+    """Waits until a condition holds, while a process lives."""
+    while not condition():
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.02)

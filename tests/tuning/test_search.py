@@ -1,12 +1,9 @@
-"""Searches: their record, the test set they leave alone, interruption, failure, and several processes."""
+"""Searches: their record, the test set they leave alone, interruption and failure."""
 
-import contextlib
 import dataclasses
 import itertools
-import pathlib
 import random
 import shutil
-import socket
 import time
 
 import pytest
@@ -14,60 +11,7 @@ import pytest
 from replication import configuration, data, files, records, training, tuning
 from replication.errors import BusyError, UserError
 from replication.report import make_report
-from replication.tuning.search import Tuner
-from tests import forked
 from tests.tuning import short
-
-ROOT = pathlib.Path(__file__).parent.parent.parent
-
-
-def _tune(folder, search=None, space=short.LearningRates):
-    return tuning.tune(search or short.search(), records.Workdir.create(folder), space=space)
-
-
-def _stamps(record):
-    """When the results and measurements of a search's runs were written."""
-    paths = [*record.folder.glob("runs/*/result.json"), *record.folder.glob("runs/*/sharpness/*.json")]
-    return {path: path.stat().st_mtime_ns for path in paths}
-
-
-def _without_times(trials):
-    return [{name: value for name, value in trial.items() if name != "seconds"} for trial in trials]
-
-
-def _copy(record, folder):
-    """A copy of a search in a workdir of its own, and the contents of search.json's trials."""
-    copied = records.SearchRecord(folder / "tuning" / record.name)
-    shutil.copytree(record.folder, copied.folder)
-    return copied, copied.config["trials"]
-
-
-@contextlib.contextmanager
-def _other_processes():
-    """Gives a function that starts one, by the arguments of `short.tell` and environment; all end with the block."""
-    processes = []
-
-    def start(*arguments, **environment):
-        processes.append(forked.Child(short.tell, *arguments, environment=environment))
-        return processes[-1]
-
-    try:
-        yield start
-    finally:
-        for process in processes:
-            process.kill()
-
-
-def _wait(process, condition):
-    """Waits until a condition holds, while a process lives."""
-    while not condition():
-        assert process.poll() is None, process.communicate()[1]
-        time.sleep(0.02)
-
-
-@pytest.fixture(scope="module")
-def searched(tmp_path_factory):
-    return _tune(tmp_path_factory.mktemp("searched"))
 
 
 def test_the_record_is_complete(searched):
@@ -116,16 +60,16 @@ def test_the_test_set_is_not_touched(searched, tmp_path, monkeypatch):
     load = data.load
     monkeypatch.setattr(data, "load", lambda *arguments: dataclasses.replace(
         load(*arguments), test_inputs=None, test_labels=None))
-    assert _without_times(_tune(tmp_path).config["trials"]) == _without_times(searched.config["trials"])
+    assert short.without_times(short.tune(tmp_path).config["trials"]) == short.without_times(searched.config["trials"])
 
 
 def test_a_finished_search_does_nothing_and_goes_on_with_more_trials(searched):
-    before = _stamps(searched)
+    before = short.stamps(searched)
     folder = searched.folder.parent.parent
-    _tune(folder)
-    assert _stamps(searched) == before
-    trials = _tune(folder, short.search(max_trials=4)).config["trials"]
-    after = _stamps(searched)
+    short.tune(folder)
+    assert short.stamps(searched) == before
+    trials = short.tune(folder, short.search(max_trials=4)).config["trials"]
+    after = short.stamps(searched)
     assert len(trials) == 4 and len(after) == len(before) + 2
     assert before.items() <= after.items()
 
@@ -136,23 +80,23 @@ def test_a_search_that_is_killed_again_and_again_is_the_undisturbed_one(tmp_path
     record, moments, before = workdir.search(search), random.Random(0), {}
 
     def moved_on():
-        return len(_stamps(record)) > len(before)
+        return len(short.stamps(record)) > len(before)
 
-    with _other_processes() as start:
+    with short.other_processes() as start:
         for _ in range(3):
             process = start(tmp_path, 8)
-            _wait(process, moved_on)
+            short.wait(process, moved_on)
             time.sleep(moments.uniform(0, 0.5))
             process.kill()
-            after = _stamps(record)
+            after = short.stamps(record)
             assert before.items() <= after.items()
             before = after
-    trials = _tune(tmp_path, search).config["trials"]
-    assert before.items() <= _stamps(record).items()
+    trials = short.tune(tmp_path, search).config["trials"]
+    assert before.items() <= short.stamps(record).items()
     assert [trial["status"] for trial in trials] == ["finished"] * 8
     assert len({trial["run"] for trial in trials}) == 8 == len(list(record.folder.glob("runs/*")))
-    undisturbed = _tune(tmp_path / "undisturbed", search).config["trials"]
-    assert _without_times(trials) == _without_times(undisturbed)
+    undisturbed = short.tune(tmp_path / "undisturbed", search).config["trials"]
+    assert short.without_times(trials) == short.without_times(undisturbed)
     assert make_report(workdir) == []
     table = workdir.page.read_text(encoding="utf-8").split('id="searches"')[1].split("</table>")[0]
     for trial in undisturbed:
@@ -161,8 +105,8 @@ def test_a_search_that_is_killed_again_and_again_is_the_undisturbed_one(tmp_path
 
 
 def test_a_trial_that_had_not_begun_for_the_state_comes_again(tmp_path):
-    record = _tune(tmp_path)
-    trials, before = record.config["trials"], _stamps(record)
+    record = short.tune(tmp_path)
+    trials, before = record.config["trials"], short.stamps(record)
     # As if the process had been lost between the file of a trial and the state that knows it.
     state = files.read_json(record.folder / "oracle.json")
     orphan = record.folder / "trial_3"
@@ -170,17 +114,17 @@ def test_a_trial_that_had_not_begun_for_the_state_comes_again(tmp_path):
     lost = files.read_json(record.folder / "trial_2" / "trial.json")
     files.write_json(orphan / "trial.json", {**lost, "trial_id": "3", "status": "RUNNING", "score": None})
     assert "3" not in state["start_order"]
-    again = _tune(tmp_path, short.search(max_trials=4)).config["trials"]
-    assert _without_times(again[:3]) == _without_times(trials)
+    again = short.tune(tmp_path, short.search(max_trials=4)).config["trials"]
+    assert short.without_times(again[:3]) == short.without_times(trials)
     assert again[3]["status"] == "finished" and again[3]["run"] not in {trial["run"] for trial in trials}
-    assert before.items() <= _stamps(record).items()
+    assert before.items() <= short.stamps(record).items()
 
 
 def test_a_bound_on_sharpness_chooses_the_best_within_it(searched, tmp_path):
     free = searched.config["trials"][:3]
     flattest = min(trial["sharpness"] for trial in free)
     search = short.search(max_sharpness=flattest * 1.001)
-    content = _tune(tmp_path, search).config
+    content = short.tune(tmp_path, search).config
     assert [trial["sharpness"] for trial in content["trials"]] == [trial["sharpness"] for trial in free]
     assert [trial["admissible"] for trial in content["trials"]] == [t["sharpness"] == flattest for t in free]
     best = content["trials"][int(content["best"])]
@@ -195,7 +139,7 @@ class _Diverging(short.LearningRates):
 
 
 def test_a_diverging_trial_is_failed_and_the_search_goes_on(tmp_path):
-    trials = _tune(tmp_path, short.search(max_trials=2), space=_Diverging).config["trials"]
+    trials = short.tune(tmp_path, short.search(max_trials=2), space=_Diverging).config["trials"]
     by_step = {trial["hyperparameters"]["step"]: trial for trial in trials}
     assert by_step[1e-2]["status"] == "finished"
     assert by_step[1e30]["status"] == "failed"
@@ -203,13 +147,13 @@ def test_a_diverging_trial_is_failed_and_the_search_goes_on(tmp_path):
 
 
 def test_a_trial_that_cannot_be_measured_is_failed(tmp_path):
-    (trial,) = _tune(tmp_path, short.search(max_trials=1, sharpness_epsilon=1e38)).config["trials"]
+    (trial,) = short.tune(tmp_path, short.search(max_trials=1, sharpness_epsilon=1e38)).config["trials"]
     assert trial["status"] == "failed" and "not finite at a point of the box" in trial["reason"]
 
 
 def test_a_damaged_file_ends_the_search_and_no_trial(tmp_path):
     search = short.search(max_trials=1)
-    record = _tune(tmp_path, search)
+    record = short.tune(tmp_path, search)
     trials = record.config["trials"]
     run = records.Workdir(record.folder).run_named(trials[0]["run"])
     # As if the process had been lost in the middle of the run.
@@ -218,46 +162,47 @@ def test_a_damaged_file_ends_the_search_and_no_trial(tmp_path):
     run.state.write_bytes(b"damaged")
     for _ in range(2):
         with pytest.raises(UserError, match="state.npz: damaged, the run cannot be resumed from it; remove the file"):
-            _tune(tmp_path, search)
+            short.tune(tmp_path, search)
         assert [trial["status"] for trial in record.config["trials"]] == ["running"]
     run.state.unlink()
-    assert _without_times(_tune(tmp_path, search).config["trials"]) == _without_times(trials)
+    assert short.without_times(short.tune(tmp_path, search).config["trials"]) == short.without_times(trials)
 
 
 @pytest.mark.parametrize("lost", ["", "result.json", "sharpness"])
 def test_what_a_finished_trial_lacks_is_made_again(lost, searched, tmp_path):
-    record, trials = _copy(searched, tmp_path)
+    record, trials = short.copy(searched, tmp_path)
     search = short.search(max_trials=len(trials))
     path = record.folder / "runs" / trials[1]["run"] / lost
     shutil.rmtree(path) if path.is_dir() else path.unlink()
-    before = _stamps(record)
-    assert _without_times(_tune(tmp_path, search).config["trials"]) == _without_times(trials)
-    assert len(before) < len(_stamps(record)) == 2 * len(trials) and before.items() <= _stamps(record).items()
+    before = short.stamps(record)
+    assert short.without_times(short.tune(tmp_path, search).config["trials"]) == short.without_times(trials)
+    assert len(before) < len(short.stamps(record)) == 2 * len(trials) and before.items() <= short.stamps(record).items()
     score = files.read_json(record.folder / "trial_1" / "trial.json")["score"]
     assert score == trials[1]["score"]
 
 
 def test_why_a_trial_failed_is_found_out_again(tmp_path):
     search = short.search(max_trials=2)
-    record = _tune(tmp_path, search, space=_Diverging)
+    record = short.tune(tmp_path, search, space=_Diverging)
     trials = record.config["trials"]
     for path in record.folder.glob("trial_*/failure.json"):
         path.unlink()
-    assert _without_times(_tune(tmp_path, search, space=_Diverging).config["trials"]) == _without_times(trials)
+    again = short.tune(tmp_path, search, space=_Diverging).config["trials"]
+    assert short.without_times(again) == short.without_times(trials)
 
 
 def test_damaged_records_of_finished_trials_are_named(searched, tmp_path):
-    record, trials = _copy(searched, tmp_path)
+    record, trials = short.copy(searched, tmp_path)
     run = records.Workdir(record.folder).run_named(trials[0]["run"])
     (measurement,) = run.folder.glob("sharpness/*.json")
     files.write_json(measurement, {**files.read_json(measurement), "weights_checksum": "other"})
     with pytest.raises(UserError, match=f"{measurement.name}: was measured on other weights"):
-        _tune(tmp_path)
+        short.tune(tmp_path)
     weights = bytearray(run.final_weights.read_bytes())
     weights[-1] ^= 1
     run.final_weights.write_bytes(weights)
     with pytest.raises(UserError, match="final.weights.h5: damaged .*; remove the folder .* to run it again"):
-        _tune(tmp_path)
+        short.tune(tmp_path)
 
 
 class _Mistaken(short.LearningRates):
@@ -267,13 +212,13 @@ class _Mistaken(short.LearningRates):
 
 def test_a_bug_ends_the_search_as_itself(tmp_path):
     with pytest.raises(ZeroDivisionError, match="a bug"):
-        _tune(tmp_path, space=_Mistaken)
+        short.tune(tmp_path, space=_Mistaken)
 
 
 @pytest.mark.parametrize("tuner", ["bayesian", "hyperband"])
 def test_other_tuners(tuner, tmp_path):
     search = short.search(tuner=tuner, objective="sharpness", epochs=3, max_trials=4)
-    content = _tune(tmp_path, search).config
+    content = short.tune(tmp_path, search).config
     assert [trial["status"] for trial in content["trials"]] == ["finished"] * 4
     assert content["trials"][int(content["best"])]["sharpness"] == min(t["sharpness"] for t in content["trials"])
     epochs = {trial["epochs"] for trial in content["trials"]}
@@ -284,114 +229,23 @@ def test_hyperband_goes_on_with_more_trials(tmp_path):
     for number in (1, 3):
         # With trials of one epoch a sweep is one trial.
         search = short.search(tuner="hyperband", epochs=1, max_trials=number)
-        assert len(_tune(tmp_path, search).config["trials"]) == number
-
-
-def _state(record, search):
-    """The oracle of a search, in the state that a process finds at its start."""
-    parts = tuning.hold_out(data.load("digits"), search.validation_share)
-    return Tuner(search, record, parts, space=short.LearningRates).oracle
-
-
-@pytest.fixture
-def chief(monkeypatch):
-    """A function that makes this process the chief of a distributed search."""
-    def become():
-        for name, value in {"TUNER_ID": "chief", "ORACLE_IP": "127.0.0.1", "ORACLE_PORT": "8000"}.items():
-            monkeypatch.setenv(f"KERASTUNER_{name}", value)
-    return become
-
-
-def test_a_chief_goes_on_where_one_process_was_alone(searched, tmp_path, chief):
-    record, trials = _copy(searched, tmp_path)
-    chief()
-    found = _state(record, short.search(max_trials=9)).trials.values()
-    assert [trial.score for trial in found] == [trial["score"] for trial in trials]
-
-
-def test_one_process_alone_goes_on_where_there_was_a_chief(tmp_path, chief, monkeypatch):
-    search = short.search(max_trials=2)
-    record = records.Workdir.create(tmp_path).search(search)
-    chief()
-    oracle = _state(record, search)
-    for worker in ("worker0", "worker1"):
-        trial = oracle.create_trial(worker)
-    trial.status = "FAILED"
-    files.write_json(record.failure(trial.trial_id), {"reason": "by the chief's account"})
-    oracle.end_trial(trial)
-    monkeypatch.undo()
-    begun, failed = _tune(tmp_path, search).config["trials"]
-    assert (begun["status"], failed["status"]) == ("finished", "failed")
-    assert failed["reason"] == "by the chief's account"
+        assert len(short.tune(tmp_path, search).config["trials"]) == number
 
 
 def test_other_data_another_space_and_a_second_process_are_refused(searched, tmp_path):
     folder = searched.folder.parent.parent
     with searched.lock(), pytest.raises(BusyError, match="another process is working on this search"):
-        _tune(folder)
+        short.tune(folder)
     with pytest.raises(UserError, match="space='learning_rates': expected standard, the NAME of SearchSpace"):
-        _tune(folder, space=tuning.SearchSpace)
+        short.tune(folder, space=tuning.SearchSpace)
     record = records.Workdir.create(tmp_path).search(short.search())
     content = {"configuration": short.search().to_json(), "data": {"name": "digits"}}
     files.write_json(record.folder / "search.json", content)
     with pytest.raises(UserError, match="other data"):
-        _tune(tmp_path)
+        short.tune(tmp_path)
     files.write_json(record.folder / "search.json", {**content, "configuration": short.search(seed=1).to_json()})
     with pytest.raises(UserError, match=f"belongs to the search {short.search(seed=1).name}, not to this folder"):
-        _tune(tmp_path)
-
-
-@pytest.mark.parametrize("environment, message", [
-    ({"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_TUNER_ID": "chief"}, "KERASTUNER_ORACLE_PORT: not set"),
-    ({"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": "80"}, "KERASTUNER_TUNER_ID: not set"),
-    ({"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": "80", "KERASTUNER_TUNER_ID": "../../chief"},
-     "KERASTUNER_TUNER_ID='../../chief'"),
-    ({"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": "http", "KERASTUNER_TUNER_ID": "chief"},
-     "KERASTUNER_ORACLE_PORT='http'"),
-])
-def test_a_wrong_environment_is_named(environment, message, tmp_path, monkeypatch):
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    with pytest.raises(UserError, match=message.replace(".", r"\.")):
-        _tune(tmp_path)
-
-
-@pytest.fixture
-def chief_address():
-    """Where a chief can be reached, as environment."""
-    pytest.importorskip("grpc", reason="keras-tuner's chief and workers talk by grpc")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return {"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": str(free.getsockname()[1])}
-
-
-def test_a_chief_and_two_workers_share_the_trials(tmp_path, chief_address):
-    with _other_processes() as start:
-        chief, *workers = [start(tmp_path, 8, KERASTUNER_TUNER_ID=name, **chief_address)
-                           for name in ("chief", "worker0", "worker1")]
-        outputs = [process.communicate(timeout=120) for process in (chief, *workers)]
-        assert [process.poll() for process in (chief, *workers)] == [0, 0, 0], outputs
-    shares = [output.count("trained and measured") for output, _ in outputs]
-    assert shares[0] == 0 and min(shares[1:]) > 0 and sum(shares) == 8
-    record = records.Workdir(tmp_path).search(short.search())
-    trials = record.config["trials"]
-    assert [trial["status"] for trial in trials] == ["finished"] * 8
-    assert len(list(record.folder.glob("runs/*/result.json"))) == len({trial["run"] for trial in trials}) == 8
-
-
-def test_a_killed_worker_comes_back_under_its_name(tmp_path, chief_address):
-    record = records.Workdir(tmp_path).search(short.search())
-    with _other_processes() as start:
-        chief, killed = [start(tmp_path, 3, KERASTUNER_TUNER_ID=name, **chief_address)
-                         for name in ("chief", "worker0")]
-        _wait(killed, lambda: any(record.folder.glob("runs/*")))
-        killed.kill()
-        worker = start(tmp_path, 3, KERASTUNER_TUNER_ID="worker0", **chief_address)
-        for process in (chief, worker):
-            _, errors = process.communicate(timeout=120)
-            assert process.poll() == 0, errors
-    assert [trial["status"] for trial in record.config["trials"]] == ["finished"] * 3
-    assert len(list(record.folder.glob("runs/*"))) == 3
+        short.tune(tmp_path)
 
 
 def _flip(number):
@@ -423,22 +277,22 @@ def _truncate(content):
     ("trial_0/trial.json", lambda content: content.clear()),
 ])
 def test_damaged_files_of_keras_tuner_are_named(searched, tmp_path, file, damage):
-    record, trials = _copy(searched, tmp_path)
+    record, trials = short.copy(searched, tmp_path)
     state, damaged = record.folder / "oracle.json", record.folder / file
     content = bytearray(damaged.read_bytes())
     damage(content)
     damaged.write_bytes(content)
     with pytest.raises(UserError) as raised:
-        _tune(tmp_path)
+        short.tune(tmp_path)
     message = str(raised.value)
     assert message.startswith(f"{damaged}: ") and "\n" not in message
     assert f"remove {state} to start the search again" in message
 
 
 def test_without_its_state_a_search_finds_its_runs(searched, tmp_path):
-    record, trials = _copy(searched, tmp_path)
+    record, trials = short.copy(searched, tmp_path)
     (record.folder / "oracle.json").unlink()
     (record.folder / "trial_0" / "trial.json").write_bytes(b"damaged")
-    before, search = _stamps(record), short.search(max_trials=len(trials))
-    assert _without_times(_tune(tmp_path, search).config["trials"]) == _without_times(trials)
-    assert _stamps(record) == before
+    before, search = short.stamps(record), short.search(max_trials=len(trials))
+    assert short.without_times(short.tune(tmp_path, search).config["trials"]) == short.without_times(trials)
+    assert short.stamps(record) == before
