@@ -75,7 +75,7 @@ def test_a_finished_search_does_nothing_and_goes_on_with_more_trials(searched):
 
 
 def test_a_search_that_is_killed_again_and_again_is_the_undisturbed_one(tmp_path):
-    search = short.search(max_trials=8)
+    search = short.search(max_trials=5)
     workdir = records.Workdir.create(tmp_path)
     record, moments, before = workdir.search(search), random.Random(0), {}
 
@@ -84,7 +84,7 @@ def test_a_search_that_is_killed_again_and_again_is_the_undisturbed_one(tmp_path
 
     with short.other_processes() as start:
         for _ in range(3):
-            process = start(tmp_path, 8)
+            process = start(tmp_path, 5)
             short.wait(process, moved_on)
             time.sleep(moments.uniform(0, 0.5))
             process.kill()
@@ -93,8 +93,8 @@ def test_a_search_that_is_killed_again_and_again_is_the_undisturbed_one(tmp_path
             before = after
     trials = short.tune(tmp_path, search).config["trials"]
     assert before.items() <= short.stamps(record).items()
-    assert [trial["status"] for trial in trials] == ["finished"] * 8
-    assert len({trial["run"] for trial in trials}) == 8 == len(list(record.folder.glob("runs/*")))
+    assert [trial["status"] for trial in trials] == ["finished"] * 5
+    assert len({trial["run"] for trial in trials}) == 5 == len(list(record.folder.glob("runs/*")))
     undisturbed = short.tune(tmp_path / "undisturbed", search).config["trials"]
     assert short.without_times(trials) == short.without_times(undisturbed)
     assert make_report(workdir) == []
