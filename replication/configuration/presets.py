@@ -3,6 +3,7 @@
 import dataclasses
 
 from replication.catalog import DATASETS, NETWORKS, open_classes, regime_batch_size
+from replication.configuration.measurements.sharpness import Sharpness
 from replication.configuration.run import Run
 from replication.errors import require_name
 
@@ -135,6 +136,20 @@ class Preset:
             jit_compile=jit_compile, architecture=architecture,
         )
 
+    def sharpness(self, run, epsilon, *, subspace_dim=0):
+        """The `Sharpness` of a run as this preset measures it.
+
+        The trial seeds the subspace: SB and LB of a trial are perturbed along the same directions.
+
+        Args:
+            run: A `Run`.
+            epsilon: Half-width of the box.
+            subspace_dim: p, or 0 for the full space.
+        """
+        return Sharpness(epsilon=epsilon, subspace_dim=subspace_dim, statistics=run.statistics,
+                         iterations=self.iterations, starts=self.subspace_starts if subspace_dim else None,
+                         seed=run.trial)
+
 
 PRESETS = {
     "paper": Preset(
@@ -202,6 +217,11 @@ def peculiarities(run, dataset):
     return [*filter(None, [run.peculiarities]), *(
         f"{choice.replace('_', ' ')} {getattr(run, choice)}" for choice in _OF_THE_PRESET
         if getattr(run, choice) != getattr(usual, choice))]
+
+
+def usual_sharpness(run, subspace_dim):
+    """The `Sharpness` of a run as the preset with its data set measures it, with any epsilon; without one, as paper."""
+    return PRESETS[preset_of(run) or "paper"].sharpness(run, 1e-3, subspace_dim=subspace_dim)
 
 
 def is_plain_but_for(run, dataset, *choices):

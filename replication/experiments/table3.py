@@ -9,7 +9,7 @@ It takes 4 minutes of training and 2 of measuring a trial on two cores. F1, five
 import collections
 import functools
 
-from replication.configuration import Measure, Sharpness
+from replication.configuration import Measure
 from replication.experiments.base import EPSILON_LABELS, Column, Contrast, Row, Table
 from replication.experiments.drawing import Series
 from replication.store.grouping import EPSILONS, REGIMES, comparisons, measured
@@ -19,8 +19,6 @@ from replication.store.runs import in_order
 def measure(setup, runs, *, subspace_dim=0, epsilons=None, at=None):
     """Returns the measurement of the sharpness of each of some runs in one space, as tasks.
 
-    The trial seeds the subspace: SB and LB of a trial are perturbed along the same directions.
-
     Args:
         setup: A `Setup`.
         runs: Its `configuration.Run`s.
@@ -29,10 +27,8 @@ def measure(setup, runs, *, subspace_dim=0, epsilons=None, at=None):
         at: The schedule of the iterates that are measured; None for the minimizers.
     """
     preset = setup.preset
-    return [Measure((run,), tuple(
-        Sharpness(epsilon=epsilon, subspace_dim=subspace_dim, statistics=run.statistics, iterations=preset.iterations,
-                  starts=preset.subspace_starts if subspace_dim else None, seed=run.trial)
-        for epsilon in epsilons or preset.epsilons), at) for run in runs]
+    return [Measure((run,), tuple(preset.sharpness(run, epsilon, subspace_dim=subspace_dim)
+                                  for epsilon in epsilons or preset.epsilons), at) for run in runs]
 
 
 def values(points, protocol, epsilon):
@@ -65,28 +61,14 @@ def needs(setup, subspace_dim):
 
 
 def rows(store, subspace_dim):
-    """Returns a `Row` for each comparison of plain SB and LB and each protocol of their measurements in one space.
-
-    Measurements as the presets make them need no label beside others.
-    """
-    found = [(*each, _is_plain(*each[:2])) for each in measured(comparisons(store.runs), subspace_dim)]
-    plain = [comparison for comparison, _, _, is_plain in found if is_plain]
+    """Returns a `Row` for each comparison of plain SB and LB and each protocol of their measurements in one space."""
     return [
-        Row(comparison.network, comparison.dataset,
-            comparison.label if is_plain and plain.count(comparison) == 1 else label, {
-                f"{name}_{regime}": by_trial(side, protocol, epsilon)
-                for regime, side in comparison.sides() for name, epsilon in EPSILONS.items()
-            }, comparison.runs(), is_plain)
-        for comparison, protocol, label, is_plain in found
+        Row(comparison.network, comparison.dataset, label, {
+            f"{name}_{regime}": by_trial(side, protocol, epsilon)
+            for regime, side in comparison.sides() for name, epsilon in EPSILONS.items()
+        }, comparison.runs(), is_usual)
+        for comparison, protocol, label, is_usual in measured(comparisons(store.runs), subspace_dim)
     ]
-
-
-def _is_plain(comparison, protocol):
-    """Whether a protocol differs from the defaults in the number of starts alone, which can only find more."""
-    measured_as = dict(protocol or ())
-    run = (*comparison.small, *comparison.large)[0].run
-    usual = Sharpness(subspace_dim=measured_as.get("subspace_dim", 0), statistics=run.statistics).to_json()
-    return all(usual[name] == value for name, value in measured_as.items() if name != "starts")
 
 
 def by_sharpness(members, positions, protocol, *, role, side="left"):

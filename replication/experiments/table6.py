@@ -43,8 +43,8 @@ def rows(store, columns, selection):
                for name, side in ((small, comparison.small), (large, comparison.large))},
             **{name: by_trial(comparison.large, protocol, epsilon)
                for name, epsilon in zip(sharpness, EPSILONS.values())},
-        }, comparison.runs())
-        for comparison, protocol, label in measured(comparisons(store.runs, selection), 0, ("LB",))
+        }, comparison.runs(), is_usual)
+        for comparison, protocol, label, is_usual in measured(comparisons(store.runs, selection), 0, ("LB",))
     ]
 
 

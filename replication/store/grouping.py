@@ -4,12 +4,13 @@ Trials of one configuration form a group. An SB and an LB group are compared if 
 but the regime and the batch size, and for tables 6 and 7 the remedy; a group without a counterpart stands alone.
 """
 
+import collections
 import dataclasses
 import itertools
 
 from replication import catalog
 from replication.configuration import presets
-from replication.store.runs import in_order
+from replication.store.runs import in_order, protocol_of
 
 REGIMES = ("SB", "LB")
 # The epsilons of the paper's tables, by their names in its columns.
@@ -35,10 +36,15 @@ class Selection:
         return _FREE if self.small == self.large else (*_FREE, "remedy", "jit_compile")
 
     def admits(self, finished_run):
-        """Whether a `FinishedRun`, its remedy taken away, differs from the preset's run in trial and XLA alone."""
+        """Whether a `FinishedRun`, its remedy taken away, differs from the preset's run in trial and XLA alone.
+
+        A remedy with other options than the defaults is not the paper's.
+        """
         run = finished_run.run
         remedy = run.remedy.NAME if run.remedy else None
         if (run.regime, remedy) not in zip(REGIMES, (self.small, self.large)):
+            return False
+        if run.remedy is not None and run.remedy != type(run.remedy)():
             return False
         return presets.is_plain_but_for(run, finished_run.resolved_dataset, "remedy")
 
@@ -133,26 +139,52 @@ def comparisons(finished_runs, selection=MAIN):
 def measured(compared, subspace_dim, regimes=REGIMES):
     """Returns each comparison with each protocol by which the sharpness of its runs was measured in a space.
 
+    One protocol of a comparison is the usual one: that of the preset, or else one that differs in more starts alone,
+    which can only find more. If there are several, it is the one by which the most runs were measured.
+
     Args:
         compared: `Comparison`s.
         subspace_dim: p, or 0 for the full space.
         regimes: The regimes whose measurements count; by default both.
 
     Returns:
-        A list of (comparison, protocol, label); the label tells rows of a network and data set apart. A comparison
-        without a measurement comes once, with the protocol None.
+        A list of (comparison, protocol, label, whether it is the usual one). The label tells rows of a network and data
+        set apart; the usual protocol needs none. A comparison without usual measurements has the protocol None for
+        them.
     """
     result = []
     for _, members in buckets(compared, sort_key):
         found = []
         for comparison in members:
-            protocols = {item.protocol for regime, side in comparison.sides() if regime in regimes for each in side
-                         for item in each.tabulated if item.choices.subspace_dim == subspace_dim}
-            found += [(comparison, protocol) for protocol in in_order(protocols) or [None]]
-        differences = distinguish([dict(protocol or ()) for _, protocol in found])
-        result += [(comparison, protocol, ", ".join(filter(None, (comparison.label, difference if protocol else ""))))
-                   for (comparison, protocol), difference in zip(found, differences)]
+            run = (*comparison.small, *comparison.large)[0].run
+            usual = protocol_of(presets.usual_sharpness(run, subspace_dim))
+            protocols = [item for regime, side in comparison.sides() if regime in regimes for each in side
+                         for item in {item.protocol for item in each.tabulated
+                                      if item.choices.subspace_dim == subspace_dim}]
+            deciding = _deciding(protocols, usual)
+            found += [(comparison, protocol, protocol or usual, protocol == deciding)
+                      for protocol in (*([None] if deciding is None else []), *in_order(set(protocols)))]
+        differences = distinguish([dict(described) for _, _, described, _ in found])
+        result += [(comparison, protocol,
+                    ", ".join(filter(None, (comparison.label, "" if is_usual else difference))), is_usual)
+                   for (comparison, protocol, _, is_usual), difference in zip(found, differences)]
     return result
+
+
+def _deciding(protocols, usual):
+    """Returns the usual one of the protocols by which runs were measured, see `measured`; None if none is usual.
+
+    Args:
+        protocols: The protocols, one for each run that was measured by it.
+        usual: The preset's own.
+    """
+    def admits(protocol):
+        values = dict(protocol)
+        return values["starts"] >= dict(usual)["starts"] and all(
+            values[name] == value for name, value in usual if name != "starts")
+
+    counts = collections.Counter(filter(admits, protocols))
+    return max(in_order(counts), key=lambda protocol: (counts[protocol], protocol == usual), default=None)
 
 
 def first_paths(paths, kind, *, filter_normalized=False):

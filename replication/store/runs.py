@@ -16,7 +16,12 @@ class Measurement:
     @property
     def protocol(self):
         """The choices that must agree before values are averaged, all but epsilon and seed, as pairs."""
-        return tuple((name, value) for name, value in self.choices.to_json().items() if name not in ("epsilon", "seed"))
+        return protocol_of(self.choices)
+
+
+def protocol_of(choices):
+    """Returns the choices of a measurement that must agree before values are averaged, see `Measurement.protocol`."""
+    return tuple((name, value) for name, value in choices.to_json().items() if name not in ("epsilon", "seed"))
 
 
 def in_order(protocols):

@@ -4,7 +4,7 @@ import pytest
 
 from replication import catalog, experiments, files, records, remedies
 from replication.configuration import Distribution, Run, Sharpness, Start, presets
-from replication.report import headline, make_report
+from replication.report import decisions, headline, make_report, verify
 from replication.store import Store, grouping
 from tests.report import fixtures
 from tests.report.fixtures import free_run, other, paper_run, write_run
@@ -130,8 +130,37 @@ def test_measurements_made_differently_are_rows_of_their_own(paper_workdir):
     assert found["iterations 20"]["eps1e-3_LB"] == {0: 999.0}
     assert found[""]["eps1e-3_LB"] == pytest.approx({0: 323.0, 1: 355.3, 2: 387.6})
     fixtures.write_measurement(record, Sharpness(starts=3), 1000.0)
-    assert {row.label: row.plain for row in experiments.tables()[3].rows(Store(paper_workdir))} == {
-        "iterations 10, starts 1": True, "iterations 10, starts 3": True, "iterations 20, starts 1": False}
+    assert deciding(paper_workdir, 3) == {"": True, "iterations 10, starts 3": False, "iterations 20, starts 1": False}
+
+
+def deciding(workdir, number):
+    """Whether each row of a table may decide, by its label."""
+    return {row.label: row.plain for row in experiments.tables()[number].rows(Store(workdir))}
+
+
+def test_more_starts_decide_where_most_runs_have_them_and_fewer_never_do(workdir):
+    for starts, regime in ((1, "SB"), (1, "LB"), (8, "SB"), (8, "LB"), (4, "LB")):
+        fixtures.write_measurement(write_run(workdir, paper_run(regime, 0)), Sharpness(subspace_dim=100, starts=starts),
+                                   float(starts))
+    assert deciding(workdir, 4) == {"": True, "starts 1": False, "starts 4": False}
+    assert rows(workdir, 4)[""]["eps1e-3_LB"] == {0: 8.0}
+
+
+def test_without_a_usual_measurement_there_is_a_row_that_lacks_it(workdir):
+    for regime in ("SB", "LB"):
+        record = write_run(workdir, paper_run(regime, 0))
+        fixtures.write_measurement(record, Sharpness(batch_size="all"), 5.0)
+        fixtures.write_measurement(record, Sharpness(subspace_dim=100, starts=1), 5.0)
+    assert deciding(workdir, 3) == {"": True, "batch size all": False}
+    assert deciding(workdir, 4) == {"": True, "starts 1": False}
+    assert set(map(len, rows(workdir, 3)[""].values())) == {0}
+    open_endpoints = [check for check in checks_of(workdir) if check.kind == "endpoint" and check.entry.table > 2]
+    assert [check.outcome for check in open_endpoints] == [decisions.OPEN] * 3
+
+
+def checks_of(workdir):
+    """The gates and endpoints of a workdir."""
+    return decisions.checks(verify(workdir)[0])
 
 
 def test_a_single_batch_is_a_row_beside_batches_of_5000(paper_workdir):
