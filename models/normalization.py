@@ -94,13 +94,16 @@ def normalization_statistics(model, statistics, *, moments=None, calls=None, syn
 def check_statistics(model, statistics):
     """Raises a ValueError if a batch normalization of `model` cannot evaluate with `statistics`.
 
-    With "batch", a subclass of Keras's layer that overrides `call` cannot.
+    With "batch", a subclass of Keras's layer that overrides `call` cannot, and neither can one with `renorm`.
     """
     for layer in batch_normalizations(model) if statistics == "batch" else ():
         if not _has_known_call(layer):
             raise ValueError(f"layer {layer.name!r}: {type(layer).__name__} is a batch normalization with a call of "
                              "its own, which cannot be told to use the statistics of the batch; give "
                              'statistics="moving"')
+        if getattr(layer, "renorm", False):
+            raise ValueError(f"layer {layer.name!r}: normalizes by both the batch and its moving averages "
+                             '(renorm=True); give statistics="moving"')
 
 
 def batch_normalizations(model):

@@ -27,7 +27,8 @@ class SharpnessCallback(keras.callbacks.Callback):
 
     Args:
         inputs, labels: The training set, see `measure_sharpness`. They are read at the first measurement.
-        every: Number of epochs or batches between measurements, default 1.
+        every: Number of epochs or batches between measurements, default 1. With `steps_per_execution`, a measurement
+            follows the execution within which its batch lies.
         unit: "epoch" (default) or "batch". With "batch" an epoch has the value of its last measurement.
         prefix: The name of the sharpness in the logs, default "sharpness"; f(x) has the name `prefix`_loss.
         **choices: Arguments of `measure_sharpness`, except for `per_layer`.
@@ -63,7 +64,7 @@ class SharpnessCallback(keras.callbacks.Callback):
         self._data = inputs, labels
         self._every, self._unit, self._prefix = every, unit, prefix
         self._objective, self._examples, self._read_for = None, None, None
-        self._done = 0
+        self._done, self._batches = 0, 0
         self._last = {prefix: math.nan, f"{prefix}_loss": math.nan}
         self.results = []
 
@@ -74,20 +75,22 @@ class SharpnessCallback(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if self._unit == "batch":
-            self._advance(logs)
+            # With `steps_per_execution` Keras calls this once for several batches.
+            self._advance(batch + 1 - self._batches, logs)
+            self._batches = batch + 1
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._last = dict.fromkeys(self._last, math.nan)
+        self._last, self._batches = dict.fromkeys(self._last, math.nan), 0
 
     def on_epoch_end(self, epoch, logs=None):
         if self._unit == "epoch":
-            self._advance(logs)
+            self._advance(1, logs)
         if logs is not None:
             logs.update(self._last)
 
-    def _advance(self, logs):
-        self._done += 1
-        if self._done % self._every:
+    def _advance(self, number, logs):
+        before, self._done = self._done, self._done + number
+        if self._done // self._every == before // self._every:
             return
         if self._objective is None:
             # Data that are given as batches can be read once only.

@@ -26,7 +26,7 @@ class Inspection:
 
     Attributes:
         labels: The labels as f takes them.
-        seeds: The state variables of the random generators that the call draws from.
+        seeds: The state variables of the random generators that the call and the loss draw from.
         dtype: The least precise NumPy dtype of the operations between the weights and f.
         moving_in_training: The batch normalizations that use moving averages in training too, if f is to use the
             statistics of the batch; otherwise empty.
@@ -61,7 +61,7 @@ def inspect(model, examples, loss, *, variables, statistics, training, classify,
             weight or a normalization that the trace does not reach.
     """
     inputs, some_labels, some_weights = map_arrays(tf.convert_to_tensor, examples.rows(_FEW))
-    calls, scopes = [], []
+    calls, scopes, known = [], [], {id(v) for v in model.trainable_variables}
 
     def call(inputs):
         with normalization_statistics(model, statistics, calls=calls), tracing.Evaluation() as scope:
@@ -82,23 +82,27 @@ def inspect(model, examples, loss, *, variables, statistics, training, classify,
     if dtype.itemsize < 4:
         raise UserError(f"model {model.name!r}: computes in {dtype}; sharpness needs at least float32; rounding would "
                         "hide the rise that it looks for")
+    if made := [v for v in model.trainable_variables if id(v) not in known]:
+        raise UserError(f"model {model.name!r}: not built, a call of it makes weight {made[0].path!r}; call it once on "
+                        "a batch of inputs before")
     if statistics == "batch":
         _check_normalizations(model, traced, calls)
     _check_reached(model, traced, variables, inputs)
     penalized = not isinstance(loss, CompiledLoss) and (bool(scopes[-1].losses) or any(
         getattr(v, "regularizer", None) is not None for v in model.trainable_variables))
-    labels = examples.labels
+    labels, seeds = examples.labels, scopes[-1].advanced_seeds
     if classify:
         labels = class_labels(model, labels, tf.nest.map_structure(np.asarray, outputs), from_logits=from_logits)
     else:
         try:
-            with tracing.Evaluation():
+            with tracing.Evaluation() as scope:
                 loss(inputs, some_labels, outputs, some_weights)
         except _ERRORS as error:
             raise UserError(f"labels of shape {tf.nest.map_structure(np.shape, labels)} do not fit the loss and the "
                             f"outputs of model {model.name!r}: {one_line(error)}") from None
+        seeds += [v for v in scope.advanced_seeds if all(v is not each for each in seeds)]
     fixed = _moving_in_training(model, shapes) if statistics == "batch" else []
-    return Inspection(labels, scopes[-1].advanced_seeds, dtype, fixed, penalized)
+    return Inspection(labels, seeds, dtype, fixed, penalized)
 
 
 def _check_normalizations(model, traced, calls):

@@ -5,6 +5,7 @@ import inspect
 import keras
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from replication.data.arrays import check_classes
 from replication.errors import UserError, one_line, require
@@ -20,10 +21,12 @@ class BatchLoss:
     not count.
 
     Args:
-        function: Function from labels and outputs to losses [batch, ...], or to their mean.
+        function: Function from labels and outputs to losses of any shape, or to their mean.
 
     Raises:
         UserError: the loss is one number for a batch, or has a mask, and the batch is divided between devices.
+        tf.errors.InvalidArgumentError: the batch is divided, and the first axis of the losses is not that of the
+            examples.
     """
 
     def __init__(self, function):
@@ -42,6 +45,11 @@ class BatchLoss:
         if masks:
             _require_whole_batch("a mask")
         if not masks and weights is None:
+            if _replicas() == 1:
+                return tf.reduce_mean(losses) * _number(labels)
+            tf.debugging.assert_equal(tf.cast(tf.shape(losses)[0], tf.float64), _number(labels),
+                                      "loss: not [batch, ...], which only one device can compute")
+            # A part of a batch may be empty.
             return tf.reduce_sum(losses) / _each(losses)
         factors = tf.ones_like(losses)
         for mask in masks:
@@ -69,6 +77,7 @@ class ReducedLoss:
     def __call__(self, inputs, labels, outputs, weights):
         """Returns the loss, a float64 scalar."""
         _require_whole_batch("a reduction of its own")
+        _require_one_output(labels, outputs)
         return tf.cast(tf.reduce_mean(self._loss(labels, outputs, weights)), tf.float64) * _number(labels)
 
 
@@ -88,8 +97,7 @@ class CompiledLoss:
     def __call__(self, inputs, labels, outputs, weights):
         """Returns the loss, a float64 scalar."""
         _require_whole_batch("'compiled'")
-        loss = self._model.compute_loss(x=inputs, y=labels, y_pred=outputs, sample_weight=weights, training=False)
-        return tf.cast(loss, tf.float64) * _number(labels)
+        return tf.cast(_computed(self._model, inputs, labels, outputs, weights), tf.float64) * _number(labels)
 
 
 def resolve_loss(loss, model, examples, *, from_logits):
@@ -122,7 +130,9 @@ def resolve_loss(loss, model, examples, *, from_logits):
                         "labels and outputs to losses")
     if isinstance(loss, keras.losses.Loss) and loss.reduction not in ("sum_over_batch_size", "mean"):
         return ReducedLoss(loss)
-    return BatchLoss(_of_keras(loss) if isinstance(loss, keras.losses.Loss) else _aligned(loss))
+    if isinstance(loss, keras.losses.Loss):
+        return BatchLoss(_of_keras(loss))
+    return BatchLoss(_aligned(loss, single=getattr(loss, "__module__", "").startswith("keras.")))
 
 
 def cross_entropy(labels, outputs, *, from_logits):
@@ -192,28 +202,49 @@ def _compiled(model, examples):
     # Its first call makes variables, which no trace may, and counts in the metrics of the model's own outputs.
     inputs, labels, weights = map_arrays(tf.convert_to_tensor, examples.rows(1))
     outputs = evaluate(model, inputs)
-    before = [(variable, tf.identity(variable.value)) for variable in model.metrics_variables]
+    # A loss of the model's own may also call it in training mode, or draw random numbers.
+    before = [(variable, tf.identity(variable.value)) for variable in (*model.variables, *model.metrics_variables)]
     try:
-        model.compute_loss(x=inputs, y=labels, y_pred=outputs, sample_weight=weights, training=False)
+        _computed(model, inputs, labels, outputs, weights)
     except (ValueError, TypeError, KeyError, tf.errors.InvalidArgumentError) as error:
-        raise UserError(f"labels: do not fit the compiled loss of model {model.name!r}: "
+        raise UserError(f"loss='compiled': model {model.name!r} cannot compute it for these labels: "
                         f"{one_line(error)}") from None
-    for variable, value in before:
-        variable.assign(value)
+    finally:
+        for variable, value in before:
+            variable.assign(value)
+    if not type(model).test_step.__module__.startswith(("keras.", "replication.")):
+        logging.warning("model %r: has a test_step of its own, whose loss may be another than that of its compute_loss,"
+                        " which f is", model.name)
     return CompiledLoss(model)
+
+
+def _computed(model, inputs, labels, outputs, weights):
+    """Returns the loss that a model computes for a batch in evaluation, a scalar."""
+    # As Keras does: a `compute_loss` of the model's own may name its arguments otherwise, and lack the last one.
+    takes_training = "training" in inspect.signature(model.compute_loss).parameters
+    return tf.reduce_mean(model.compute_loss(
+        inputs, labels, outputs, weights, **({"training": False} if takes_training else {})))
 
 
 def _of_keras(loss):
     """Returns the losses of a `keras.losses.Loss`, which takes labels in the outputs' dtype and aligns ranks itself."""
     def call(labels, outputs):
-        return loss.call(tf.cast(labels, outputs.dtype) if _are_tensors(labels, outputs) else labels, outputs)
+        _require_one_output(labels, outputs)
+        return loss.call(tf.cast(labels, outputs.dtype), outputs)
 
     return call
 
 
-def _aligned(function):
-    """Returns the losses of a function, which takes labels in the outputs' dtype and rank, as Keras aligns them."""
+def _aligned(function, *, single):
+    """Returns the losses of a function, which takes labels in the outputs' dtype and rank, as Keras aligns them.
+
+    Args:
+        function: Function from labels and outputs to losses.
+        single: Whether it takes a single output, as those of Keras do.
+    """
     def aligned(labels, outputs):
+        if single:
+            _require_one_output(labels, outputs)
         if not _are_tensors(labels, outputs):
             return function(labels, outputs)
         return function(*_of_one_rank(tf.cast(labels, outputs.dtype), outputs))
@@ -238,9 +269,20 @@ def _are_tensors(labels, outputs):
     return tf.is_tensor(labels) and tf.is_tensor(outputs)
 
 
+def _require_one_output(labels, outputs):
+    """Raises a UserError if there are several labels or outputs, which losses of Keras would take for one array."""
+    if not _are_tensors(labels, outputs):
+        raise UserError("the loss is one of a single output; give loss='compiled', or a function from labels and "
+                        "outputs to losses")
+
+
+def _replicas():
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
 def _require_whole_batch(what):
     """Raises a UserError in a replica of several: the losses of the parts of a batch would not add up to its own."""
-    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+    if _replicas() > 1:
         raise UserError(f"loss: {what}, which only one device can compute; measure without --strategy=mirrored")
 
 

@@ -13,6 +13,7 @@ from replication import memory
 from replication.configuration import BATCH_SIZE
 from replication.data import partition
 from replication.devices import OneDevice
+from replication.errors import MeasurementFailedError, one_line
 from replication.sharpness import tracing
 from replication.sharpness.examples import Examples, map_arrays, read_examples
 from replication.sharpness.inspection import inspect
@@ -152,10 +153,15 @@ class Objective:
 
         Raises:
             UserError: the activations of a batch do not fit into memory.
+            MeasurementFailedError: an operation of the model or the loss has no second derivative.
         """
         self._direction.assign(direction)
         with self._fitting(backward=True):
-            return self._mean(self._add_product, x, tf.zeros([len(self.x)], tf.float64))[1].numpy()
+            try:
+                return self._mean(self._add_product, x, tf.zeros([len(self.x)], tf.float64))[1].numpy()
+            except LookupError as error:
+                raise MeasurementFailedError(f"model {self.model.name!r}: TensorFlow has no second derivative of one of"
+                                             f" its operations: {one_line(error)}") from None
 
     @functools.cached_property
     def _direction(self):
@@ -190,7 +196,7 @@ class Objective:
         self.passes += examples is None
         bounds = self._bounds if examples is None else [0, min(examples, self._bounds[1])]
         totals = (tf.zeros([], tf.float64), zero)
-        with self._weights(x):
+        with tracing.full_precision(), self._weights(x):
             for start, stop in itertools.pairwise(bounds):
                 totals = add(stop - start)(tf.constant(start), tf.constant(stop), tf.constant(offset), totals)
         return tuple(total / bounds[-1] for total in totals)

@@ -85,6 +85,17 @@ def twice_differentiable():
         tf.nn.moments = moments
 
 
+@contextlib.contextmanager
+def full_precision():
+    """Switches TensorFloat-32 off, with which GPUs round the factors of float32 products to 11 bits, as float16 has."""
+    enabled = tf.config.experimental.tensor_float_32_execution_enabled()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        tf.config.experimental.enable_tensor_float_32_execution(enabled)
+
+
 def trace(function, *signature, jit_compile=None):
     """Traces a function once.
 

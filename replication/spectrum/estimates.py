@@ -87,18 +87,19 @@ def extreme_eigenvalues(operator, k, *, seed=0):
     generator = np.random.default_rng(seed)
     start, norm = generator.standard_normal(size), _norm(operator, generator)
     # ARPACK's tolerance is relative to each eigenvalue: those of the shifted operator are of the order of the norm.
+    shift = 2 * norm
     shifted = scipy.sparse.linalg.LinearOperator(
-        operator.shape, matvec=lambda vector: operator @ vector + norm * vector, dtype=np.float64)
+        operator.shape, matvec=lambda vector: operator @ vector + shift * vector, dtype=np.float64)
     tolerance = getattr(operator, "precision", np.finfo(np.float64).eps)**_ROOT
     try:
         values, vectors = scipy.sparse.linalg.eigsh(shifted, 2 * k, which="BE", v0=start, tol=tolerance)
     except scipy.sparse.linalg.ArpackNoConvergence as error:
         raise MeasurementFailedError(f"k={k}: only {len(error.eigenvalues)} of {2 * k} eigenvalues converged") from None
     order = np.argsort(values)
-    return values[order] - norm, vectors[:, order]
+    return values[order] - shift, vectors[:, order]
 
 
-def density(operator, probes, steps, *, seed=0):
+def density(operator, probes=10, steps=80, *, seed=0):
     """Estimates the spectral density of a symmetric operator by stochastic Lanczos quadrature (Ghorbani et al., 2019).
 
     Each probe is a random direction, from which Lanczos's iteration makes a tridiagonal matrix; every new direction is
@@ -106,8 +107,8 @@ def density(operator, probes, steps, *, seed=0):
 
     Args:
         operator: A symmetric LinearOperator or matrix [n, n].
-        probes: Number of random directions.
-        steps: Number of products for each, at most n.
+        probes: Number of random directions, default 10.
+        steps: Number of products for each, at most n, default 80.
         seed: Seed of the directions, default 0.
 
     Returns:
@@ -128,7 +129,7 @@ def density(operator, probes, steps, *, seed=0):
     return Density(nodes, weights)
 
 
-def trace(operator, probes, seed=0):
+def trace(operator, probes=30, seed=0):
     """Estimates the trace of a symmetric operator by Hutch++ (Meyer, Musco, Musco and Woodruff, 2021).
 
     A third of the products finds a subspace of large eigenvalues, a third takes the trace there, and a third estimates
@@ -136,7 +137,7 @@ def trace(operator, probes, seed=0):
 
     Args:
         operator: A symmetric LinearOperator or matrix [n, n].
-        probes: Number of products, at least 3; the largest multiple of 3 up to it is used.
+        probes: Number of products, at least 3, default 30; the largest multiple of 3 up to it is used.
         seed: Seed of the random signs, default 0.
 
     Returns:

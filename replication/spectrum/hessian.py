@@ -5,9 +5,12 @@ import numpy as np
 import scipy.sparse.linalg
 
 from replication.configuration import BATCH_SIZE, STATISTICS
-from replication.errors import require_name
+from replication.errors import MeasurementFailedError, require_name
 from replication.sharpness import Objective
-from replication.sharpness.checks import check_repeatable
+from replication.sharpness.checks import check_every_weight, check_repeatable
+
+# The deviation that rounding may cause in two products, as a share.
+_ASYMMETRY = 0.01
 
 
 class Hessian(scipy.sparse.linalg.LinearOperator):
@@ -41,15 +44,16 @@ class Hessian(scipy.sparse.linalg.LinearOperator):
 
 
 def hessian(model: keras.Model, inputs, labels=None, *, statistics: str = "batch", batch_size: int | str = BATCH_SIZE,
-            loss=None, variables=None) -> Hessian:
+            from_logits: bool = False, loss=None, variables=None) -> Hessian:
     """Returns the Hessian of f, the mean loss of a model over a whole data set, at the model's present weights.
 
     Args:
-        model: Any built `keras.Model`; without `loss`, one that returns class probabilities.
+        model: Any built `keras.Model`; without `loss`, one that returns class probabilities or logits.
         inputs, labels: The training set, see `sharpness.measure_sharpness`.
         statistics: Statistics that every batch normalization uses, "batch" (default) or "moving". With "batch", the
             derivatives of the statistics are part of the Hessian.
         batch_size: Upper bound of the equal batches in which f is evaluated, default 5,000; "all" for a single batch.
+        from_logits: Whether the model returns logits, default False.
         loss: None (default) for the cross-entropy, or another loss, see `measure_sharpness`.
         variables: Some of the trainable variables, or a pattern of their paths, in whose coordinates alone the Hessian
             is taken, see `measure_sharpness`. None (default) for all.
@@ -59,7 +63,8 @@ def hessian(model: keras.Model, inputs, labels=None, *, statistics: str = "batch
 
     Raises:
         UserError: an argument does not fit; the message names it.
-        MeasurementFailedError: f is not finite, or depends on random numbers.
+        MeasurementFailedError: f is not finite or depends on random numbers, its gradient is wrong, or the Hessian is
+            not symmetric or not defined.
 
     Example:
 
@@ -72,8 +77,37 @@ def hessian(model: keras.Model, inputs, labels=None, *, statistics: str = "batch
     [[0.25, -0.25], [-0.25, 0.25]]
     """
     require_name("statistics", statistics, STATISTICS)
-    objective = Objective(model, inputs, labels, statistics=statistics, batch_size=batch_size, loss=loss,
-                          variables=variables)
-    check_repeatable(objective.value(objective.x), objective.value_with_other_seeds(objective.x),
-                     dtype=objective.dtype)
-    return Hessian(objective)
+    objective = Objective(model, inputs, labels, statistics=statistics, batch_size=batch_size, from_logits=from_logits,
+                          loss=loss, variables=variables)
+    return checked(objective, objective.value(objective.x))
+
+
+def checked(objective, loss):
+    """Returns the `Hessian` of an objective after the checks of f, its gradient and, if it is others', the Hessian.
+
+    Args:
+        objective: A `sharpness.Objective`.
+        loss: f(x).
+
+    Raises:
+        MeasurementFailedError: see `hessian`.
+    """
+    check_repeatable(loss, objective.value_with_other_seeds(objective.x), dtype=objective.dtype)
+    found = Hessian(objective)
+    if not objective.has_known_gradients:
+        check_every_weight(objective)
+        _check_symmetric(found)
+    return found
+
+
+def _check_symmetric(operator):
+    """Raises a MeasurementFailedError unless u' H (H u) is (H u)' (H u), as far as rounding allows, for a random u."""
+    direction = np.random.default_rng(0).standard_normal(operator.shape[0])
+    first = operator @ direction
+    second = operator @ first
+    if not np.isfinite([*first, *second]).all():
+        raise MeasurementFailedError("the Hessian of f is not finite at x")
+    if abs(direction @ second - first @ first) > _ASYMMETRY * (first @ first):
+        raise MeasurementFailedError(
+            f"the Hessian of f is not symmetric: u' H (H u) is {direction @ second:.6g}, (H u)' (H u) "
+            f"{first @ first:.6g}; does the model use a custom gradient whose own derivative is wrong?")

@@ -8,12 +8,11 @@ import scipy.sparse
 import scipy.sparse.linalg
 
 from replication import configuration, machine
-from replication.sharpness.checks import check_repeatable
 from replication.sharpness.maximizer import Box, maximize
 from replication.sharpness.metric import percent
 from replication.sharpness.subspace import space
 from replication.spectrum.estimates import density, extreme_eigenvalues, trace
-from replication.spectrum.hessian import Hessian
+from replication.spectrum.hessian import checked
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,12 +71,11 @@ def compute(objective, choices):
 
     Raises:
         UserError: a number of directions, steps or eigenvalues does not fit the number of weights.
-        MeasurementFailedError: f is not deterministic, or ARPACK does not converge.
+        MeasurementFailedError: a check fails, see `hessian.hessian`, or ARPACK does not converge.
     """
     began = time.perf_counter()
     loss, gradient = objective.value_and_gradient(objective.x)
-    check_repeatable(loss, objective.value_with_other_seeds(objective.x), dtype=objective.dtype)
-    hessian, operator, predicted = Hessian(objective), None, None
+    hessian, operator, predicted = checked(objective, loss), None, None
     if choices.epsilon is None:
         operator = hessian
     else:

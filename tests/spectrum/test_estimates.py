@@ -30,6 +30,11 @@ def test_extreme_eigenvalues_of_a_matrix_and_of_an_operator(matrix, known):
     assert again == pytest.approx(values, abs=1e-6)
 
 
+def test_a_lowest_eigenvalue_as_large_as_the_norm_is_found():
+    operator = scipy.sparse.linalg.aslinearoperator(scipy.sparse.diags_array(np.linspace(-10.0, 1.0, 200)))
+    assert extreme_eigenvalues(operator, 1)[0] == pytest.approx([-10.0, 1.0], rel=1e-6)
+
+
 def test_lowest_eigenvalues_near_0_do_not_keep_the_iteration_going():
     """As near a minimizer: the lowest eigenvalue is of the order of the rounding. ARPACK alone takes above 3,000."""
     known, noise, products = np.zeros(5000), np.random.default_rng(1), []

@@ -1,0 +1,234 @@
+"""Models and losses off the beaten track: f is what `evaluate` gives, or one line says why it is refused."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from replication.errors import MeasurementFailedError, UserError
+from replication.sharpness import Objective, SharpnessCallback, measure_sharpness
+from replication.spectrum import density, hessian, trace
+
+GENERATOR = np.random.default_rng(0)
+M = 48
+INPUTS = GENERATOR.normal(size=(M, 6)).astype("float32")
+LABELS = np.arange(M) % 3
+
+
+def _dense(units=3, activation="softmax"):
+    keras.utils.set_random_seed(0)
+    return keras.Sequential([keras.Input((6,)), keras.layers.Dense(units, activation=activation)])
+
+
+def _by_value(labels, outputs):
+    """A loss for each value, without the axis of the examples."""
+    return tf.reshape(tf.square(labels - outputs), [-1])
+
+
+@pytest.mark.parametrize("loss", [_by_value, keras.losses.Dice(axis=(0,)), keras.losses.Tversky(axis=(0,))],
+                         ids=["flat", "Dice", "Tversky"])
+def test_losses_of_any_shape_count_as_in_evaluate(loss):
+    model, labels = _dense(3, "sigmoid"), np.eye(3, dtype="float32")[LABELS]
+    model.compile("sgd", loss)
+    expected = model.evaluate(INPUTS, labels, batch_size=M, verbose=0)
+    for chosen in (loss, "compiled"):
+        assert measure_sharpness(model, INPUTS, labels, loss=chosen, iterations=1).loss == pytest.approx(
+            expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["mse", keras.losses.mean_squared_error, keras.losses.MeanSquaredError(),
+                                  keras.losses.MeanSquaredError(reduction="sum")])
+def test_a_loss_of_one_output_is_refused_for_several(loss):
+    inputs = keras.Input((6,))
+    keras.utils.set_random_seed(0)
+    model = keras.Model(inputs, [keras.layers.Dense(1, name=name)(inputs) for name in "ab"])
+    labels = [INPUTS[:, :1], INPUTS[:, 1:2]]
+    with pytest.raises(UserError, match="give loss='compiled', or a function from labels and outputs"):
+        measure_sharpness(model, INPUTS, labels, loss=loss)
+    model.compile("sgd", "mse")
+    expected = model.evaluate(INPUTS, labels, batch_size=M, verbose=0, return_dict=True)["loss"]
+
+    def total(labels, outputs):
+        return tf.add_n([tf.reduce_mean(tf.square(y - p), axis=-1) for y, p in zip(labels, outputs)])
+
+    for chosen in ("compiled", total):
+        assert measure_sharpness(model, INPUTS, labels, loss=chosen, iterations=1).loss == pytest.approx(
+            expected, rel=1e-5)
+
+
+class _Own(keras.Model):
+    """A model whose loss calls it in training mode, draws random numbers and counts."""
+
+    def __init__(self, noise=0.0):
+        super().__init__()
+        keras.utils.set_random_seed(0)
+        self.normalization, self.dense = keras.layers.BatchNormalization(), keras.layers.Dense(3, activation="softmax")
+        self.seeds = keras.random.SeedGenerator(1)
+        self.noise = noise
+        self.count = self.add_weight(shape=(), initializer="zeros", trainable=False, name="count")
+        self(INPUTS)
+        self.compile("sgd", "sparse_categorical_crossentropy")
+
+    def call(self, inputs, training=False):
+        return self.dense(self.normalization(inputs, training=training))
+
+    # Without the argument `training`, and with names of its own for the others.
+    def compute_loss(self, inputs=None, labels=None, outputs=None, weights=None):
+        self.count.assign_add(1.0)
+        self(inputs, training=True)
+        drawn = self.noise * keras.random.normal((), seed=self.seeds)
+        return tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(labels, outputs)) + drawn
+
+
+def test_a_compiled_loss_of_ones_own_leaves_the_model_as_it_was():
+    model = _Own()
+    before = [v.numpy() for v in model.variables]
+    result = measure_sharpness(model, INPUTS, LABELS, loss="compiled", iterations=1)
+    assert result.loss > 0
+    assert all(np.array_equal(a, v.numpy()) for a, v in zip(before, model.variables, strict=True))
+
+
+def test_random_numbers_in_a_loss_are_noticed():
+    with pytest.raises(MeasurementFailedError, match="not deterministic"):
+        measure_sharpness(_Own(noise=1.0), INPUTS, LABELS, loss="compiled")
+    seeds = keras.random.SeedGenerator(0)
+    with pytest.raises(MeasurementFailedError, match="not deterministic"):
+        measure_sharpness(_dense(), INPUTS, np.eye(3, dtype="float32")[LABELS], loss=lambda y, p: tf.reduce_mean(
+            tf.square(y - p + keras.random.normal(tf.shape(p), seed=seeds)), axis=-1))
+
+
+def test_a_compiled_loss_without_a_reduction_is_its_mean():
+    model, labels = _dense(1, None), INPUTS[:, :1]
+    model.compile("sgd", keras.losses.MeanSquaredError(reduction=None))
+    expected = float(tf.reduce_mean(tf.square(model(INPUTS) - labels)))
+    assert measure_sharpness(model, INPUTS, labels, loss="compiled", iterations=1).loss == pytest.approx(
+        expected, rel=1e-5)
+
+
+class _Distilled(keras.Model):
+    def test_step(self, data):
+        return {"loss": 2 * super().test_step(data)["loss"]}
+
+
+def test_a_test_step_of_ones_own_is_a_warning_and_a_missing_loss_is_told(caplog):
+    inputs = keras.Input((6,))
+    model = _Distilled(inputs, keras.layers.Dense(3, activation="softmax")(inputs))
+    with pytest.raises(UserError, match="is not compiled"):
+        Objective(model, INPUTS, LABELS, loss="compiled")
+    model.compile("sgd")
+    with pytest.raises(UserError, match="loss='compiled': model .* cannot compute it for these labels: .*[Nn]o loss"):
+        Objective(model, INPUTS, LABELS, loss="compiled")
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    Objective(model, INPUTS, LABELS, loss="compiled")
+    assert "has a test_step of its own" in caplog.text
+
+
+class _Unfinished(keras.Model):
+    """A `build` of its own makes the model count as built before its layer is."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(3, activation="softmax")
+
+    def build(self, shape):
+        self.scale = self.add_weight(shape=(6,), initializer="ones")
+
+    def call(self, inputs):
+        return self.dense(inputs * self.scale)
+
+
+def test_weights_that_a_call_makes_are_named():
+    model = _Unfinished()
+    model.build((None, 6))
+    with pytest.raises(UserError, match="not built, a call of it makes weight .*dense"):
+        measure_sharpness(model, INPUTS, LABELS)
+    assert measure_sharpness(model, INPUTS, LABELS, iterations=1).parameters == 6 + 21, "now it is built"
+
+
+def test_a_normalization_by_both_statistics_is_refused_by_those_of_the_batch():
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((6,)), keras.layers.BatchNormalization(renorm=True),
+                              keras.layers.Dense(3, activation="softmax")])
+    with pytest.raises(UserError, match='renorm=True.*give statistics="moving"'):
+        measure_sharpness(model, INPUTS, LABELS)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    assert measure_sharpness(model, INPUTS, LABELS, statistics="moving", iterations=1).loss == pytest.approx(
+        model.evaluate(INPUTS, LABELS, verbose=0), rel=1e-5)
+
+
+def test_passes_are_without_tensorfloat_32(monkeypatch):
+    states = []
+    mean = Objective._weights
+
+    def watched(self, x):
+        states.append(tf.config.experimental.tensor_float_32_execution_enabled())
+        return mean(self, x)
+
+    monkeypatch.setattr(Objective, "_weights", watched)
+    for enabled in (False, True):
+        tf.config.experimental.enable_tensor_float_32_execution(enabled)
+        objective = Objective(_dense(), INPUTS, LABELS)
+        objective.value_and_gradient(objective.x)
+        assert tf.config.experimental.tensor_float_32_execution_enabled() is enabled
+    assert states == [False] * 2
+
+
+def test_a_hessian_without_second_derivatives_is_told():
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(4, activation="softsign"),
+                              keras.layers.Dense(3, activation="softmax")])
+    with pytest.raises(MeasurementFailedError, match="no second derivative .*[Ss]oftsign"):
+        hessian(model, INPUTS, LABELS) @ np.ones(43)
+
+
+@tf.custom_gradient
+def _times_sum(x):
+    """x times its sum, with a right first derivative that hides the sum from the second one in half of x."""
+    total, half = tf.reduce_sum(x), x.shape[0] // 2
+    sums = tf.concat([tf.fill([half], total), tf.fill([half], tf.stop_gradient(total))], axis=0)
+    return x * total, lambda upstream: upstream * sums + tf.reduce_sum(upstream * x)
+
+
+class _TimesSum(keras.layers.Layer):
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], 3), initializer=keras.initializers.GlorotUniform(0))
+
+    def call(self, inputs):
+        kernel = tf.reshape(tf.convert_to_tensor(self.kernel), [-1])
+        return tf.nn.softmax(tf.matmul(inputs, tf.reshape(_times_sum(kernel), [-1, 3])))
+
+
+class _Wrong(_TimesSum):
+    def call(self, inputs):
+        return tf.nn.softmax(tf.matmul(inputs, tf.stop_gradient(tf.convert_to_tensor(self.kernel)) * 1.0
+                                       + 0.5 * tf.convert_to_tensor(self.kernel)
+                                       - tf.stop_gradient(0.5 * tf.convert_to_tensor(self.kernel))))
+
+
+def test_a_hessian_of_a_wrong_gradient_is_refused():
+    with pytest.raises(MeasurementFailedError, match="gradient of f is wrong"):
+        hessian(keras.Sequential([keras.Input((6,)), _Wrong()]), INPUTS, LABELS)
+
+
+def test_a_hessian_of_a_wrong_second_derivative_is_not_that_of_the_gradient():
+    with pytest.raises(MeasurementFailedError, match="the Hessian of f is not symmetric"):
+        hessian(keras.Sequential([keras.Input((6,)), _TimesSum()]), INPUTS, LABELS)
+
+
+def test_estimates_have_defaults_and_logits_a_hessian():
+    logits, probabilities = _dense(activation=None), _dense()
+    probabilities.set_weights(logits.get_weights())
+    found = hessian(logits, INPUTS, LABELS, from_logits=True)
+    direction = np.arange(21.0)
+    assert found @ direction == pytest.approx(hessian(probabilities, INPUTS, LABELS) @ direction, rel=1e-3, abs=1e-4)
+    matrix = np.diag(np.arange(100.0))
+    assert trace(matrix).value == pytest.approx(4950, rel=0.01)
+    assert density(matrix).nodes.shape == (10, 80)
+
+
+@pytest.mark.parametrize("every, numbers", [(1, [5, 10, 15, 20]), (4, [5, 10, 15, 20]), (8, [10, 20])])
+def test_batches_of_several_steps_an_execution_are_counted(every, numbers):
+    model = _dense()
+    model.compile("sgd", "sparse_categorical_crossentropy", steps_per_execution=5)
+    callback = SharpnessCallback(INPUTS, LABELS, every=every, unit="batch", iterations=1)
+    model.fit(INPUTS[:40], LABELS[:40], batch_size=4, epochs=2, verbose=0, callbacks=[callback])
+    assert [number for number, _ in callback.results] == numbers
