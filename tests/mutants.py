@@ -26,7 +26,8 @@ ROOT = pathlib.Path(__file__).parent.parent
 TESTS = {
     "sharpness/maximizer": "tests/sharpness/test_maximizer.py tests/sharpness/test_metric.py",
     "sharpness/checks": "tests/sharpness/test_checks.py",
-    "sharpness/losses": "tests/sharpness/test_losses.py tests/sharpness/test_messages.py",
+    "sharpness/losses": "tests/sharpness/test_losses.py tests/sharpness/test_unusual_models.py",
+    "sharpness/classes": "tests/sharpness/test_losses.py tests/sharpness/test_messages.py",
     "sharpness/subspace": "tests/sharpness/test_subspace.py tests/sharpness/test_metric.py",
     "sharpness/objective": "tests/sharpness/test_objective.py tests/sharpness/test_losses.py",
     "sharpness/metric": "tests/sharpness/test_metric.py tests/sharpness/test_losses.py",

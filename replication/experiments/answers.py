@@ -3,7 +3,10 @@
 import math
 from statistics import fmean
 
-from replication.statistics import LEVEL, mean_interval, summarize
+from replication.statistics import LEVEL, at_least, mean_interval, summarize
+
+# A deviation below this share of a sharpness is not known, see `report.verdicts`.
+_RESOLUTION = 0.01
 
 
 def ratio(pairs):
@@ -16,17 +19,23 @@ def ratio(pairs):
         Text such as "3.1 (90 % interval 2.4 to 4.0, 3 trials)" or "3.1 (one trial)"; "" without a pair.
     """
     return _text([math.log(first / second) for first, second in pairs if first > 0 and second > 0],
-                 lambda value: significant(math.exp(value)), "")
+                 lambda value: significant(math.exp(value)), "", _RESOLUTION)
 
 
-def difference(values, unit):
+def difference(values, unit, *, resolution):
     """Returns the mean of numbers, one for each trial, with its interval, as text; "" without a number.
 
     Args:
         values: The numbers.
         unit: Their unit, such as "points".
+        resolution: Their deviation is not taken to be smaller, so that equal values do not look certain.
     """
-    return _text(list(values), signed, f" {unit}")
+    return _text(list(values), signed, f" {unit}", resolution)
+
+
+def one_example(finished_run):
+    """Returns what one example of the test set of a `store.FinishedRun` counts, in points."""
+    return 100 / finished_run.resolved_dataset.test_size
 
 
 def significant(value):
@@ -53,11 +62,11 @@ def span(values, write=significant):
     return " to ".join(texts)
 
 
-def _text(values, write, unit):
+def _text(values, write, unit, resolution):
     if not values:
         return ""
     middle = f"{write(fmean(values))}{unit}"
     if len(values) == 1:
         return f"{middle} (one trial)"
-    low, high = mean_interval(summarize(values))
+    low, high = mean_interval(at_least(summarize(values), resolution))
     return f"{middle} ({100 * LEVEL:.0f} % interval {write(low)} to {write(high)}, {len(values)} trials)"

@@ -229,8 +229,9 @@ def measured_alike(points, kind, *, admits=lambda choices: True):
 
 
 def place(run):
-    """Returns the network and the data of a `configuration.Run` in words."""
-    return f"{run.network} on {catalog.dataset_label(run.dataset)}"
+    """Returns the network and the data of a `configuration.Run` in words, such as "C1 on cifar10"."""
+    where = f"{run.network} on {catalog.dataset_label(run.dataset)}"
+    return f"{where} (architecture {run.architecture})" if run.architecture == "text" else where
 
 
 def test_accuracy(finished_run):

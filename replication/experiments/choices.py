@@ -64,9 +64,10 @@ class Combination:
             return math.inf
         return math.sqrt(statistics.fmean(math.log(ours / theirs) ** 2 for ours, theirs in wanted))
 
-    def level(self, regime):
+    def level(self, regime, tables):
         """The mean of ln(sharpness) over the measured entries of a regime; None if there is none, or one is 0."""
-        values = [value for (_, column), value in self.values.items() if column.endswith(regime)]
+        values = [value for (table, column), value in self.values.items()
+                  if table in tables and column.endswith(regime)]
         return statistics.fmean(map(math.log, values)) if values and min(values) > 0 else None
 
 
@@ -154,9 +155,10 @@ def effects(store):
 
 def _deviations(found, name, level, regime):
     """Returns the deviation of a level of a choice from the mean over its levels, for each setting of the others."""
-    result = []
+    # In the full space there is no A.
+    result, tables = [], (4,) if name == "A" else (3, 4)
     for _, alike in buckets(found, lambda each: str({**each.choices, name: ""})):
-        by_level = {each.choices[name]: each.level(regime) for each in alike}
+        by_level = {each.choices[name]: each.level(regime, tables) for each in alike}
         if level in by_level and len(by_level) > 1 and None not in by_level.values():
             result.append(by_level[level] - statistics.fmean(by_level.values()))
     return result
@@ -265,7 +267,8 @@ LISTING = Listing(
 FIGURE = Figure(
     name="choice_effects", place="What the paper leaves open", title="How much each open choice moves the sharpness",
     caption=(
-        "The factor of each alternative on the sharpness, as the geometric mean over the entries of tables 3 and 4, "
-        "relative to the mean over the alternatives of the same choice with all others the same. The line is one "
+        "The factor of each alternative on the sharpness, as the geometric mean over the entries of tables 3 and 4 "
+        "(for A, of table 4), relative to the mean over the alternatives of the same choice with all others the same. "
+        "The line is one "
         "standard deviation over the settings of all others."),
     networks=(_NETWORK,), needs=needs, axes=effects)

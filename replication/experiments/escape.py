@@ -36,8 +36,9 @@ def needs(setup):
 
 def axes(store):
     """Returns a `Plot` for each network and data set whose runs from a minimizer were measured along their way."""
-    return plots("escape", [("", members, _panels({each.name: _role(store, each) for each in members}, members))
-                            for members in _families(store)])
+    return plots("escape", [
+        ("", members, _panels({each.name: (_role(store, each), _origin(store, each)) for each in members}, members))
+        for members in _families(store)])
 
 
 def answer(store):
@@ -48,9 +49,10 @@ def answer(store):
             if each.run.start.epoch is None:
                 points = _points(each)
                 role = _role(store, each)
-                parts.append(f"{role} started at {_OTHER[role]}’s minimizer goes from a sharpness of "
-                             f"{answers.significant(points[0][2])} % to {answers.significant(points[1][2])} % after an "
-                             f"epoch and {answers.significant(points[-1][2])} % after {points[-1][0]}")
+                second = "an epoch" if points[1][0] == 1 else f"{points[1][0]} epochs"
+                parts.append(f"{role} started at {_origin(store, each)}’s minimizer goes from a sharpness of "
+                             f"{answers.significant(points[0][2])} % to {answers.significant(points[1][2])} % after "
+                             f"{second} and {answers.significant(points[-1][2])} % after {points[-1][0]}")
         if parts:
             return f"{place(members[0].run)}, one trial: {'; '.join(parts)}."
     return ""
@@ -60,10 +62,19 @@ def _from(run, other, epoch, preset):
     return dataclasses.replace(run, regime="grid", epochs=preset.escape_epochs, start=Start(other.name, epoch))
 
 
+def _source(store, finished_run):
+    return next(each.run for each in store.runs if each.name == finished_run.run.start.run)
+
+
+def _origin(store, finished_run):
+    """Returns whether a run starts at a run of SB or of LB."""
+    return _source(store, finished_run).regime
+
+
 def _role(store, finished_run):
-    """Returns whether a run trains as SB or as LB: it starts at a run of the other one."""
-    source = next(each for each in store.runs if each.name == finished_run.run.start.run)
-    return _OTHER[source.run.regime]
+    """Returns whether a run trains as SB or as LB: as the run at which it starts, or as the other one."""
+    source = _source(store, finished_run)
+    return source.regime if source.batch_size == finished_run.run.batch_size else _OTHER[source.regime]
 
 
 def _families(store):
@@ -95,17 +106,17 @@ def _series(roles, members, column):
     """Returns a line for each run; epoch 0 stands at 1/2 on the logarithmic axis."""
     result = []
     for each in members:
-        epoch, role = each.run.start.epoch, roles[each.name]
+        epoch, (role, origin) = each.run.start.epoch, roles[each.name]
         points = _points(each)
         result.append(Series(
-            f"{role} from {_OTHER[role]}’s {'minimizer' if epoch is None else f'epoch {epoch}'}",
+            f"{role} from {origin}’s {'minimizer' if epoch is None else f'epoch {epoch}'}",
             tuple(max(point[0], 0.5) for point in points), tuple(point[column] for point in points), role,
             dashed=epoch is not None, marker={None: "o"}.get(epoch, "s" if epoch == _ITERATES[0] else "^")))
     return tuple(result)
 
 
 def _panels(roles, members):
-    """Returns the panels of sharpness, f and distance; `roles` are SB or LB by the name of a run."""
+    """Returns the panels of sharpness, f and distance; `roles` are those of a run and of its start by name."""
     return (Panel(_X_LABEL, "sharpness (%)", _series(roles, members, 2), log_x=True, log_left=True),
             Panel(_X_LABEL, "cross-entropy (nats)", _series(roles, members, 1), log_x=True, log_left=True),
             Panel(_X_LABEL, "distance from the start", _series(roles, members, 3), log_x=True, log_left=False))

@@ -19,9 +19,14 @@ def axes(store):
                              for comparison, sides in lowest_trials(store, points)])
 
 
-def points(finished_run):
-    """Returns the epoch, the cross-entropy and the sharpness of each measured iterate of a run, by epoch."""
-    protocol = common_protocol(finished_run.iterates)
+def points(finished_run, protocol=None):
+    """Returns the epoch, the cross-entropy and the sharpness of each measured iterate of a run, by epoch.
+
+    Args:
+        finished_run: A `store.FinishedRun`.
+        protocol: How they were measured; None (default) for the way in which most of them were.
+    """
+    protocol = protocol or common_protocol(finished_run.iterates)
     return [(iterate.epoch, item.content["loss"], item.content["sharpness"])
             for iterate in finished_run.iterates for item in iterate.tabulated
             if item.protocol == protocol and item.choices.epsilon == _EPSILON]

@@ -116,9 +116,9 @@ def effects(store):
     for cells in families(store):
         for (factor, level), (ratios, gains, runs) in _effects(cells).items():
             run = runs[0].run
-            lines.append(ListingLine((
-                place(run), str(run.epochs), factor, level, answers.ratio(ratios),
-                answers.difference(gains, "points")), tuple(dict.fromkeys(each.name for each in runs))))
+            gain = answers.difference(gains, "points", resolution=answers.one_example(runs[0]))
+            lines.append(ListingLine((place(run), str(run.epochs), factor, level, answers.ratio(ratios), gain),
+                                     tuple(dict.fromkeys(each.name for each in runs))))
     return headings, lines
 
 

@@ -10,7 +10,7 @@ from statistics import fmean
 from replication.catalog import NETWORKS
 from replication.experiments import answers
 from replication.experiments.base import EPSILON_LABELS, Listing, ListingLine, test_accuracy
-from replication.experiments.groups import mean, sharpness_of
+from replication.experiments.groups import mean, measured_alike, sharpness_of
 from replication.experiments.table3 import common_protocol, measure, values
 from replication.experiments.table6 import remedied
 from replication.remedies import REMEDIES
@@ -43,7 +43,7 @@ def listing(store):
         members = [each for group in groups for each in group]
         measured = [(common_protocol(members, subspace_dim=dimension), epsilon)
                     for dimension in _SPACES for epsilon in EPSILONS.values()]
-        for group in groups:
+        for group in (measured_alike(group, measured) for group in groups):
             run = group[0].run
             cells = (comparison.where, run.regime, _name(run), str(len(group)), fmean(map(test_accuracy, group)),
                      *(mean(values(group, protocol, epsilon)) for protocol, epsilon in measured),
@@ -66,8 +66,8 @@ def answer(store):
             sharpness = [tuple(sharpness_of(run, protocol) for run in pair) for pair in pairs]
             if pairs and all(map(all, sharpness)):
                 gains = [test_accuracy(remedied_run) - test_accuracy(run) for remedied_run, run in pairs]
-                parts.append(f"× {answers.ratio(sharpness)} and {answers.difference(gains, 'points')} "
-                             f"with {_name(group[0].run)}")
+                gain = answers.difference(gains, "points", resolution=answers.one_example(pairs[0][0]))
+                parts.append(f"× {answers.ratio(sharpness)} and {gain} with {_name(group[0].run)}")
         if parts:
             return (f"{comparison.where}: relative to LB without a remedy, the sharpness and the test accuracy of LB "
                     f"change by {'; '.join(parts)}.")

@@ -12,7 +12,8 @@ import functools
 from replication.configuration import Measure
 from replication.experiments.base import EPSILON_LABELS, Column, Contrast, Row, Table
 from replication.experiments.drawing import Series
-from replication.store.grouping import EPSILONS, REGIMES, comparisons, measured
+from replication.store.grouping import EPSILONS, REGIMES, comparisons
+from replication.store.protocols import measured
 from replication.store.runs import in_order
 
 

@@ -12,7 +12,8 @@ from replication.configuration import Train
 from replication.experiments.base import EPSILON_LABELS, Column, Contrast, Row, Table, test_accuracy
 from replication.experiments.table3 import by_trial, measure
 from replication.remedies import Augmentation
-from replication.store.grouping import EPSILONS, Selection, comparisons, measured
+from replication.store.grouping import EPSILONS, Selection, comparisons
+from replication.store.protocols import measured
 
 _NETWORKS = tuple(name for name, network in NETWORKS.items() if Augmentation.admits(network))
 

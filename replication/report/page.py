@@ -94,8 +94,9 @@ def _findings(judged):
     found = []
     for (network, dataset, label), entries in groups.items():
         gap, ratios = entries.get("test_gap"), [entries.get(f"{name}_ratio") for name in EPSILONS]
-        if gap and all(ratios):
+        if gap:
             where = f"{network} on {catalog.dataset_label(dataset)}" + (f" ({label})" if label else "")
+            ratios = ratios if all(ratios) else []
             ours = _in_words(gap.ours.mean, [ratio.ours.mean for ratio in ratios])
             papers = gap.paper and all(ratio.paper for ratio in ratios) and _in_words(
                 gap.paper.mean, [ratio.paper.mean for ratio in ratios])
@@ -124,9 +125,12 @@ def _counted(checks):
 
 
 def _in_words(gap, ratios):
-    times = " and ".join(f"{ratio:,.0f}" if 10 <= ratio < math.inf else formatting.number(ratio) for ratio in ratios)
     accuracy = f"{formatting.number(abs(gap))} points {'less' if gap > 0 else 'more'}" if gap else "as"
-    return f"{times} times as sharp as SB (ε\u00a0=\u00a01e-3 and 5e-4) and {accuracy} accurate on the test set"
+    accuracy = f"{accuracy} accurate on the test set"
+    if not ratios:
+        return accuracy
+    times = " and ".join(f"{ratio:,.0f}" if 10 <= ratio < math.inf else formatting.number(ratio) for ratio in ratios)
+    return f"{times} times as sharp as SB (ε\u00a0=\u00a01e-3 and 5e-4, geometric means) and {accuracy}"
 
 
 def _dataset(name, store, known):
@@ -150,6 +154,7 @@ def _overview(judged):
         by_name = {(entry.table, entry.name): entry for entry in group}
         rows.append({
             "network": network, "dataset": dataset, "label": label,
+            "papers_data": any(entry.on_papers_data for entry in by_name.values()),
             "contrasts": [by_name.get((number, contrast.name)) for number, contrast in columns],
             "gates": _counted(decisions.checks(by_name.values()))["gate"]})
     return {"rows": rows, "columns": [

@@ -13,10 +13,13 @@ from replication.report import formatting
 
 FIELDS = (
     "table", "network", "data", "configuration", "entry", "unit", "ours", "ours_deviation", "ours_trials",
-    "paper", "paper_deviation", "paper_trials", "comparison", "interval_low", "interval_high", "t_test_p",
-    "sign_flip_p", "verdict", "note",
+    "paper", "paper_deviation", "paper_trials", "comparison", "interval_low", "interval_high", "prediction_low",
+    "prediction_high", "t_test_p", "sign_flip_p", "verdict", "note",
 )
 NOTE = "Mean ± sample standard deviation (number of trials)."
+# The paper prints no ratio; ours of its values is not the quotient of the means.
+NOTE_ON_RATIOS = ("LB / SB is a ratio of geometric means: ours by trial, the paper's from its means and deviations for "
+                  "log-normal values.")
 _LATEX = {"±": r"$\pm$", "ε": r"$\varepsilon$", "−": "$-$", "–": "--", "∞": r"$\infty$", "×": r"$\times$",
           "₀": "$_0$", "’": "'"}
 
@@ -33,13 +36,15 @@ def files(title, entries):
         layout, ours above the paper's.
     """
     flat = [record(entry) for entry in entries]
-    number = entries[0].table
+    number, note = entries[0].table, NOTE
+    if any(entry.kind == "ratio" for entry in entries):
+        note = f"{NOTE} {NOTE_ON_RATIOS}"
     header, lines = layout(entries)
     return {
         "csv": _csv(FIELDS, flat),
         "json": json.dumps({"table": number, "title": title, "entries": flat}, indent=1) + "\n",
-        "md": f"Table {number}. {title}. {NOTE}\n\n{_text(header, lines, 'pipe')}\n",
-        "tex": _latex(f"table{number}", f"{title}. {NOTE}", header, lines),
+        "md": f"Table {number}. {title}. {note}\n\n{_text(header, lines, 'pipe')}\n",
+        "tex": _latex(f"table{number}", f"{title}. {note}", header, lines),
     }
 
 
@@ -69,8 +74,8 @@ def record(entry):
         entry.table, entry.network, dataset_label(entry.dataset), entry.label, entry.name, formatting.UNITS[entry.kind],
         ours and ours.mean, ours and ours.deviation, ours and ours.trials,
         paper and paper.mean, paper and paper.deviation, paper and paper.trials,
-        entry.comparison, *(entry.interval or entry.prediction or (None, None)), entry.p_value, entry.sign_flip_p,
-        entry.verdict, entry.note,
+        entry.comparison, *(entry.interval or (None, None)), *(entry.prediction or (None, None)), entry.p_value,
+        entry.sign_flip_p, entry.verdict, entry.note,
     )
     return {name: None if isinstance(value, float) and not math.isfinite(value) else value
             for name, value in zip(FIELDS, values)}

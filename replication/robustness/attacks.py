@@ -12,7 +12,7 @@ import tensorflow as tf
 from models.normalization import normalization_statistics
 from replication.data import partition
 from replication.sharpness import tracing
-from replication.sharpness.losses import cross_entropy, number_right
+from replication.sharpness.classes import cross_entropy, number_right
 
 # The length of a step, in radii divided by the number of steps (Madry et al., 2018).
 _STEP = 2.5

@@ -9,8 +9,9 @@ import tensorflow as tf
 from models.normalization import BatchNormalization, batch_normalizations, normalization_statistics
 from replication.errors import UserError, one_line
 from replication.sharpness import tracing
+from replication.sharpness.classes import class_labels
 from replication.sharpness.examples import map_arrays
-from replication.sharpness.losses import CompiledLoss, ReducedLoss, class_labels
+from replication.sharpness.losses import CompiledLoss, ReducedLoss
 from replication.sharpness.suitability import permanently_moving
 
 # Examples that the model is called on, and how far its weights move to see whether outputs follow, relative to |w| + 1.

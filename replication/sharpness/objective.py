@@ -13,11 +13,11 @@ from replication import memory
 from replication.configuration import BATCH_SIZE
 from replication.data import partition
 from replication.devices import OneDevice
-from replication.errors import MeasurementFailedError, one_line
 from replication.sharpness import tracing
+from replication.sharpness.classes import number_right
 from replication.sharpness.examples import Examples, map_arrays, read_examples
 from replication.sharpness.inspection import inspect
-from replication.sharpness.losses import number_right, resolve_loss
+from replication.sharpness.losses import resolve_loss
 from replication.sharpness.suitability import (
     check_model,
     check_weights,
@@ -86,8 +86,7 @@ class Objective:
             "from_logits": from_logits, "loss": loss, "variables": self.variables, "seed": seed, "devices": devices,
             "jit_compile": jit_compile}
         self._devices = devices or OneDevice()
-        self._statistics = statistics
-        self._training = dropout_active
+        self._statistics, self._training = statistics, dropout_active
         self._loss = resolve_loss(loss, model, examples, from_logits=from_logits)
         seen = inspect(model, examples, self._loss, variables=self.variables, statistics=statistics,
                        training=dropout_active, classify=loss is None, from_logits=from_logits)
@@ -153,15 +152,11 @@ class Objective:
 
         Raises:
             UserError: the activations of a batch do not fit into memory.
-            MeasurementFailedError: an operation of the model or the loss has no second derivative.
+            LookupError: an operation has no second derivative.
         """
         self._direction.assign(direction)
         with self._fitting(backward=True):
-            try:
-                return self._mean(self._add_product, x, tf.zeros([len(self.x)], tf.float64))[1].numpy()
-            except LookupError as error:
-                raise MeasurementFailedError(f"model {self.model.name!r}: TensorFlow has no second derivative of one of"
-                                             f" its operations: {one_line(error)}") from None
+            return self._mean(self._add_product, x, tf.zeros([len(self.x)], tf.float64))[1].numpy()
 
     @functools.cached_property
     def _direction(self):

@@ -5,7 +5,7 @@ import numpy as np
 import scipy.sparse.linalg
 
 from replication.configuration import BATCH_SIZE, STATISTICS
-from replication.errors import MeasurementFailedError, require_name
+from replication.errors import MeasurementFailedError, one_line, require_name
 from replication.sharpness import Objective
 from replication.sharpness.checks import check_every_weight, check_repeatable
 
@@ -37,7 +37,11 @@ class Hessian(scipy.sparse.linalg.LinearOperator):
 
     def _matvec(self, direction):
         self.products += 1
-        return self.objective.hessian_product(self.objective.x, np.ravel(direction))
+        try:
+            return self.objective.hessian_product(self.objective.x, np.ravel(direction))
+        except LookupError as error:
+            raise MeasurementFailedError(f"model {self.objective.model.name!r}: TensorFlow has no second derivative of "
+                                         f"one of its operations: {one_line(error)}") from None
 
     def _adjoint(self):
         return self
