@@ -1,5 +1,7 @@
 """Flag of the workdir."""
 
+import os
+
 from absl import flags
 
 from replication.errors import require
@@ -8,10 +10,10 @@ _WORKDIR = flags.DEFINE_string("workdir", "work", "Folder of the records, tables
 
 
 def path():
-    """Returns the folder's path, as given.
+    """Returns the folder's path, a leading ~ being the user's home.
 
     Raises:
         UserError: it is empty.
     """
     require(_WORKDIR.value, "workdir", _WORKDIR.value, "a folder")
-    return _WORKDIR.value
+    return os.path.expanduser(_WORKDIR.value)

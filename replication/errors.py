@@ -26,6 +26,10 @@ class MeasurementFailedError(UserError):
     """Raised if a measurement of sharpness fails its checks, for example because f is not finite."""
 
 
+class DoesNotFitError(UserError):
+    """Raised if the activations of a batch do not fit into memory."""
+
+
 def one_line(error):
     """Returns the whole message of an error of another package in one line, or else the name of its class."""
     return " ".join(str(error).split()) or type(error).__name__

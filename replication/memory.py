@@ -8,7 +8,7 @@ import keras
 import psutil
 import tensorflow as tf
 
-from replication.errors import UserError
+from replication.errors import DoesNotFitError
 
 _CGROUP = pathlib.Path("/sys/fs/cgroup")
 _MEMBERSHIP = pathlib.Path("/proc/self/cgroup")
@@ -33,7 +33,7 @@ def available():
 
 @contextlib.contextmanager
 def guard(model, batch_size, name="batch_size", *, backward=True, is_in_use=lambda: True):
-    """Raises a UserError with an estimate of what would fit if the batches of a block do not fit into memory.
+    """Raises a DoesNotFitError with an estimate of what would fit if the batches of a block do not fit into memory.
 
     Splitting batches is no alternative for the networks of the paper, because it changes the batch statistics.
 
@@ -46,7 +46,7 @@ def guard(model, batch_size, name="batch_size", *, backward=True, is_in_use=lamb
             that also processes batches of another size needs it; by default always true.
 
     Raises:
-        UserError: the estimated activations exceed the main memory, before the block begins; or the memory of a
+        DoesNotFitError: the estimated activations exceed the main memory, before the block begins; or the memory of a
             GPU was exhausted within the block.
     """
     each = peak_bytes(model) if backward else sum(sorted(_output_bytes(model))[-2:])
@@ -113,7 +113,7 @@ def _too_large(model, batch_size, name, each, room):
     # If a device's memory was exhausted in spite of the estimate, the estimated size was tried already.
     advice = ("not even one fits" if not fitting else
               f"about {fitting} would fit" if fitting < batch_size else "try a smaller one")
-    return UserError(
+    return DoesNotFitError(
         f"{name}={batch_size}: the activations of {model.name} do not fit into memory: they take up to "
         f"{each / 1e6:.2g} MB per example, {each * batch_size / 1e9:.1f} GB in all, and {room / 1e9:.1f} GB are "
         f"available; {advice}")

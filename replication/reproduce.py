@@ -26,7 +26,7 @@ def main(argv):
     from replication import execution
 
     if not dry_run:
-        execution.check(executor)
+        execution.check(tasks, executor=executor, data_dir=flags.data.DATA_DIR.value)
     workdir = records.Workdir(path) if dry_run else records.Workdir.create(path)
     if remake_damaged:
         damage.set_aside(workdir)

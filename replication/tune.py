@@ -27,7 +27,10 @@ def main(argv):
     print(f"search: {record.folder / 'search.json'}")
     if not found.finished:
         raise UserError(f"{record.folder}: no trial has finished; search.json tells why each one failed")
-    print(f"the best on the whole training set: python -m replication.train --config={record.best} "
+    best = next(each for each in record.config["trials"] if each["trial"] == record.config["best"])
+    words = "the best" if best["admissible"] else (
+        f"no trial has a sharpness of at most {search.max_sharpness:g}; the flattest")
+    print(f"{words} on the whole training set: python -m replication.train --config={record.best} "
           f"--workdir={flags.workdir.path()}")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from replication import configuration, files, records, training, weights
 from replication.errors import UserError
-from tests.scripts import ROOT, assert_one_line, script
+from tests.scripts import ROOT, assert_one_line, fresh_script, script
 
 RUN = configuration.Run(network="F1", regime="SB", trial=0, dataset="digits", batch_size=719, epochs=1)
 
@@ -147,6 +147,26 @@ def test_a_keras_json_that_makes_other_networks(tmp_path):
     (tmp_path / "keras.json").write_text('{"image_data_format": "channels_first"}', encoding="utf-8")
     assert_one_line(script("train", f"--workdir={tmp_path / 'work'}", env={"KERAS_HOME": str(tmp_path)}),
                     "keras.json: image_data_format='channels_first'", "KERAS_HOME")
+
+
+def test_missing_data_are_told_before_anything_is_timed_or_written(tmp_path):
+    work = tmp_path / "work"
+    process = script("reproduce", "--preset=paper", "--networks=C1", f"--workdir={work}", f"--data_dir={tmp_path}")
+    assert_one_line(process, "python -m replication.prepare_data --dataset=cifar10")
+    assert process.stdout == "" and not work.exists()
+
+
+def test_a_terminal_without_greek_letters():
+    finished = fresh_script("verify", f"--workdir={ROOT / 'results'}", env={"PYTHONIOENCODING": "ascii"})
+    assert finished.returncode == 2 and "table 3, ? = 1e-3" in finished.stdout
+
+
+def test_a_home_in_a_path(trained, tmp_path):
+    (tmp_path / "runs").symlink_to(trained.path / "runs")
+    finished = fresh_script("make_report", "--workdir=~", env={"HOME": str(tmp_path)})
+    assert finished.returncode == 0 and (tmp_path / "report" / "index.html").exists()
+    assert_one_line(script("train", f"--workdir={tmp_path / 'work'}", "--data_dir=~nobody-of-this-name/data"),
+                    "prepare_data")
 
 
 def test_a_reader_that_leaves_early(tmp_path):

@@ -29,7 +29,7 @@ def resolve_data_dir(data_dir=None):
         UserError: `data_dir` is a file.
     """
     # This repeats TFDS's rule, because a cached data set is loaded without importing TFDS.
-    folder = pathlib.Path(data_dir or os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
+    folder = pathlib.Path(os.path.expanduser(data_dir or os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")))
     if folder.is_file():
         raise UserError(f"data_dir={folder}: a file; give the folder of TFDS's data sets")
     return folder

@@ -1,5 +1,6 @@
 """Prepares a data set once; no other module uses the network."""
 
+import os
 import pathlib
 import queue
 import tempfile
@@ -91,7 +92,7 @@ def _prepare_arrays(dataset, data_dir, kaldi_dir, normalize_speakers, frames):
     if not found and dataset == "timit":
         if kaldi_dir is None:
             raise UserError("--kaldi_dir: required, the folder that Kaldi's recipe has written; see BUILD.md")
-        timit.prepare(pathlib.Path(kaldi_dir).expanduser(), folder, normalize_speakers=normalize_speakers)
+        timit.prepare(pathlib.Path(os.path.expanduser(kaldi_dir)), folder, normalize_speakers=normalize_speakers)
     elif not found:
         timit_shaped.prepare(folder, timit_shaped.DEFAULT_FRAMES if frames is None else frames)
     resolved = cache.describe(folder, dataset)

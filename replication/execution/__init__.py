@@ -35,9 +35,18 @@ def execute(found, workdir, *, executor=None, **options):
     return local.execute(found, workdir, **options)
 
 
-def check(executor):
-    """Raises a UserError, within seconds, if an executor is not there: a Ray cluster may not be."""
+def check(found, *, executor=None, data_dir=None):
+    """Raises an error, within seconds, if what tasks need is not there.
+
+    Args:
+        found, executor, data_dir: See `execute`.
+
+    Raises:
+        UserError: there is no such Ray cluster.
+        MissingDataError: a data set is not prepared.
+    """
     if isinstance(executor, Ray):
         from replication.execution import ray
 
         ray.check(executor)
+    local.load_all(found, data_dir)

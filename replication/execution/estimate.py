@@ -11,7 +11,7 @@ import numpy as np
 
 from replication import memory
 from replication.catalog import DATASETS
-from replication.errors import UserError
+from replication.errors import UserError, is_finite
 from replication.execution import tasks
 from replication.sharpness.maximizer import Box, maximize
 from replication.weights import build_network
@@ -62,10 +62,13 @@ class Throughput:
                 run, result = record.configuration, record.result
             except UserError:
                 continue
-            if result.get("gradients") and result.get("seconds"):
-                self._seconds[_setup(run)].append(result["seconds"] / result["gradients"])
-            if run.epochs is None:
-                self._epochs[run.network, run.dataset, run.regime].append(result["epochs"])
+            gradients, seconds, epochs = (
+                value if is_finite(value := result.get(name)) and value > 0 else None
+                for name in ("gradients", "seconds", "epochs"))
+            if gradients and seconds:
+                self._seconds[_setup(run)].append(seconds / gradients)
+            if run.epochs is None and epochs:
+                self._epochs[run.network, run.dataset, run.regime].append(epochs)
 
     def training_seconds(self, run):
         """Returns the seconds that training of a `configuration.Run` takes for the gradient of one example."""
@@ -186,7 +189,7 @@ def fitting_processes(jobs, found, datasets):
 
 
 def _bytes(task, dataset):
-    batch = min(tasks.largest_batch(task), len(dataset.train_labels))
+    batch = tasks.largest_batch(task, len(dataset.train_labels))
     parameters, peak = _size(task.run)
     return (_BYTES_OF_A_PROCESS + sum(array.nbytes for array in dataset.arrays) + batch * peak
             + tasks.vector_bytes(task, parameters))

@@ -79,6 +79,8 @@ def run_task(task, folder, *, data_dir=None, wait=True, load=data.load):
         raise
     except UserError as error:
         return error
+    except MemoryError as error:
+        return UserError(f"{task.title}: not enough memory: {error}")
     except OSError as error:
         if error.filename is None:
             raise

@@ -3,7 +3,6 @@
 A task is a `configuration.Train` or a `configuration.Measure`.
 """
 
-import math
 
 from replication.configuration import Train
 from replication.configuration.tasks import measured_epochs, scheduled_epochs
@@ -68,11 +67,12 @@ def ascents(task, workdir, *, epochs):
     return sum(choice.ascents() for choice in missing(task, workdir, epochs=epochs))
 
 
-def largest_batch(task):
-    """Returns the number of examples in the largest batch that a task passes forward and back, infinite for all."""
+def largest_batch(task, size):
+    """Returns the number of examples in the largest batch that a task passes forward and back, of `size` in all."""
     if isinstance(task, Train):
-        return task.run.batch_size
-    return max(math.inf if choice.batch_size == "all" else choice.batch_size for choice in task.choices)
+        return min(task.run.batch_size, size)
+    over = [(choice, min(choice.examples or size, size)) for choice in task.choices]
+    return max(each if choice.batch_size == "all" else min(choice.batch_size, each) for choice, each in over)
 
 
 def vector_bytes(task, parameters):

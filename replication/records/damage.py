@@ -18,7 +18,7 @@ from replication.records.run import RunRecord
 
 
 def set_aside(workdir):
-    """Moves what is damaged to the folder `damaged` of a workdir, and logs each by name.
+    """Moves what is damaged to the folder `damaged` of a workdir, and logs each by name; runs of searches count.
 
     All runs are locked against other processes meanwhile.
 
@@ -31,12 +31,13 @@ def set_aside(workdir):
     Raises:
         BusyError: another process works on one of the runs.
     """
-    records = [RunRecord(folder) for folder in sorted((workdir.path / "runs").glob("*")) if folder.is_dir()]
+    records, searched = ([RunRecord(folder) for folder in sorted(workdir.path.glob(pattern)) if folder.is_dir()]
+                         for pattern in ("runs/*", "tuning/*/runs/*"))
     moved = []
     with contextlib.ExitStack() as locks:
-        for record in records:
+        for record in (*records, *searched):
             locks.enter_context(record.lock(wait=False))
-        for record in records:
+        for record in (*records, *searched):
             moved += _set_run_aside(workdir.path, record)
         # Last, because a measurement that joins runs is made again with a run that has been set aside.
         sound = {record.name: record.minimizer.checksum for record in records if record.is_finished}
@@ -114,9 +115,10 @@ def _move(root, path):
     target = _unused(root / "damaged" / relative)
     if path.is_dir():
         target.mkdir(parents=True)
-        # The lock stays where other processes look for it. result.json goes first: nothing else counts without it,
-        # should the process end here.
-        for each in sorted(path.iterdir(), key=lambda each: (each.suffix != ".json", each.name != "result.json")):
+        # The lock stays where other processes look for it. The process may end here: iterates and measurements go
+        # first, which would count with the next run of the name, then result.json, without which nothing else counts.
+        for each in sorted(path.iterdir(), key=lambda each: (
+                each.is_file(), each.suffix != ".json", each.name != "result.json")):
             if each.name != ".lock":
                 os.replace(each, target / each.name)
     else:

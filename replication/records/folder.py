@@ -34,7 +34,8 @@ class Folder:
 
     def measurements(self, kind):
         """Returns the contents of all measurements of a kind that can be read, and a message for each of the others."""
-        return collect(lambda path: files.read_json(path, FILE_REMEDY), sorted((self.folder / kind).glob("*.json")))
+        # Files that are being written begin with a dot.
+        return collect(lambda path: files.read_json(path, FILE_REMEDY), sorted((self.folder / kind).glob("[!.]*.json")))
 
 
 class ConfiguredFolder(Folder):

@@ -14,7 +14,7 @@ import numpy as np
 from keras_tuner.engine.base_tuner import BaseTuner
 
 from replication import data, files, machine, records
-from replication.errors import MeasurementFailedError, TrainingFailedError, UserError, require
+from replication.errors import DoesNotFitError, MeasurementFailedError, TrainingFailedError, UserError, require
 from replication.tuning.oracles import make_oracle
 from replication.tuning.space import SearchSpace, metrics
 
@@ -110,7 +110,7 @@ class Tuner(BaseTuner):
             # A space of the user's own may have a `fit` that knows no callbacks.
             own = {"callbacks": copy.deepcopy(self._callbacks)} if self._callbacks else {}
             return self.hypermodel.fit(hp, self.hypermodel.build(hp), trials=self._trials, dataset=self._dataset, **own)
-        except (TrainingFailedError, MeasurementFailedError) as error:
+        except (TrainingFailedError, MeasurementFailedError, DoesNotFitError) as error:
             files.write_json(self._record.failure(trial.trial_id), {"reason": str(error)})
             raise keras_tuner.errors.FailedTrialError(str(error)) from None
         except Exception as error:

@@ -96,6 +96,16 @@ def test_old_records_without_the_number_of_gradients_are_no_hindrance(tmp_path, 
     assert Throughput(workdir).training_seconds(LARGE) == 0.5
 
 
+@pytest.mark.parametrize("fields", [{"seconds": "12"}, {"gradients": None}, {"epochs": None, "seconds": 0}])
+def test_records_with_fields_of_another_kind_are_no_hindrance(tmp_path, speed, fields):
+    workdir = records.Workdir.create(tmp_path)
+    path = fixtures.write_run(workdir, LARGE).folder / "result.json"
+    files.write_json(path, {**files.read_json(path), **fields})
+    speed.step = 0.5
+    throughput = Throughput(workdir)
+    assert throughput.training_seconds(LARGE) == 0.5 and throughput.epochs(LARGE) > 0
+
+
 def test_progress_tells_the_task_and_what_is_left(tmp_path, capsys):
     # Not a terminal: a line a task, and none for one that is done.
     progress = Progress([Train(RUN), Train(LARGE), Measure((RUN,), (Sharpness(),))], [60.0, 0.0, 3.0])

@@ -87,6 +87,14 @@ def test_no_more_processes_than_the_memory_holds(free, number, monkeypatch):
     assert fitting_processes(8, [Train(runs.SMALL)], {"digits": data.load("digits")}) == number
 
 
+def test_the_largest_batch_is_of_the_examples_that_are_measured():
+    for choice, expected in ((configuration.Sharpness(), 5000), (configuration.Sharpness(batch_size="all"), 60_000),
+                             (configuration.Sharpness(batch_size="all", examples=10_000), 10_000),
+                             (configuration.Sharpness(examples=500), 500)):
+        assert tasks.largest_batch(Measure((runs.SMALL,), (choice,)), 60_000) == expected
+    assert tasks.largest_batch(Train(runs.SMALL), 3) == 3
+
+
 def test_the_vectors_of_a_maximization_take_memory():
     """L-BFGS-B's workspace, and A of a subspace as far as it is stored."""
     number = 10_000_000

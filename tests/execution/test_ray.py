@@ -133,7 +133,7 @@ def test_failures_are_one_line_each_and_errors_of_ours_are_not(cluster, tmp_path
 def test_without_ray_the_line_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UserError, match="not installed.*requirements-ray.txt"):
-        execution.check(Ray())
+        execution.check([], executor=Ray())
 
 
 @pytest.mark.parametrize("listening", [False, True])
@@ -144,7 +144,7 @@ def test_an_address_that_answers_nothing(listening):
         if listening:
             server.listen()
         with pytest.raises(UserError, match="--ray_address=127.0.0.1:.*no Ray cluster answers"):
-            execution.check(Ray(f"127.0.0.1:{server.getsockname()[1]}"))
+            execution.check([], executor=Ray(f"127.0.0.1:{server.getsockname()[1]}"))
 
 
 @pytest.mark.parametrize("choices, words", [

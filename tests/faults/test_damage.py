@@ -178,6 +178,31 @@ def test_what_is_damaged_is_set_aside_and_made_again(workdir, reference, survive
     survived["damaged files"] += 5
 
 
+def test_a_kill_while_a_run_is_set_aside_leaves_nothing_that_counts(workdir, survived, monkeypatch):
+    small = workdir.run(runs.SMALL)
+    small.final_weights.write_bytes(b"broken")
+    replace = damage.os.replace
+
+    def moving(source, target):
+        if source.name == "history.csv":
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(damage.os, "replace", moving)
+    with pytest.raises(KeyboardInterrupt):
+        damage.set_aside(workdir)
+    assert not small.is_finished and small.iterates() == []
+    assert not list(small.folder.glob("*/*.json"))
+    survived["kills"] += 1
+
+
+def test_files_that_are_being_written_are_no_measurements(workdir):
+    small = workdir.run(runs.SMALL)
+    before = small.measurements("sharpness")
+    small.measurement(runs.SHARPNESS).with_name(".partial-1.json").write_text("{")
+    assert small.measurements("sharpness") == before
+
+
 @pytest.mark.parametrize("name, remedy", [
     ("config.json", "remove the folder .* or give `reproduce --remake_damaged`, to run it again"),
     ("result.json", "remove the folder .* or give `reproduce --remake_damaged`, to run it again"),

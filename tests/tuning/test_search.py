@@ -8,9 +8,12 @@ import time
 
 import pytest
 
-from replication import configuration, data, files, records, training, tuning
+from replication import configuration, data, files, memory, records, training, tuning
 from replication.errors import BusyError, UserError
+from replication.records.damage import set_aside
 from replication.report import make_report
+from tests import networks
+from tests.scripts import succeed
 from tests.tuning import short
 
 
@@ -151,6 +154,20 @@ def test_a_trial_that_cannot_be_measured_is_failed(tmp_path):
     assert trial["status"] == "failed" and "not finite at a point of the box" in trial["reason"]
 
 
+def test_a_trial_whose_batches_do_not_fit_is_failed(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda: 1000)
+    trials = short.tune(tmp_path, short.search(max_trials=2)).config["trials"]
+    assert [trial["status"] for trial in trials] == ["failed"] * 2
+    assert all("do not fit into memory" in trial["reason"] for trial in trials)
+
+
+def test_a_trial_beyond_the_bound_is_not_called_the_best(tmp_path):
+    flags = ("--network=" + networks.ONE_LAYER, "--dataset=digits", "--max_trials=1", "--epochs=1",
+             "--max_sharpness=1e-9")
+    printed = succeed("tune", *flags, f"--workdir={tmp_path}")
+    assert "no trial has a sharpness of at most 1e-09; the flattest on the whole training set: python" in printed
+
+
 def test_a_damaged_file_ends_the_search_and_no_trial(tmp_path):
     search = short.search(max_trials=1)
     record = short.tune(tmp_path, search)
@@ -203,6 +220,8 @@ def test_damaged_records_of_finished_trials_are_named(searched, tmp_path):
     run.final_weights.write_bytes(weights)
     with pytest.raises(UserError, match="final.weights.h5: damaged .*; remove the folder .* to run it again"):
         short.tune(tmp_path)
+    assert set_aside(records.Workdir(tmp_path)) == [run.folder.relative_to(tmp_path)]
+    assert short.without_times(short.tune(tmp_path).config["trials"]) == short.without_times(trials)
 
 
 class _Mistaken(short.LearningRates):

@@ -52,9 +52,9 @@ class Robustness(Measurement):
     seed: int = whole(0, "Seed of the maximizer and of the attacks.")
 
     def passes(self, dataset):
-        attacks = (1 + len(self.RADII)) * self.iterations * dataset.test_size / dataset.training_size
-        # Every layer alone is like the whole box; our networks have up to 15.
-        return 8 * _BOX_PASSES + 3 * self.iterations + attacks + FORWARD
+        attacks = (1 + len(self.RADII)) * self.iterations * dataset.test_size / (self.examples or dataset.training_size)
+        # Every layer alone is like the whole box; our networks have about 12.
+        return 13 * _BOX_PASSES + 3 * self.iterations + attacks + FORWARD
 
     def ascents(self):
         return 1
