@@ -7,6 +7,7 @@ moves by a factor of 1.3 with the choice and partition of the examples, and by 1
 """
 
 import dataclasses
+import itertools
 
 from replication.configuration import Measure, Sharpness
 from replication.experiments import answers
@@ -15,6 +16,7 @@ from replication.store.grouping import comparisons
 
 _SPACES = {0: "full space", 100: "subspace"}
 _SEEDS = (0, 1, 2)
+_STARTS = "the random starts"
 # What varies in the subspace, where a measurement takes several times as long.
 _IN_THE_SUBSPACE = ("starts and subspace", "the partition and choice of the examples", "the iterations")
 
@@ -62,13 +64,13 @@ def _usual(run, examples, dimension):
 
 
 def _variations(usual):
-    """Returns by what varies the choices of the measurements, of which one is the usual."""
+    """Returns by what varies the choices of the measurements, of which one is the usual; of starts, one with four."""
     def having(**changes):
         return dataclasses.replace(usual, **changes)
 
     found = {
-        "the random starts" if not usual.subspace_dim else "starts and subspace": (
-            usual, having(starts=4), *(having(seed=usual.seed + seed) for seed in _SEEDS[1:] if usual.subspace_dim)),
+        **({"starts and subspace": (usual, having(starts=4), *(having(seed=usual.seed + each) for each in _SEEDS[1:]))}
+           if usual.subspace_dim else {_STARTS: (having(starts=4),)}),
         "the partition and choice of the examples": tuple(having(partition=seed) for seed in _SEEDS),
         "the batch of f": (usual, having(batch_size=1000), having(batch_size="all")),
         "the number of examples": (usual, having(examples=usual.examples // 2), having(examples=usual.examples // 5)),
@@ -79,27 +81,47 @@ def _variations(usual):
 
 
 def _measured(store):
-    """Yields the network, the runs' names, the dimension, what varies, and the values of SB and LB in one order."""
+    """Yields the network, the runs' names, the dimension, what varies, and the values of SB and LB in one order.
+
+    Processors round differently, so the values of a line are of one.
+    """
     for comparison in comparisons(store.runs):
         for pair in comparison.pairs()[:1]:
-            by_choices = [{item.choices: item.content["sharpness"] for item in each.measurements["sharpness"]}
-                          for each in pair]
-            sizes = {choices.examples for choices in by_choices[0] if choices.dtype == "float64"}
-            for examples in sorted(size for size in sizes if size):
-                for dimension in _SPACES:
-                    usual = _usual(pair[0].run, examples, dimension)
-                    for variation, wanted in _variations(usual).items():
-                        if all(choices in found for choices in wanted for found in by_choices):
+            sizes = {item.choices.examples for item in pair[0].measurements["sharpness"]
+                     if item.choices.dtype == "float64"}
+            for examples, dimension in itertools.product(sorted(filter(None, sizes)), _SPACES):
+                for variation, wanted in _variations(_usual(pair[0].run, examples, dimension)).items():
+                    for processor in _processors(pair[0]):
+                        values = [_values(each, wanted, processor) for each in pair]
+                        if all(values):
                             yield (comparison.where, tuple(each.name for each in pair), dimension, variation,
-                                   {regime: [found[choices] for choices in wanted]
-                                    for regime, found in zip(("SB", "LB"), by_choices)})
+                                   dict(zip(("SB", "LB"), values)))
+                            break
+
+
+def _processors(finished_run):
+    """Returns the machines on which the sharpness of a run was measured, in the order of their names."""
+    return sorted({str(item.content.get("machine")) for item in finished_run.measurements["sharpness"]})
+
+
+def _values(finished_run, wanted, processor):
+    """Returns the sharpness by each of some choices on a machine, of one of them from each start; [] if one lacks."""
+    found = {item.choices: item.content for item in finished_run.measurements["sharpness"]
+             if str(item.content.get("machine")) == processor}
+    if not all(choices in found for choices in wanted):
+        return []
+    if len(wanted) > 1:
+        return [found[choices]["sharpness"] for choices in wanted]
+    content = found[wanted[0]]
+    return [100 * (value - content["loss"]) / (1 + content["loss"]) for value in content["start_max_losses"]]
 
 
 LISTING = Listing(
     name="spreads", place="Limits", title="How much Metric 2.1 moves with what should not matter",
     caption=(
-        "Each line varies one choice of the measurement, all others the same, at the same minimizers: four starts in "
-        "place of one (in the subspace also the subspace itself), the partition into batches together with the choice "
-        "of the part of the training set, batches of 1,000 and of all examples instead of 5,000, a half and a fifth "
-        "of the examples, float64 instead of float32, and 5 and 20 iterations instead of 10."),
+        "Each line varies one choice of the measurement, all others the same, at the same minimizers and on the same "
+        "machine: each of four starts alone (in the subspace four in place of one, and the subspace itself), the "
+        "partition into batches together with the choice of the part of the training set, batches of 1,000 and of all "
+        "examples instead of 5,000, a half and a fifth of the examples, float64 instead of float32, and 5 and 20 "
+        "iterations instead of 10."),
     needs=needs, listing=listing, answer=answer)

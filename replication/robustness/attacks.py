@@ -61,7 +61,7 @@ class Attacks:
     def steps(self, radius, number):
         """Returns the same after several steps from a random point of the box around the inputs."""
         def attack(inputs, labels, generator):
-            moved = inputs + tf.constant(generator.uniform(-radius, radius, inputs.shape), tf.float32)
+            moved = _in_range(inputs + tf.constant(generator.uniform(-radius, radius, inputs.shape), tf.float32))
             for _ in range(number):
                 moved = self._move(moved, inputs, labels, tf.constant(_STEP * radius / number, tf.float32),
                                    tf.constant(radius, tf.float32))
@@ -87,5 +87,9 @@ class Attacks:
             tape.watch(moved)
             loss, _ = self._loss_and_hits(moved, labels)
         moved = moved + length * tf.sign(tape.gradient(loss, moved))
-        moved = tf.clip_by_value(moved, inputs - radius, inputs + radius)
-        return tf.clip_by_value(moved, 0, 1) if moved.shape.rank == 4 else moved
+        return _in_range(tf.clip_by_value(moved, inputs - radius, inputs + radius))
+
+
+def _in_range(inputs):
+    """Returns inputs [batch, ...], those of images, of rank 4, clipped to [0, 1]."""
+    return tf.clip_by_value(inputs, 0, 1) if inputs.shape.rank == 4 else inputs

@@ -16,8 +16,8 @@ _OPTIMIZERS = {
     "adam": lambda run, rate: keras.optimizers.Adam(rate, epsilon=run.adam_epsilon),
     "sgd": lambda run, rate: keras.optimizers.SGD(rate),
     "momentum": lambda run, rate: keras.optimizers.SGD(rate, momentum=0.9),
-    # As in Keras 1.
-    "adagrad": lambda run, rate: keras.optimizers.Adagrad(rate, initial_accumulator_value=0.0, epsilon=1e-8),
+    # Keras 1 adds 1e-8 to the root of the accumulator, Keras 3 its epsilon under the root.
+    "adagrad": lambda run, rate: keras.optimizers.Adagrad(rate, initial_accumulator_value=0.0, epsilon=1e-16),
 }
 
 

@@ -1,5 +1,6 @@
 """Sentences and cells of a report say neither more nor less than the records behind them."""
 
+import dataclasses
 import re
 
 import pytest
@@ -96,3 +97,22 @@ def test_another_form_of_a_network_is_told(workdir):
     assert experiments.base.place(paper_run("SB", 0, network="C1")) == "C1 on cifar10"
     text = other(paper_run("SB", 0, network="C1"), architecture="text")
     assert experiments.base.place(text) == "C1 on cifar10 (architecture text)"
+
+
+def test_spreads_are_of_one_machine(workdir):
+    """The usual value was measured on another machine than that of float64, which also has a usual value of its own."""
+    usual = Sharpness(starts=1, examples=500)
+    for regime in ("SB", "LB"):
+        record = write_run(workdir, paper_run(regime, 0))
+        fixtures.write_measurement(record, usual, 100.0, machine={"processor": "old"})
+        fixtures.write_measurement(record, dataclasses.replace(usual, dtype="float64"), 110.0,
+                                   machine={"processor": "new"})
+        fixtures.write_measurement(record, dataclasses.replace(usual, starts=4), 110.0, loss=0.0,
+                                   start_max_losses=[1.1, 1.0, 0.9, 1.05], machine={"processor": "new"})
+    listing = experiments.get("spreads").listing
+    assert [line.cells[2:5] for line in listing(Store(workdir))[1]] == [
+        ("the random starts", "90 to 110", pytest.approx(1.1 / 0.9))]
+    for regime in ("SB", "LB"):
+        fixtures.write_measurement(workdir.run(paper_run(regime, 0)), usual, 109.0, machine={"processor": "new"})
+    assert [(line.cells[2], line.cells[4]) for line in listing(Store(workdir))[1]][1:] == [
+        ("the precision", pytest.approx(110 / 109))]

@@ -1,11 +1,14 @@
-"""What --jit_compile=auto stands for."""
+"""What --jit_compile=auto stands for, and the optimizers."""
 
 import importlib.resources
 
+import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
-from replication import files, records
+from replication import configuration, files, records
+from replication.training import compilation
 from replication.training.compilation import jit_compile
 from tests.scripts import succeed
 
@@ -47,3 +50,17 @@ def test_the_flag_resolves_by_it(tmp_path):
     succeed("train", "--network=F1", "--dataset=digits", "--epochs=0", "--jit_compile=auto", f"--workdir={tmp_path}")
     (record,), _ = records.Workdir.open(tmp_path).runs()
     assert record.configuration.jit_compile is jit_compile("auto", "F1")
+
+
+def test_adagrad_is_that_of_keras_1():
+    """Steps of lr g / (sqrt(sum of g^2) + 1e-8), of small gradients too."""
+    run = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=144, optimizer="adagrad")
+    optimizer = compilation._OPTIMIZERS["adagrad"](run, 0.01)
+    gradients = np.array([[1.0, 1e-3, 1e-5, 1e-6, 0.0], [2.0, -1e-3, 3e-5, 1e-8, 0.0]], "float32")
+    weights = keras.Variable(np.zeros(5, "float32"))
+    expected, squares = np.zeros(5), np.zeros(5)
+    for gradient in gradients:
+        optimizer.apply([tf.constant(gradient)], [weights])
+        squares += gradient.astype(float)**2
+        expected -= 0.01 * gradient / (np.sqrt(squares) + 1e-8)
+    assert weights.numpy() == pytest.approx(expected, rel=0.01, abs=1e-12)
