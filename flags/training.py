@@ -1,5 +1,7 @@
 """Flags of one training run and of its remedy."""
 
+import os
+
 from absl import flags
 
 from flags import data, dataset, distribution
@@ -56,7 +58,7 @@ def run(resolve_jit_compile, available_devices):
     if _CONFIG.value is not None:
         if present := [holder.name for holder in _FLAGS_OF_THE_RUN if holder.present]:
             raise UserError(f"--{present[0]}: --config decides every choice of the run; give one or the other")
-        return records.read_configuration(_CONFIG.value)
+        return records.read_configuration(os.path.expanduser(_CONFIG.value))
     choices = values(_RUN)
     remedy, name = _remedy(), dataset.dataset(default=catalog.NETWORKS[choices["network"]].dataset)
     resolved = data.resolve(name)

@@ -39,10 +39,9 @@ def _guarded(main, argv):
     # TensorFlow takes a GPU's memory as it needs it, so that others can use the rest.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     machine.log_plainly()
-    for stream in (sys.stdout, sys.stderr):
-        # Results hold letters that some terminals and pipes lack, such as ε.
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+    # Results hold letters that some terminals and pipes lack, such as ε.
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
     received = []
     try:
         with _raising_at_signals(received, signal.SIGINT, signal.SIGTERM):

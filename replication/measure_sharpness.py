@@ -4,6 +4,8 @@
     python -m replication.measure_sharpness --model=mine.keras --dataset=mnist --epsilon=1e-3 --subspace_dim=0
 """
 
+import os
+
 import flags.data
 import flags.dataset
 import flags.distribution
@@ -24,7 +26,7 @@ def main(argv):
 
 
 def _measure_model(number):
-    file, choices = flags.sharpness.MODEL.value, flags.sharpness.choices(seed=0)
+    file, choices = os.path.expanduser(flags.sharpness.MODEL.value), flags.sharpness.choices(seed=0)
     from replication import data, sharpness, weights
     from replication.devices import devices
     from replication.execution.measurement import overview

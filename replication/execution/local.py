@@ -8,7 +8,7 @@ import tqdm
 from absl import logging
 
 from replication import data, records
-from replication.errors import BusyError, MissingDataError, UserError
+from replication.errors import BusyError, MissingDataError, UserError, one_line
 from replication.execution import tasks
 
 
@@ -80,7 +80,7 @@ def run_task(task, folder, *, data_dir=None, wait=True, load=data.load):
     except UserError as error:
         return error
     except MemoryError as error:
-        return UserError(f"{task.title}: not enough memory: {error}")
+        return UserError(f"{task.title}: not enough memory: {one_line(error)}")
     except OSError as error:
         if error.filename is None:
             raise

@@ -3,7 +3,6 @@
 A task is a `configuration.Train` or a `configuration.Measure`.
 """
 
-
 from replication.configuration import Train
 from replication.configuration.tasks import measured_epochs, scheduled_epochs
 from replication.errors import UserError

@@ -34,8 +34,9 @@ def difference(values, unit, *, resolution):
 
 
 def one_example(finished_run):
-    """Returns what one example of the test set of a `store.FinishedRun` counts, in points."""
-    return 100 / finished_run.resolved_dataset.test_size
+    """Returns what one example of the test set of a `store.FinishedRun` counts, in points; 0 if it does not tell."""
+    size = finished_run.resolved_dataset.test_size
+    return 100 / size if size else 0.0
 
 
 def significant(value):

@@ -1,5 +1,6 @@
 """Runs that differ only in given fields of their configuration, and the values that listings show for them."""
 
+import itertools
 from statistics import fmean
 
 from replication.configuration import presets
@@ -34,27 +35,24 @@ def variants(finished_runs, *choices):
     return families
 
 
-def measured_alike(group, measurements):
+def measured_trials(group, *protocols):
     """Returns the trials of a group that have every measurement which one of them has; means are then over the same.
 
     Args:
         group: `store.FinishedRun`s.
-        measurements: Pairs of a protocol and an epsilon.
+        *protocols: The protocols of the measurements, see `table3.common_protocol`.
     """
-    known = [each for each in measurements if values(group, *each)]
+    known = [each for each in itertools.product(protocols, EPSILONS.values()) if values(group, *each)]
     return [run for run in group if all(values([run], *each) for each in known)] or list(group)
 
 
 def numbers(group, protocol):
     """Returns the cells of NUMBERS for the trials of one variant: means, None for what was not measured.
 
-    If some trials were measured, the means are over those.
-
     Args:
         group: `store.FinishedRun`s.
         protocol: The protocol of their sharpness, as `table3.common_protocol` gives it.
     """
-    group = measured_alike(group, [(protocol, epsilon) for epsilon in EPSILONS.values()])
     return (str(len(group)), fmean(100 * each.metrics["train_accuracy"] for each in group),
             fmean(each.metrics["train_loss"] for each in group), fmean(map(test_accuracy, group)),
             *(mean(values(group, protocol, epsilon)) for epsilon in EPSILONS.values()))

@@ -14,7 +14,7 @@ import functools
 from replication.configuration.run import TRAINING_LOSSES
 from replication.experiments import answers
 from replication.experiments.base import Listing, ListingLine, place
-from replication.experiments.groups import NUMBERS, numbers, protocol_of, sharpness_of, variants
+from replication.experiments.groups import NUMBERS, measured_trials, numbers, protocol_of, sharpness_of, variants
 from replication.experiments.table3 import measure
 
 _SCALES = (0.5, 1.0, 2.0)
@@ -44,10 +44,11 @@ def listing(store, choice, *, title, write):
     """
     lines = []
     for family in variants(store.runs, choice):
+        protocol = protocol_of(family)
         for group in sorted(family, key=lambda group: (group[0].run.regime != "SB", getattr(group[0].run, choice))):
-            run = group[0].run
-            lines.append(ListingLine((place(run), run.regime, write(getattr(run, choice)),
-                                      *numbers(group, protocol_of(family))), tuple(each.name for each in group)))
+            run, group = group[0].run, measured_trials(group, protocol)
+            lines.append(ListingLine((place(run), run.regime, write(getattr(run, choice)), *numbers(group, protocol)),
+                                     tuple(each.name for each in group)))
     return ("network", "regime", title, *NUMBERS), lines
 
 

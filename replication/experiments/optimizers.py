@@ -13,7 +13,7 @@ from statistics import fmean
 from replication.configuration import OPTIMIZERS
 from replication.experiments import answers
 from replication.experiments.base import Listing, ListingLine, place
-from replication.experiments.groups import NUMBERS, numbers, protocol_of, sharpness_of, variants
+from replication.experiments.groups import NUMBERS, measured_trials, numbers, protocol_of, sharpness_of, variants
 from replication.experiments.table3 import measure
 from replication.store.grouping import buckets, key
 
@@ -37,6 +37,7 @@ def listing(store):
     for where, protocol, found in _best(store):
         for group, rates in found:
             run, tried = group[0].run, ", ".join(f"{rate:g}" for rate in rates)
+            group = measured_trials(group, protocol)
             lines.append(ListingLine((
                 where, run.regime, run.optimizer, f"{run.learning_rate:g} of {tried}", *numbers(group, protocol)),
                 tuple(each.name for each in group)))

@@ -17,7 +17,7 @@ import math
 from replication.configuration import Geometry, Measure, Reparametrization
 from replication.experiments import answers
 from replication.experiments.base import Listing, ListingLine, place
-from replication.experiments.groups import NUMBERS, mean, numbers, protocol_of, sharpness_of
+from replication.experiments.groups import NUMBERS, mean, measured_trials, numbers, protocol_of, sharpness_of
 from replication.experiments.table3 import measure, values
 from replication.experiments.table6 import remedied
 from replication.remedies import Imitation
@@ -97,7 +97,7 @@ def listing(store):
         groups = [list(cell.runs.values()) for cell in cells]
         full, subspace = protocol_of(groups), protocol_of(groups, subspace_dim=100)
         small = cells[0].runs if cells[0].levels is None else {}
-        for cell, group in zip(cells, groups):
+        for cell, group in zip(cells, (measured_trials(group, full, subspace) for group in groups)):
             run = group[0].run
             places = [item.content for each in group for item in each.measurements["geometry"]]
             exchanged = [_exchanged(store, each, small) for each in group]

@@ -5,12 +5,13 @@
 Of these only the scaled learning rate has been trained on MNIST, for one trial of F1 (results/tables/remedies.md).
 """
 
+import itertools
 from statistics import fmean
 
 from replication.catalog import NETWORKS
 from replication.experiments import answers
 from replication.experiments.base import EPSILON_LABELS, Listing, ListingLine, test_accuracy
-from replication.experiments.groups import mean, measured_alike, sharpness_of
+from replication.experiments.groups import mean, measured_trials, sharpness_of
 from replication.experiments.table3 import common_protocol, measure, values
 from replication.experiments.table6 import remedied
 from replication.remedies import REMEDIES
@@ -41,12 +42,11 @@ def listing(store):
         found.sort(key=lambda group: _name(group[0].run))
         groups = [group for group in (comparison.small, comparison.large, *found) if group]
         members = [each for group in groups for each in group]
-        measured = [(common_protocol(members, subspace_dim=dimension), epsilon)
-                    for dimension in _SPACES for epsilon in EPSILONS.values()]
-        for group in (measured_alike(group, measured) for group in groups):
+        protocols = [common_protocol(members, subspace_dim=dimension) for dimension in _SPACES]
+        for group in (measured_trials(group, *protocols) for group in groups):
             run = group[0].run
             cells = (comparison.where, run.regime, _name(run), str(len(group)), fmean(map(test_accuracy, group)),
-                     *(mean(values(group, protocol, epsilon)) for protocol, epsilon in measured),
+                     *(mean(values(group, *each)) for each in itertools.product(protocols, EPSILONS.values())),
                      _cost(group, comparison.large))
             lines.append(ListingLine(cells, tuple(each.name for each in group)))
     return _without_empty_columns(headings, lines)

@@ -64,7 +64,10 @@ def _usual(run, examples, dimension):
 
 
 def _variations(usual):
-    """Returns by what varies the choices of the measurements, of which one is the usual; of starts, one with four."""
+    """Returns the choices of the measurements of each variation by its name.
+
+    One of them is the usual one. The random starts in the full space have a single measurement, with four starts.
+    """
     def having(**changes):
         return dataclasses.replace(usual, **changes)
 
@@ -81,38 +84,32 @@ def _variations(usual):
 
 
 def _measured(store):
-    """Yields the network, the runs' names, the dimension, what varies, and the values of SB and LB in one order.
-
-    Processors round differently, so the values of a line are of one.
-    """
+    """Yields the network, the runs' names, the dimension, what varies, and the values of SB and LB in one order."""
     for comparison in comparisons(store.runs):
         for pair in comparison.pairs()[:1]:
             sizes = {item.choices.examples for item in pair[0].measurements["sharpness"]
                      if item.choices.dtype == "float64"}
             for examples, dimension in itertools.product(sorted(filter(None, sizes)), _SPACES):
                 for variation, wanted in _variations(_usual(pair[0].run, examples, dimension)).items():
-                    for processor in _processors(pair[0]):
-                        values = [_values(each, wanted, processor) for each in pair]
-                        if all(values):
-                            yield (comparison.where, tuple(each.name for each in pair), dimension, variation,
-                                   dict(zip(("SB", "LB"), values)))
-                            break
+                    values = [_values(each, wanted) for each in pair]
+                    if all(values):
+                        yield (comparison.where, tuple(each.name for each in pair), dimension, variation,
+                               dict(zip(("SB", "LB"), values)))
 
 
-def _processors(finished_run):
-    """Returns the machines on which the sharpness of a run was measured, in the order of their names."""
-    return sorted({str(item.content.get("machine")) for item in finished_run.measurements["sharpness"]})
+def _values(finished_run, wanted):
+    """Returns the sharpness of a run by each of some choices; of a single choice, the sharpness from each start.
 
-
-def _values(finished_run, wanted, processor):
-    """Returns the sharpness by each of some choices on a machine, of one of them from each start; [] if one lacks."""
-    found = {item.choices: item.content for item in finished_run.measurements["sharpness"]
-             if str(item.content.get("machine")) == processor}
-    if not all(choices in found for choices in wanted):
-        return []
-    if len(wanted) > 1:
-        return [found[choices]["sharpness"] for choices in wanted]
-    content = found[wanted[0]]
+    Processors round differently. The list is empty if no machine has measured by all of the choices.
+    """
+    machines = {}
+    for item in finished_run.measurements["sharpness"]:
+        machines.setdefault(str(item.content.get("machine")), {})[item.choices] = item.content
+    complete = [found for _, found in sorted(machines.items()) if all(choices in found for choices in wanted)]
+    contents = [complete[0][choices] for choices in wanted] if complete else []
+    if len(contents) != 1:
+        return [content["sharpness"] for content in contents]
+    content, = contents
     return [100 * (value - content["loss"]) / (1 + content["loss"]) for value in content["start_max_losses"]]
 
 

@@ -40,7 +40,8 @@ def rows(store, columns, selection):
     small, large, *sharpness = (column.name for column in columns)
     return [
         Row(comparison.network, comparison.dataset, label, {
-            **{name: {each.run.trial: test_accuracy(each) for each in side}
+            # Once, and not again beside measurements that were made in another way.
+            **{name: {each.run.trial: test_accuracy(each) for each in side if is_usual}
                for name, side in ((small, comparison.small), (large, comparison.large))},
             **{name: by_trial(comparison.large, protocol, epsilon)
                for name, epsilon in zip(sharpness, EPSILONS.values())},

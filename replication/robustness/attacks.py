@@ -71,9 +71,10 @@ class Attacks:
 
     def _mean(self, attack):
         generator, totals = np.random.default_rng(self._seed), np.zeros(2)
-        for rows in self._batches:
-            inputs, labels = tf.constant(self._inputs[rows]), tf.constant(self._labels[rows])
-            totals += [float(each) for each in self._evaluate(attack(inputs, labels, generator), labels)]
+        with tracing.full_precision():
+            for rows in self._batches:
+                inputs, labels = tf.constant(self._inputs[rows]), tf.constant(self._labels[rows])
+                totals += [float(each) for each in self._evaluate(attack(inputs, labels, generator), labels)]
         return tuple((totals / len(self._labels)).tolist())
 
     def _loss_and_hits(self, inputs, labels):
@@ -91,5 +92,5 @@ class Attacks:
 
 
 def _in_range(inputs):
-    """Returns inputs [batch, ...], those of images, of rank 4, clipped to [0, 1]."""
+    """Returns inputs [batch, ...], clipped to [0, 1] if they are images, which have rank 4."""
     return tf.clip_by_value(inputs, 0, 1) if inputs.shape.rank == 4 else inputs

@@ -75,9 +75,10 @@ class SharpnessCallback(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if self._unit == "batch":
-            # With `steps_per_execution` Keras calls this once for several batches.
-            self._advance(batch + 1 - self._batches, logs)
-            self._batches = batch + 1
+            # With `steps_per_execution` Keras calls this once for several batches, the last time beyond the end.
+            done = min(batch + 1, (self.params or {}).get("steps") or math.inf)
+            self._advance(done - self._batches, logs)
+            self._batches = done
 
     def on_epoch_begin(self, epoch, logs=None):
         self._last, self._batches = dict.fromkeys(self._last, math.nan), 0

@@ -62,7 +62,7 @@ def inspect(model, examples, loss, *, variables, statistics, training, classify,
             weight or a normalization that the trace does not reach.
     """
     inputs, some_labels, some_weights = map_arrays(tf.convert_to_tensor, examples.rows(_FEW))
-    calls, scopes, known = [], [], {id(v) for v in model.trainable_variables}
+    calls, scopes = [], []
 
     def call(inputs):
         with normalization_statistics(model, statistics, calls=calls), tracing.Evaluation() as scope:
@@ -83,9 +83,6 @@ def inspect(model, examples, loss, *, variables, statistics, training, classify,
     if dtype.itemsize < 4:
         raise UserError(f"model {model.name!r}: computes in {dtype}; sharpness needs at least float32; rounding would "
                         "hide the rise that it looks for")
-    if made := [v for v in model.trainable_variables if id(v) not in known]:
-        raise UserError(f"model {model.name!r}: not built, a call of it makes weight {made[0].path!r}; call it once on "
-                        "a batch of inputs before")
     if statistics == "batch":
         _check_normalizations(model, traced, calls)
     _check_reached(model, traced, variables, inputs)

@@ -131,8 +131,8 @@ def resolve_loss(loss, model, examples, *, from_logits):
     if isinstance(loss, keras.losses.Loss) and loss.reduction not in ("sum_over_batch_size", "mean"):
         return ReducedLoss(loss)
     if isinstance(loss, keras.losses.Loss):
-        return BatchLoss(_of_keras(loss))
-    return BatchLoss(_aligned(loss, single=getattr(loss, "__module__", "").startswith("keras.")))
+        return BatchLoss(_of_keras(loss, single=type(loss).__module__.startswith("keras.")))
+    return BatchLoss(_aligned(loss, single=(getattr(loss, "__module__", None) or "").startswith("keras.")))
 
 
 def _compiled(model, examples):
@@ -165,11 +165,17 @@ def _computed(model, inputs, labels, outputs, weights):
         inputs, labels, outputs, weights, **({"training": False} if takes_training else {})))
 
 
-def _of_keras(loss):
-    """Returns the losses of a `keras.losses.Loss`, which takes labels in the outputs' dtype and aligns ranks itself."""
+def _of_keras(loss, *, single):
+    """Returns the losses of a `keras.losses.Loss`, which takes labels in the outputs' dtype and aligns ranks itself.
+
+    Args:
+        loss: The loss.
+        single: Whether it takes a single output, as those of Keras do.
+    """
     def call(labels, outputs):
-        _require_one_output(labels, outputs)
-        return loss.call(tf.cast(labels, outputs.dtype), outputs)
+        if single:
+            _require_one_output(labels, outputs)
+        return loss.call(tf.cast(labels, outputs.dtype) if _are_tensors(labels, outputs) else labels, outputs)
 
     return call
 

@@ -128,7 +128,8 @@ def measure_sharpness(model: keras.Model, inputs, labels=None, *, epsilon: float
             multiplied so that the kernel has the length of Glorot's initialization. The model's own weights stay.
         from_logits: Whether the model returns logits, default False; without `loss` only.
         loss: None (default) for the cross-entropy; "compiled" for the loss with which the model was compiled, with its
-            penalties; a `keras.losses.Loss` or the name of one; or a function from labels and outputs to losses.
+            penalties; a `keras.losses.Loss` or the name of one; or a function from labels and outputs to losses. For a
+            model of several outputs, it is "compiled" or a function or class of your own.
         variables: Some of the trainable variables, or a pattern of their paths as in `fnmatch`, such as "conv2d_1/*",
             to perturb these alone. None (default) for all.
         per_layer: Whether to measure each layer's weights alone as well, default False; in a subspace, only layers

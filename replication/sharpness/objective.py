@@ -21,6 +21,7 @@ from replication.sharpness.losses import resolve_loss
 from replication.sharpness.suitability import (
     check_model,
     check_weights,
+    complete,
     gains_by_xla,
     has_known_gradients,
     select_variables,
@@ -87,20 +88,19 @@ class Objective:
             "jit_compile": jit_compile}
         self._devices = devices or OneDevice()
         self._statistics, self._training = statistics, dropout_active
-        self._loss = resolve_loss(loss, model, examples, from_logits=from_logits)
-        seen = inspect(model, examples, self._loss, variables=self.variables, statistics=statistics,
-                       training=dropout_active, classify=loss is None, from_logits=from_logits)
-        self._seeds, self.dtype = seen.seeds, seen.dtype
-        self.moving_in_training, self.leaves_out_penalties = seen.moving_in_training, seen.leaves_out_penalties
-        self.size, self.passes = examples.size, 0
+        with complete(model):
+            self._loss = resolve_loss(loss, model, examples, from_logits=from_logits)
+            seen = inspect(model, examples, self._loss, variables=self.variables, statistics=statistics,
+                           training=dropout_active, classify=loss is None, from_logits=from_logits)
+        self._seeds, self.dtype, self.moving_in_training = seen.seeds, seen.dtype, seen.moving_in_training
+        self.leaves_out_penalties = seen.leaves_out_penalties
+        self.size, self.passes, self._fitting_passes = examples.size, 0, set()
         # A loss of Keras has a name here, or a class of Keras.
         self.has_known_gradients = has_known_gradients(model) and (
             loss is None or isinstance(loss, str) and loss != "compiled" or type(loss).__module__.startswith("keras."))
         order, bounds = partition(self.size, self.size if batch_size == "all" else batch_size, seed)
-        self._order = tf.constant(order)
-        self._bounds = bounds.tolist()
+        self._order, self._bounds = tf.constant(order), bounds.tolist()
         self._largest_batch = self._devices.rows_per_memory(int(bounds[1]))
-        self._fitting_passes = set()
         arrays = (examples.inputs, seen.labels, examples.weights)
         self._structure = tf.nest.map_structure(lambda array: array is not None, arrays)
         self._arrays = [None if array is None else self._devices.to_device(array)

@@ -1,5 +1,6 @@
 """What a measurement asks of a model, which of its weights it perturbs, and whether XLA suits it."""
 
+import contextlib
 import fnmatch
 
 import keras
@@ -37,6 +38,16 @@ def check_model(model, statistics="moving"):
         check_statistics(model, statistics)
     except ValueError as error:
         raise UserError(str(error)) from None
+
+
+@contextlib.contextmanager
+def complete(model):
+    """Raises a UserError at the end of a block if a call of `model` within it has made weights."""
+    known = {id(v) for v in model.trainable_variables}
+    yield
+    if made := [v for v in model.trainable_variables if id(v) not in known]:
+        raise UserError(f"model {model.name!r}: not built, a call of it makes weight {made[0].path!r}; call it once on "
+                        "a batch of inputs before")
 
 
 def check_weights(model):

@@ -122,7 +122,9 @@ def evaluate(model, inputs):
         with Evaluation():
             return model(inputs, training=False)
 
-    return trace(call, tf.nest.map_structure(lambda array: tf.TensorSpec(array.shape, array.dtype), inputs))(inputs)
+    traced = trace(call, tf.nest.map_structure(lambda array: tf.TensorSpec(array.shape, array.dtype), inputs))
+    with full_precision():
+        return traced(inputs)
 
 
 def variables_read(traced, variables):

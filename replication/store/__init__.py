@@ -1,6 +1,7 @@
 """The records of a workdir as experiments read them: each checked once, and grouped into what may be compared.
 
-`runs` has the finished runs and their measurements, `schema` the checks, `grouping` the rules of comparison.
+`runs` has the finished runs and their measurements, `schema` the checks, `grouping` and `protocols` the rules of
+comparison.
 """
 
 import dataclasses

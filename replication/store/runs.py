@@ -91,6 +91,7 @@ class FinishedRun(_Measured):
         """The `catalog.Dataset` of its data; the record tells what the catalog leaves open."""
         known = catalog.DATASETS[self.run.dataset]
         return dataclasses.replace(known, training_size=known.training_size or self.training_size,
+                                   test_size=known.test_size or self.config["data"].get("test_size"),
                                    classes=known.classes or self.run.classes)
 
     @property

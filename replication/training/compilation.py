@@ -16,7 +16,7 @@ _OPTIMIZERS = {
     "adam": lambda run, rate: keras.optimizers.Adam(rate, epsilon=run.adam_epsilon),
     "sgd": lambda run, rate: keras.optimizers.SGD(rate),
     "momentum": lambda run, rate: keras.optimizers.SGD(rate, momentum=0.9),
-    # Keras 1 adds 1e-8 to the root of the accumulator, Keras 3 its epsilon under the root.
+    # Keras 1 adds 1e-8 to the root of the accumulator, Keras 3 its epsilon under the root: to within a factor of √2.
     "adagrad": lambda run, rate: keras.optimizers.Adagrad(rate, initial_accumulator_value=0.0, epsilon=1e-16),
 }
 

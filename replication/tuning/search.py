@@ -61,9 +61,10 @@ def tune(search, workdir, *, data_dir=None, space=SearchSpace, verbose=0, callba
 class Tuner(BaseTuner):
     """A tuner of keras-tuner that trains, measures and records by the means of this package; its state is the oracle's.
 
-    A trial fails if its training or its measurement fails, for instance because the loss becomes NaN; the search
-    continues. Any other error, such as a damaged file or a bug, ends the search as the cause of a FatalError. Its trial
-    has not ended, and is the first one when the search continues.
+    A trial fails if its training or its measurement fails, for instance because the loss becomes NaN, or if its batches
+    do not fit into memory, in which case it is tried again when the search is resumed. The search continues. Any other
+    error, such as a damaged file or a bug, ends the search as the cause of a FatalError. Its trial has not ended, and
+    is the first one when the search continues.
 
     Args:
         search: A `configuration.Search`.
@@ -111,7 +112,9 @@ class Tuner(BaseTuner):
             own = {"callbacks": copy.deepcopy(self._callbacks)} if self._callbacks else {}
             return self.hypermodel.fit(hp, self.hypermodel.build(hp), trials=self._trials, dataset=self._dataset, **own)
         except (TrainingFailedError, MeasurementFailedError, DoesNotFitError) as error:
-            files.write_json(self._record.failure(trial.trial_id), {"reason": str(error)})
+            # Another time the memory may be free.
+            again = {"again": True} if isinstance(error, DoesNotFitError) else {}
+            files.write_json(self._record.failure(trial.trial_id), {"reason": str(error), **again})
             raise keras_tuner.errors.FailedTrialError(str(error)) from None
         except Exception as error:
             raise keras_tuner.errors.FatalError(str(error)) from error
@@ -134,7 +137,8 @@ class Tuner(BaseTuner):
             UserError: a file of its run is damaged.
         """
         if trial.status == "FAILED":
-            return self._record.failure(trial.trial_id).exists()
+            failure = self._record.failure(trial.trial_id)
+            return failure.exists() and not files.read_json(failure).get("again")
         run = self._trials.run(self.hypermodel.trial_run(trial.hyperparameters))
         if not run.is_finished:
             return False

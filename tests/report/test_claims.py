@@ -6,7 +6,7 @@ import re
 import pytest
 
 from replication import experiments, records
-from replication.configuration import Sharpness
+from replication.configuration import Run, Sharpness
 from replication.experiments import answers
 from replication.report import make_report, verify
 from replication.report.tables import NOTE_ON_RATIOS, record
@@ -74,7 +74,7 @@ def test_an_interval_and_a_prediction_have_columns_of_their_own(workdir):
 
 
 def test_the_means_of_a_line_are_over_the_same_trials(paper_workdir):
-    """Three plain trials are measured; of the trials with another loss, one is."""
+    """Three plain trials are measured; of the trials with another loss, the last is."""
     for regime in ("SB", "LB"):
         for trial in range(3):
             changed = write_run(paper_workdir, other(paper_run(regime, trial), training_loss="mean_squared_error"),
@@ -84,7 +84,13 @@ def test_the_means_of_a_line_are_over_the_same_trials(paper_workdir):
     _, lines = experiments.get("losses").listing(Store(paper_workdir))
     assert [line.cells[3] for line in lines if line.cells[2] == "mean squared error"] == ["1", "1"]
     assert [line.cells[4] for line in lines if line.cells[2] == "mean squared error"] == pytest.approx([92.0, 92.0])
-    assert [len(line.runs) for line in lines if line.cells[2] == "mean squared error"] == [3, 3]
+    assert [len(line.runs) for line in lines if line.cells[2] == "mean squared error"] == [1, 1]
+
+
+def test_the_record_tells_the_size_of_a_test_set_that_the_catalog_leaves_open(workdir):
+    write_run(workdir, Run(network="F2", regime="LB", trial=0, dataset="timit_shaped", batch_size=3495, classes=1973))
+    (finished,) = Store(workdir).runs
+    assert answers.one_example(finished) == 100 / 15_050
 
 
 def test_equal_values_are_not_certain():

@@ -62,7 +62,7 @@ def test_the_quick_set_up_shows_every_table_figure_and_listing(drawn_workdir):
     assert not [entry for entry in entries if (entry.table, entry.network) in present and not entry.ours]
     head = " ".join(page.split())
     assert "4 runs are the set-up of the preset <i>quick</i>" in head
-    assert "15 runs are variants, which no preset trains" in head
+    assert "15 runs are variants of the plain SB and LB; the list of runs tells how each differs." in head
 
 
 def test_redrawing_gives_the_same_bytes_and_needs_neither_tensorflow_nor_pyplot(drawn_workdir):

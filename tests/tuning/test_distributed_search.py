@@ -74,16 +74,16 @@ def chief_address():
 
 def test_a_chief_and_two_workers_share_the_trials(tmp_path, chief_address):
     with short.other_processes() as start:
-        chief, *workers = [start(tmp_path, 4, KERASTUNER_TUNER_ID=name, **chief_address)
+        chief, *workers = [start(tmp_path, 6, KERASTUNER_TUNER_ID=name, **chief_address)
                            for name in ("chief", "worker0", "worker1")]
         outputs = [process.communicate(timeout=120) for process in (chief, *workers)]
         assert [process.poll() for process in (chief, *workers)] == [0, 0, 0], outputs
     shares = [output.count("trained and measured") for output, _ in outputs]
-    assert shares[0] == 0 and min(shares[1:]) > 0 and sum(shares) == 4
+    assert shares[0] == 0 and min(shares[1:]) > 0 and sum(shares) == 6
     record = records.Workdir(tmp_path).search(short.search())
     trials = record.config["trials"]
-    assert [trial["status"] for trial in trials] == ["finished"] * 4
-    assert len(list(record.folder.glob("runs/*/result.json"))) == len({trial["run"] for trial in trials}) == 4
+    assert [trial["status"] for trial in trials] == ["finished"] * 6
+    assert len(list(record.folder.glob("runs/*/result.json"))) == len({trial["run"] for trial in trials}) == 6
 
 
 def test_a_killed_worker_comes_back_under_its_name(tmp_path, chief_address):

@@ -66,13 +66,13 @@ def test_the_test_set_is_not_touched(searched, tmp_path, monkeypatch):
     assert short.without_times(short.tune(tmp_path).config["trials"]) == short.without_times(searched.config["trials"])
 
 
-def test_a_finished_search_does_nothing_and_goes_on_with_more_trials(searched):
-    before = short.stamps(searched)
-    folder = searched.folder.parent.parent
-    short.tune(folder)
-    assert short.stamps(searched) == before
-    trials = short.tune(folder, short.search(max_trials=4)).config["trials"]
-    after = short.stamps(searched)
+def test_a_finished_search_does_nothing_and_goes_on_with_more_trials(searched, tmp_path):
+    record, _ = short.copy(searched, tmp_path)
+    before = short.stamps(record)
+    short.tune(tmp_path)
+    assert short.stamps(record) == before
+    trials = short.tune(tmp_path, short.search(max_trials=4)).config["trials"]
+    after = short.stamps(record)
     assert len(trials) == 4 and len(after) == len(before) + 2
     assert before.items() <= after.items()
 
