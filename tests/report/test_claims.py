@@ -88,7 +88,7 @@ def test_the_means_of_a_line_are_over_the_same_trials(paper_workdir):
 
 
 def test_the_record_tells_the_size_of_a_test_set_that_the_catalog_leaves_open(workdir):
-    write_run(workdir, Run(network="F2", regime="LB", trial=0, dataset="timit_shaped", batch_size=3495, classes=1973))
+    write_run(workdir, Run(network="F2", regime="LB", trial=0, dataset="timit_shaped", batch_size=3495))
     (finished,) = Store(workdir).runs
     assert answers.one_example(finished) == 100 / 15_050
 
