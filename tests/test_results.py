@@ -89,13 +89,12 @@ def test_readme_tells_what_f2_has_on_synthetic_data(redrawn):
     readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
     found = {(entry.table, entry.name): entry.ours.mean for entry in verify(redrawn)[0]
              if entry.ours and entry.plain and entry.dataset == "timit_shaped"}
-    small = [found[3, f"{epsilon}_SB"] for epsilon in ("eps1e-3", "eps5e-4")]
-    assert f"SB ends at a training accuracy of {found[2, 'train_SB']:.1f} %" in readme
-    assert f"a sharpness of {small[0]:.2f} and {small[1]:.2f} (ε = 1e-3 and 5e-4). LB is missing." in readme
-    (early,) = [each for each in Store(redrawn).runs if each.run.dataset == "timit_shaped" and each.run.regime == "LB"]
-    last = early.training_size % early.run.batch_size
-    assert (last, early.run.batch_size, early.training_size) == (3, 7213, 72_133) and (2, "train_LB") not in found
-    assert f"ended at a training accuracy of {100 * early.metrics['train_accuracy']:.0f} %" in readme
+    small, large, ratios, others = ([found[table, f"{epsilon}_{what}"] for epsilon in ("eps1e-3", "eps5e-4")]
+                                    for table, what in ((3, "SB"), (3, "LB"), (3, "ratio"), (4, "ratio")))
+    assert f"training accuracy of {found[2, 'train_SB']:.1f} %, LB at {found[2, 'train_LB']:.1f} %" in readme
+    assert f"LB is {ratios[0]:.0f} and {ratios[1]:.0f} times as sharp in the full space ({large[0]:.0f} and " \
+        f"{large[1]:.0f} % beside {small[0]:.1f} and {small[1]:.1f} %, ε = 1e-3 and 5e-4), and {others[0]:.0f} and " \
+        f"{others[1]:.0f} times in the subspace" in readme
 
 
 def test_the_minimizers_of_trial_0_are_there_and_no_others():

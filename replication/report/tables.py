@@ -16,7 +16,7 @@ FIELDS = (
     "paper", "paper_deviation", "paper_trials", "comparison", "interval_low", "interval_high", "prediction_low",
     "prediction_high", "t_test_p", "sign_flip_p", "verdict", "note",
 )
-NOTE = "Mean ± sample standard deviation (number of trials)."
+_NOTE = "Mean ± sample standard deviation (number of trials)."
 # The paper prints no ratio; ours of its values is not the quotient of the means.
 NOTE_ON_RATIOS = ("LB / SB is a ratio of geometric means: ours by trial, the paper's from its means and deviations for "
                   "log-normal values.")
@@ -36,9 +36,7 @@ def files(title, entries):
         layout, ours above the paper's.
     """
     flat = [record(entry) for entry in entries]
-    number, note = entries[0].table, NOTE
-    if any(entry.kind == "ratio" for entry in entries):
-        note = f"{NOTE} {NOTE_ON_RATIOS}"
+    number, note = entries[0].table, note_of(entries)
     header, lines = layout(entries)
     return {
         "csv": _csv(FIELDS, flat),
@@ -46,6 +44,11 @@ def files(title, entries):
         "md": f"Table {number}. {title}. {note}\n\n{_text(header, lines, 'pipe')}\n",
         "tex": _latex(f"table{number}", f"{title}. {note}", header, lines),
     }
+
+
+def note_of(entries):
+    """Returns the sentences below a table's title that tell what its entries are."""
+    return f"{_NOTE} {NOTE_ON_RATIOS}" if any(entry.kind == "ratio" for entry in entries) else _NOTE
 
 
 def listing_files(name, title, headings, *, lines):
