@@ -2,7 +2,8 @@
 
     python -m replication.reproduce --preset=paper --experiments=table7
 
-It has not been run yet on the paper's data.
+F1, one trial of LB (results/tables/table7.md): 98.33 % on the test set, with a sharpness of 429 and 57 at ε = 1e-3 and
+5e-4. It took half an hour on two cores while other jobs ran.
 """
 
 from replication.configuration import Train
