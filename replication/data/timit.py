@@ -32,11 +32,15 @@ def prepare(kaldi_dir, folder, *, normalize_speakers=False):
             a speaker in the same split, before splicing; default False.
 
     Raises:
-        UserError: a file is missing, damaged or refused; the message names the file and the utterance.
+        UserError: a file is missing, damaged or refused, or the sets have an utterance in common; the message names the
+            file and the utterance.
     """
     if not kaldi_dir.is_dir():
         raise UserError(f"--kaldi_dir={kaldi_dir}: no such folder; BUILD.md tells how Kaldi makes it")
     training, test = (Split(kaldi_dir / name) for name in ("train", "test"))
+    if both := [utterance for utterance in test.labels if utterance in training.labels]:
+        raise UserError(f"{kaldi_dir}: utterance {both[0]} ({len(both)} in all) is in train and in test; give two sets "
+                        "that have none in common")
     resolved = catalog.DATASETS["timit"].resolve(
         training_size=training.frames, test_size=test.frames, classes=_count_classes(training, test))
     _compare_sizes(resolved)

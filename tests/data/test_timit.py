@@ -3,6 +3,7 @@
 import json
 import logging
 import pathlib
+import shutil
 import subprocess
 import sys
 import types
@@ -118,6 +119,15 @@ def prepared(tmp_path_factory):
     kaldi_fixture.make(folder / "kaldi")
     data.prepare("timit", folder / "data", kaldi_dir=folder / "kaldi")
     return folder
+
+
+def test_sets_with_a_common_utterance_are_refused(tmp_path):
+    kaldi_fixture.make(tmp_path / "kaldi")
+    shutil.rmtree(tmp_path / "kaldi" / "test")
+    shutil.copytree(tmp_path / "kaldi" / "train", tmp_path / "kaldi" / "test")
+    with pytest.raises(UserError, match=r"utterance FCJF0\S* \(\d+ in all\) is in train and in test"):
+        data.prepare("timit", tmp_path / "data", kaldi_dir=tmp_path / "kaldi")
+    assert not list(tmp_path.glob("data/timit*/*"))
 
 
 def test_arrays_are_mapped_not_read(prepared):
