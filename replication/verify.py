@@ -24,9 +24,9 @@ def main(argv):
         entry.report_problems(problems)
     entries = [item for item in entries if item.network in (networks or [item.network])]
     for number in numbers:
-        found = [item for item in entries if item.table == number]
-        print(f"Table {number}. {experiments.tables()[number].title}. {tables.note_of(found)}\n")
-        print(tables.comparison(found) + "\n")
+        shown = [item for item in entries if item.table == number]
+        print(f"Table {number}. {experiments.tables()[number].title}. {tables.note_of(shown)}\n")
+        print(tables.comparison(shown) + "\n")
     found = decisions.checks(entries)
     print(tables.decision(found))
     _print_rest(entries)

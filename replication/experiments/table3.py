@@ -51,8 +51,8 @@ def by_trial(side, protocol, epsilon):
 
 def common_protocol(points, *, subspace_dim=0):
     """Returns the protocol by which most of several runs or iterates were measured in a space; None if none was."""
-    protocols = collections.Counter(protocol for each in points for protocol in in_order({
-        item.protocol for item in each.tabulated if item.choices.subspace_dim == subspace_dim}))
+    protocols = collections.Counter(
+        protocol for each in points for protocol in in_order(each.protocols(subspace_dim)))
     return max(protocols, key=protocols.get, default=None)
 
 

@@ -29,9 +29,8 @@ def measured(compared, subspace_dim, regimes=REGIMES):
         for comparison in members:
             run = (*comparison.small, *comparison.large)[0].run
             usual = protocol_of(presets.usual_sharpness(run, subspace_dim))
-            protocols = [item for regime, side in comparison.sides() if regime in regimes for each in side
-                         for item in {item.protocol for item in each.tabulated
-                                      if item.choices.subspace_dim == subspace_dim}]
+            protocols = [protocol for regime, side in comparison.sides() if regime in regimes for each in side
+                         for protocol in each.protocols(subspace_dim)]
             deciding = _deciding(protocols, usual)
             found += [(comparison, protocol, protocol or usual, protocol == deciding)
                       for protocol in (*([None] if deciding is None else []), *in_order(set(protocols)))]

@@ -39,6 +39,10 @@ class _Measured:
         return [each for each in self.measurements["sharpness"]
                 if each.choices.seed == self.run.trial and each.choices.examples is None]
 
+    def protocols(self, subspace_dim):
+        """The protocols of the tabulated sharpness in a space, as a set."""
+        return {each.protocol for each in self.tabulated if each.choices.subspace_dim == subspace_dim}
+
     def sharpness(self, choices):
         """The sharpness, in percent, as measured with exactly these `configuration.Sharpness`; None if it was not."""
         return next((each.content["sharpness"] for each in self.measurements["sharpness"] if each.choices == choices),

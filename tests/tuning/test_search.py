@@ -154,11 +154,14 @@ def test_a_trial_that_cannot_be_measured_is_failed(tmp_path):
     assert trial["status"] == "failed" and "not finite at a point of the box" in trial["reason"]
 
 
-def test_a_trial_whose_batches_do_not_fit_is_failed(tmp_path, monkeypatch):
-    monkeypatch.setattr(memory, "available", lambda: 1000)
-    trials = short.tune(tmp_path, short.search(max_trials=2)).config["trials"]
+def test_a_trial_whose_batches_do_not_fit_is_failed_and_tried_again_when_resumed(tmp_path, monkeypatch):
+    with monkeypatch.context() as full:
+        full.setattr(memory, "available", lambda: 1000)
+        trials = short.tune(tmp_path, short.search(max_trials=2)).config["trials"]
     assert [trial["status"] for trial in trials] == ["failed"] * 2
     assert all("do not fit into memory" in trial["reason"] for trial in trials)
+    trials = short.tune(tmp_path, short.search(max_trials=2)).config["trials"]
+    assert [trial["status"] for trial in trials] == ["finished"] * 2
 
 
 def test_a_trial_beyond_the_bound_is_not_called_the_best(tmp_path):
