@@ -1,5 +1,6 @@
 """The devices that compute a run: one device, or several that MirroredStrategy divides every batch between."""
 
+import contextlib
 import functools
 
 import tensorflow as tf
@@ -196,3 +197,14 @@ def _shared(array):
         return tf.experimental.dlpack.from_dlpack(view.__dlpack__())
     except (ValueError, BufferError):
         return tf.convert_to_tensor(array)
+
+
+@contextlib.contextmanager
+def full_precision():
+    """Switches TensorFloat-32 off, with which GPUs round the factors of float32 products to 11 bits, as float16 has."""
+    enabled = tf.config.experimental.tensor_float_32_execution_enabled()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        tf.config.experimental.enable_tensor_float_32_execution(enabled)

@@ -198,11 +198,14 @@ class Configuration:
         """
         for field in dataclasses.fields(self):
             values, value = field.metadata.get("values"), _plain(getattr(self, field.name))
-            object.__setattr__(self, field.name, value)
             nullable = field.default is None or field.metadata.get("nullable")
             if values is not None and not (value is None and nullable):
                 require(values.admits(value), field.metadata["name"] or field.name, value,
                         field.metadata["expected"] or values.expected)
+                if isinstance(values, Number):
+                    # 1 and 1.0 are one choice, with one digest.
+                    value = float(value)
+            object.__setattr__(self, field.name, value)
 
     def to_json(self):
         """The fields as a JSON-ready dictionary."""

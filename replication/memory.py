@@ -32,7 +32,7 @@ def available():
 
 
 @contextlib.contextmanager
-def guard(model, batch_size, name="batch_size", *, backward=True, is_in_use=lambda: True):
+def guard(model, batch_size, name="batch_size", *, held=None, backward=True, is_in_use=lambda: True):
     """Raises a DoesNotFitError with an estimate of what would fit if the batches of a block do not fit into memory.
 
     Splitting batches is no alternative for the networks of the paper, because it changes the batch statistics.
@@ -41,6 +41,7 @@ def guard(model, batch_size, name="batch_size", *, backward=True, is_in_use=lamb
         model: A built `keras.Model` that processes the batches.
         batch_size: Number of examples in the largest batch.
         name: Name of the batch size in the message, default "batch_size".
+        held: Number of examples whose activations the block holds at the same time; None (default) for a batch.
         backward: Whether the block computes gradients (default); a forward pass holds the outputs of two layers only.
         is_in_use: Function that returns whether the block is processing these batches when memory runs out. A block
             that also processes batches of another size needs it; by default always true.
@@ -50,6 +51,8 @@ def guard(model, batch_size, name="batch_size", *, backward=True, is_in_use=lamb
             GPU was exhausted within the block.
     """
     each = peak_bytes(model) if backward else sum(sorted(_output_bytes(model))[-2:])
+    if held is not None:
+        each = each * held // batch_size
     if not tf.config.list_logical_devices("GPU") and each * batch_size > available():
         raise _too_large(model, batch_size, name, each, available())
     try:

@@ -24,6 +24,11 @@ def test_names_of_earlier_records_stay(regime, jit_compile, name):
     assert PRESETS["paper"].run("F1", regime, 0, jit_compile=jit_compile).name == name
 
 
+def test_equal_numbers_have_one_name():
+    assert run("F1", learning_rate=1).name == run("F1", learning_rate=1.0).name
+    assert type(Run.from_json(run("F1", learning_rate=1).to_json()).learning_rate) is float
+
+
 def test_records_from_before_a_choice_are_read():
     fields = run("F1").to_json()
     del fields["architecture"]

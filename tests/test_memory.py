@@ -1,5 +1,6 @@
 """A batch that does not fit into memory ends with one line that says what would fit."""
 
+import contextlib
 import types
 
 import keras
@@ -9,9 +10,11 @@ import pytest
 import tensorflow as tf
 
 import models
-from replication import configuration, memory, records, training
+from replication import configuration, memory, records, remedies, training
 from replication.errors import UserError
 from replication.sharpness import Objective, measure_sharpness
+from replication.weights import build_network
+from tests import networks
 
 
 def test_the_outputs_of_all_layers_are_counted():
@@ -75,6 +78,23 @@ def test_training_says_what_would_fit(tmp_path, monkeypatch):
     run = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=1437, epochs=1)
     with pytest.raises(UserError, match=r"batch_size=1437: the activations of F1 .* about \d{3} would fit"):
         training.train(run, records.Workdir.create(tmp_path / "work"), verbose=0)
+
+
+@pytest.mark.parametrize("remedy, fits", [
+    (None, True), (remedies.Stability(), False), (remedies.SharpnessAware(examples=100), True),
+    (remedies.GhostNormalization(examples=100), True), (remedies.Imitation(ghost=True, small_batch=100), True)])
+def test_a_remedy_holds_the_activations_of_its_parts_or_passes(tmp_path, monkeypatch, remedy, fits):
+    """With memory for 1,000 examples; the parts fit into that for 110."""
+    run = configuration.Run(network=networks.ONE_LAYER, regime="LB", trial=0, dataset="digits", batch_size=1000,
+                            epochs=1, remedy=remedy)
+    each = memory.peak_bytes(build_network(run))
+    in_parts = remedy is not None and fits
+    monkeypatch.setattr(memory, "available", lambda: each * (110 if in_parts else 1000))
+    # Evaluations hold two outputs at a time, of all examples.
+    monkeypatch.setattr(training.run._Evaluation, "fitting", contextlib.nullcontext)
+    refused = pytest.raises(UserError, match="batch_size=1000: .* about 500 would fit")
+    with contextlib.nullcontext() if fits else refused:
+        training.train(run, records.Workdir.create(tmp_path), verbose=0)
 
 
 def test_a_measurement_says_what_would_fit_before_its_first_pass(monkeypatch):

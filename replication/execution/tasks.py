@@ -69,7 +69,8 @@ def ascents(task, workdir, *, epochs):
 def largest_batch(task, size):
     """Returns the number of examples in the largest batch that a task passes forward and back, of `size` in all."""
     if isinstance(task, Train):
-        return min(task.run.batch_size, size)
+        batch_size = min(task.run.batch_size, size)
+        return batch_size if task.run.remedy is None else task.run.remedy.examples_at_once(batch_size)
     over = [(choice, min(choice.examples or size, size)) for choice in task.choices]
     return max(each if choice.batch_size == "all" else min(choice.batch_size, each) for choice, each in over)
 

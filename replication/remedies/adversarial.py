@@ -47,5 +47,7 @@ class Adversarial(Remedy):
         """u + epsilon sign(gradient); images [batch, height, width, channels] are clipped to [0, 1], their range."""
         import tensorflow as tf
 
-        perturbed = inputs + self.epsilon * tf.sign(gradient)
+        # In float16 the gradient may overflow. The perturbed loss stays finite, and the clean gradient skips the step.
+        sign = tf.where(tf.math.is_finite(gradient), tf.sign(gradient), 0)
+        perturbed = inputs + self.epsilon * sign
         return tf.clip_by_value(perturbed, 0, 1) if len(inputs.shape) == 4 else perturbed

@@ -84,6 +84,10 @@ class Remedy(Configuration):
         require(self.compiles or not run.jit_compile, "jit_compile", run.jit_compile,
                 f"false with the remedy {self.NAME}, whose step XLA cannot compile")
 
+    def examples_at_once(self, batch_size):
+        """The number of examples whose activations a training step on a batch holds at the same time."""
+        return batch_size
+
     def prepare(self, model):
         """Adds what the training step needs to a model that is not compiled yet; by default nothing.
 

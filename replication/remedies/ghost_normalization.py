@@ -21,6 +21,9 @@ class GhostNormalization(Remedy):
     examples: int = whole(256, "Largest number of examples in a part (the paper's SB: 256).", at_least=1,
                           search=Search(16, 512, log=True))
 
+    def examples_at_once(self, batch_size):
+        return min(self.examples, batch_size)
+
     def learn(self, model, inputs, labels):
         import tensorflow as tf
 

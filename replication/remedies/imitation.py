@@ -57,6 +57,9 @@ class Imitation(Remedy):
         if self.noise:
             model.noise_seeds = keras.random.SeedGenerator(model.seed)
 
+    def examples_at_once(self, batch_size):
+        return min(self.small_batch, batch_size) if self.ghost else batch_size
+
     def learn(self, model, inputs, labels):
         import keras
         import tensorflow as tf

@@ -63,6 +63,9 @@ class SharpnessAware(Remedy):
         label = super().label.partition(", examples")[0]
         return f"{label}, m = {self.examples or 'the batch'}"
 
+    def examples_at_once(self, batch_size):
+        return min(self.examples or batch_size, batch_size)
+
     def learn(self, model, inputs, labels):
         import tensorflow as tf
 

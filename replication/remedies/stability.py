@@ -31,6 +31,10 @@ class Stability(Remedy):
 
         model.noise = keras.random.SeedGenerator(model.seed)
 
+    def examples_at_once(self, batch_size):
+        # The clean and the noisy ones.
+        return 2 * batch_size
+
     def learn(self, model, inputs, labels):
         import tensorflow as tf
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from models.normalization import normalization_statistics
 from replication.data import partition
+from replication.devices import full_precision
 from replication.sharpness import tracing
 from replication.sharpness.classes import cross_entropy, number_right
 
@@ -71,7 +72,7 @@ class Attacks:
 
     def _mean(self, attack):
         generator, totals = np.random.default_rng(self._seed), np.zeros(2)
-        with tracing.full_precision():
+        with full_precision():
             for rows in self._batches:
                 inputs, labels = tf.constant(self._inputs[rows]), tf.constant(self._labels[rows])
                 totals += [float(each) for each in self._evaluate(attack(inputs, labels, generator), labels)]

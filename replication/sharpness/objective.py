@@ -12,7 +12,7 @@ from models.normalization import normalization_statistics
 from replication import memory
 from replication.configuration import BATCH_SIZE
 from replication.data import partition
-from replication.devices import OneDevice
+from replication.devices import OneDevice, full_precision
 from replication.sharpness import tracing
 from replication.sharpness.classes import number_right
 from replication.sharpness.examples import Examples, map_arrays, read_examples
@@ -191,7 +191,7 @@ class Objective:
         self.passes += examples is None
         bounds = self._bounds if examples is None else [0, min(examples, self._bounds[1])]
         totals = (tf.zeros([], tf.float64), zero)
-        with tracing.full_precision(), self._weights(x):
+        with full_precision(), self._weights(x):
             for start, stop in itertools.pairwise(bounds):
                 totals = add(stop - start)(tf.constant(start), tf.constant(stop), tf.constant(offset), totals)
         return tuple(total / bounds[-1] for total in totals)

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from replication.devices import full_precision
+
 
 class Evaluation(keras.StatelessScope):
     """A scope in which calls of a model change no variable, and which notices what they would have changed.
@@ -83,17 +85,6 @@ def twice_differentiable():
         yield
     finally:
         tf.nn.moments = moments
-
-
-@contextlib.contextmanager
-def full_precision():
-    """Switches TensorFloat-32 off, with which GPUs round the factors of float32 products to 11 bits, as float16 has."""
-    enabled = tf.config.experimental.tensor_float_32_execution_enabled()
-    tf.config.experimental.enable_tensor_float_32_execution(False)
-    try:
-        yield
-    finally:
-        tf.config.experimental.enable_tensor_float_32_execution(enabled)
 
 
 def trace(function, *signature, jit_compile=None):

@@ -4,6 +4,9 @@ import time
 
 import keras
 
+# In percent: less than one example of any data set, and more than the rounding of Keras's float32 accuracies.
+_ROUNDING = 1e-5
+
 
 class History(keras.callbacks.Callback):
     """Appends a row for each epoch to the history of a run.
@@ -105,6 +108,11 @@ class Stopping(keras.callbacks.Callback):
         return self.ceased is not None or run.stop == "accuracy" and self.reached is not None or self._has_reached_loss
 
     @property
+    def is_cut_short(self):
+        """Whether the history is shorter than asked for, although no rule has ended the run."""
+        return not self.ended and len(self._history) < (self._run.epochs or self._run.max_epochs)
+
+    @property
     def ceased(self):
         """The first epoch after which the loss has ceased to improve; None if there is none."""
         losses = [row["loss"] for row in self._history]
@@ -117,7 +125,7 @@ class Stopping(keras.callbacks.Callback):
         if self._run.target_accuracy is None:
             return None
         return next((row["epoch"] for row in self._history
-                     if 100 * row["train_accuracy"] >= self._run.target_accuracy), None)
+                     if 100 * row["train_accuracy"] >= self._run.target_accuracy - _ROUNDING), None)
 
     @property
     def _has_reached_loss(self):
@@ -129,10 +137,11 @@ class Stopping(keras.callbacks.Callback):
     def stops(self):
         """The epoch at which the run would have ended by each stop, as a dictionary; empty if there is but one.
 
-        When the loss would have ceased to improve is not known of a run that its accuracy or its loss ended before.
+        When the loss would have ceased to improve is not known of a run that something else ended before.
         """
         run, last = self._run, len(self._history)
-        ended_before = run.stop == "accuracy" and self.reached is not None or self._has_reached_loss
+        ended_before = (run.epochs is not None or run.stop == "accuracy" and self.reached is not None
+                        or self._has_reached_loss or self.is_cut_short)
         ceased = self.ceased or (None if ended_before else last)
         found = {} if ceased is None else {"ceased": ceased}
         if run.target_accuracy is not None and (epochs := [each for each in (self.reached, ceased) if each]):
@@ -145,6 +154,8 @@ class Stopping(keras.callbacks.Callback):
     def reason(self):
         """Why the run ended, in words."""
         run = self._run
+        if self.is_cut_short:
+            return f"a callback ended it after {len(self._history)} epochs"
         if run.epochs is not None:
             return f"{run.epochs} epochs were asked for"
         if run.stop == "accuracy" and self.reached is not None:

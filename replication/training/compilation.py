@@ -31,7 +31,7 @@ def build_training_model(network, run, examples):
 
     Raises:
         UserError: the network has losses of its own, and the run a remedy with a training step of its own or several
-            devices.
+            devices; or the run asks for XLA where Keras leaves it off.
     """
     if run.distribution is None:
         model = TrainingModel(network, examples, run.remedy, seed=run.trial)
@@ -51,6 +51,9 @@ def build_training_model(network, run, examples):
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     model.compile(optimizer, loss=loss_of(run) or "sparse_categorical_crossentropy", metrics=[accuracy],
                   jit_compile=run.jit_compile)
+    if model.jit_compile != run.jit_compile:
+        raise UserError("jit_compile=True: Keras leaves XLA off, as it does after a deterministic run of the same "
+                        "process and on the GPU of a Mac; train in a process of its own, or with jit_compile=False")
     return model
 
 

@@ -84,7 +84,7 @@ class TrainingModel(keras.Model):
         number = (total + size - 1) // size
 
         def add(part, gradients, loss, outputs):
-            rows = slice(part * total // number, (part + 1) * total // number)
+            rows = slice(first_row(part, total, number), first_row(part + 1, total, number))
             share = tf.cast(tf.shape(labels[rows])[0], tf.float32) / tf.cast(total, tf.float32)
             found, part_loss, part_outputs = compute(inputs[rows], labels[rows])
             gradients = [mean + tf.cast(share, g.dtype) * g for mean, g in zip(gradients, found)]
@@ -110,6 +110,13 @@ class TrainingModel(keras.Model):
             if metric.name == "loss":
                 metric.update_state(loss, sample_weight=tf.shape(labels)[0])
         return self.compute_metrics(None, labels, outputs)
+
+
+def first_row(part, total, number):
+    """The row at which a part begins if `total` rows are split into `number` parts as evenly as possible."""
+    # The product of two numbers of examples may exceed 32 bits.
+    part, total, number = (tf.cast(value, tf.int64) for value in (part, total, number))
+    return part * total // number
 
 
 class MirroredModel(TrainingModel):

@@ -9,7 +9,7 @@ from absl import logging
 
 from replication import configuration, data, machine, memory
 from replication.configuration.tasks import require_schedule
-from replication.devices import devices
+from replication.devices import devices, full_precision
 from replication.errors import TrainingFailedError
 from replication.training import iterates, state
 from replication.training.batches import Examples, evaluation_batches, training_batches
@@ -41,7 +41,9 @@ def train(run, workdir, *, data_dir=None, dataset=None, network=None, wait=False
         keep: Schedules of the iterates to keep, an iterable of whole numbers: k >= 1 for every k-th epoch, 0 for the
             powers of two and the last epoch.
         callbacks: Keras callbacks for `fit`, for example a `sharpness.SharpnessCallback`. They see the epochs that this
-            call trains: none of a finished run, and the remaining ones of an interrupted run.
+            call trains: none of a finished run, and the remaining ones of an interrupted run. If one of them ends the
+            training, the record says so, and the run counts as finished. A remedy whose batches grow calls `fit` once
+            an epoch, so that Keras's callbacks with a patience begin anew each time.
 
     Returns:
         The finished `records.RunRecord`.
@@ -192,8 +194,10 @@ class _Training:
     def _fit(self, history, callbacks, *, epochs, verbose):
         run, size = self._run, self._examples.size("train")
         rows, finite, watch = History(history), StopWhenNotFinite(), EvaluationWatch()
-        with memory.guard(self._network, self._devices.rows_per_memory(run.batch_size),
-                            is_in_use=lambda: not watch.is_evaluating):
+        largest = min(run.batch_size, size)
+        held = self._devices.rows_per_memory(self._model.remedy.examples_at_once(largest))
+        with memory.guard(self._network, self._devices.rows_per_memory(largest), held=held,
+                          is_in_use=lambda: not watch.is_evaluating):
             while len(history) < epochs and not self._model.stop_training:
                 rows.batch_size = self._model.remedy.batch_size(run, history, self._model, examples=self._examples)
                 batch_size = rows.batch_size or run.batch_size
@@ -243,7 +247,8 @@ class _Evaluation:
 
     def of_the_training_set(self):
         """The loss and the accuracy, a share, on the training set under the statistics of the run."""
-        return tuple(self._model.evaluate(self.batches("train"), verbose=0))
+        with full_precision():
+            return tuple(self._model.evaluate(self.batches("train"), verbose=0))
 
     def metrics(self, statistics):
         """Loss and accuracy of both sets under the "batch" or "moving" statistics of batch normalization."""
@@ -254,7 +259,8 @@ class _Evaluation:
             model = build_training_model(network, self._run, self._examples)
         found = {}
         for split in ("train", "test"):
-            loss, accuracy = model.evaluate(self.batches(split), verbose=0)
+            with full_precision():
+                loss, accuracy = model.evaluate(self.batches(split), verbose=0)
             found |= {f"{split}_loss": loss, f"{split}_accuracy": accuracy}
         return found
 

@@ -9,7 +9,7 @@ import time
 import pytest
 from absl import logging
 
-from replication import configuration, execution, records
+from replication import configuration, execution, records, remedies
 from replication.configuration.executors import Local
 from replication.execution import processes, tasks
 from replication.execution.estimate import fitting_processes
@@ -93,6 +93,8 @@ def test_the_largest_batch_is_of_the_examples_that_are_measured():
                              (configuration.Sharpness(examples=500), 500)):
         assert tasks.largest_batch(Measure((runs.SMALL,), (choice,)), 60_000) == expected
     assert tasks.largest_batch(Train(runs.SMALL), 3) == 3
+    with_parts = dataclasses.replace(runs.SMALL, batch_size=1000, remedy=remedies.SharpnessAware(examples=20))
+    assert tasks.largest_batch(Train(with_parts), 60_000) == 20
 
 
 def test_the_vectors_of_a_maximization_take_memory():

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from replication import configuration, files, records
+from replication.errors import UserError
 from replication.training import compilation
 from replication.training.compilation import jit_compile
 from tests.scripts import succeed
@@ -50,6 +51,14 @@ def test_the_flag_resolves_by_it(tmp_path):
     succeed("train", "--network=F1", "--dataset=digits", "--epochs=0", "--jit_compile=auto", f"--workdir={tmp_path}")
     (record,), _ = records.Workdir.open(tmp_path).runs()
     assert record.configuration.jit_compile is jit_compile("auto", "F1")
+
+
+def test_xla_that_keras_leaves_off_is_an_error():
+    run = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=144, jit_compile=True)
+    network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(10, activation="softmax")])
+    network.layers[0].supports_jit = False
+    with pytest.warns(UserWarning, match="jit_compile"), pytest.raises(UserError, match="True: Keras leaves XLA off"):
+        compilation.build_training_model(network, run, None)
 
 
 def test_adagrad_is_that_of_keras_1():

@@ -172,11 +172,15 @@ def test_half_precision_trains(remedy):
     assert float(model.optimizer.dynamic_scale) == 2.0**15, "no step was skipped"
 
 
-def test_overflow_of_half_precision_skips_the_step():
-    model = _half_precision(remedies.SharpnessAware())
+@pytest.mark.parametrize("remedy", [remedies.Adversarial(), remedies.Adversarial(clean_share=0.0), remedies.Stability(),
+                                    remedies.SharpnessAware(), remedies.GhostNormalization(examples=20)],
+                         ids=lambda remedy: remedy.label)
+def test_overflow_of_half_precision_skips_the_step(remedy):
+    """And the loss that ends a run where it is not finite stays finite."""
+    model = _half_precision(remedy)
     model.optimizer.dynamic_scale.assign(1e38)
     before = [v.numpy() for v in model.trainable_variables]
-    model.remedy.learn(model, *_BATCH)
+    assert np.isfinite(float(model.remedy.learn(model, *_BATCH)["loss"]))
     assert all(np.array_equal(v, w) for v, w in zip(model.trainable_variables, before))
     assert float(model.optimizer.dynamic_scale) == pytest.approx(0.5e38)
 

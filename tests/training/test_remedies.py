@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from replication import configuration, remedies
 from replication.remedies.stability import divergence
-from replication.training.model import TrainingModel
+from replication.training.model import TrainingModel, first_row
 from replication.weights import flatten_weights
 from tests.sharpness import cases
 from tests.training import steps
@@ -100,6 +100,12 @@ def test_sam_perturbs_each_part_of_the_batch_apart(size):
         step = 0.3 * gradient(w) / np.linalg.norm(gradient(w))
         total += len(inputs) / EXAMPLES * gradient(w + step)
     np.testing.assert_allclose(problem.learn(), w - steps.RATE * total, **TOLERANCE)
+
+
+def test_parts_of_a_large_batch_cover_it():
+    total, number = 1_120_000, 4_375
+    rows = [int(first_row(tf.constant(part), tf.constant(total), tf.constant(number))) for part in range(number + 1)]
+    assert rows[0] == 0 and rows[-1] == total and set(np.diff(rows)) == {256}
 
 
 def test_ghost_normalization_is_the_mean_step_of_small_batches():

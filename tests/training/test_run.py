@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import time
 
+import keras
 import numpy as np
 import pytest
 
@@ -107,6 +108,14 @@ def test_stopping_rule_ends_the_run_and_says_why(tmp_path):
     assert "ceased to improve" in record.result["stop"]
     bounded = _train(dataclasses.replace(run, max_epochs=1), tmp_path)
     assert bounded.result["stop"] == "the upper bound of 1 epochs"
+
+
+def test_a_callback_that_ends_the_training_is_in_the_record(tmp_path):
+    callback = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: setattr(callback.model, "stop_training", True))
+    for run in (dataclasses.replace(RUN, epochs=6), dataclasses.replace(RUN, epochs=None, max_epochs=6)):
+        record = _train(run, tmp_path, callbacks=[callback])
+        assert record.epochs == 1 and record.result["stop"] == "a callback ended it after 1 epochs"
 
 
 def test_killed_run_resumes_to_the_same_bits(tmp_path):

@@ -3,6 +3,7 @@
 import dataclasses
 
 import absl.flags
+import numpy as np
 import pytest
 
 from replication import configuration, files, records, training
@@ -69,6 +70,16 @@ def test_stops_follow_from_the_history_alone():
     assert stopping.stops == {"ceased": 3, "accuracy": 3, "epochs": 6} and stopping.reached == 4 and stopping.ended
     assert not Stopping(dataclasses.replace(STUDY, min_epochs=6), rows[:5], None).ended
     assert Stopping(RUN, rows[:3], None).ended and Stopping(RUN, rows, None).stops == {}
+    # A fixed number of epochs ends before the loss has ceased to improve.
+    fixed = dataclasses.replace(STUDY, min_epochs=0, epochs=2)
+    assert Stopping(fixed, rows[:2], None).stops == {} and Stopping(fixed, rows[:2], None).reached is None
+
+
+def test_an_accuracy_that_float32_rounds_down_reaches_its_target():
+    """The paper's mean of F1's SB is that of 59,796 of 60,000 images."""
+    run = dataclasses.replace(RUN, stop="accuracy", target_accuracy=99.66)
+    for right, reached in ((59_795, None), (59_796, 1)):
+        assert Stopping(run, _rows([1.0], [float(np.float32(right / 60_000))]), None).reached == reached
     falling = _rows([1.0, 0.5, 0.2], [0.2, 0.3, 0.9])
     # When the loss of a run that its accuracy has ended would have ceased to improve is not known.
     assert Stopping(dataclasses.replace(STUDY, stop="accuracy", min_epochs=0), falling, None).stops == {"accuracy": 3}
