@@ -9,6 +9,7 @@ import tensorflow as tf
 from models.normalization import batch_normalizations, normalization_statistics
 from replication import files, machine
 from replication.data import partition
+from replication.devices import full_precision
 from replication.errors import require
 from replication.losses import loss_of
 from replication.sharpness import Objective
@@ -116,7 +117,7 @@ def estimate_moving_averages(model, x, inputs, *, batch_size):
     totals = [[0.0, 0.0] for _ in layers]
     for start, stop in zip(bounds[:-1], bounds[1:]):
         moments = {}
-        with keras.StatelessScope(), normalization_statistics(model, "batch", moments=moments):
+        with full_precision(), keras.StatelessScope(), normalization_statistics(model, "batch", moments=moments):
             model(tf.convert_to_tensor(inputs[order[start:stop]]), training=False)
         share = (stop - start) / len(inputs)
         for total, layer in zip(totals, layers):

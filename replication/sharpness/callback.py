@@ -4,9 +4,10 @@ import inspect
 import math
 
 import keras
+from absl import logging
 
 from replication import configuration
-from replication.errors import require, require_name
+from replication.errors import MeasurementFailedError, require, require_name
 from replication.fields import Whole
 from replication.sharpness.examples import read_examples
 from replication.sharpness.metric import compute, log_warnings, measure_sharpness
@@ -23,7 +24,8 @@ class SharpnessCallback(keras.callbacks.Callback):
 
     Training goes on bit for bit as without the callback. Callbacks that come after it in the list of `fit`, such as
     `CSVLogger`, `TensorBoard` or that of Weights & Biases, write the values as they write the loss. An epoch without a
-    measurement has NaN, because loggers take their columns from the first epoch.
+    measurement has NaN, because loggers take their columns from the first epoch. A measurement that fails raises its
+    error if it is the first in a call of `fit`; later, for instance when the loss is no longer finite, a warning tells.
 
     Args:
         inputs, labels: The training set, see `measure_sharpness`. They are read at the first measurement.
@@ -64,14 +66,14 @@ class SharpnessCallback(keras.callbacks.Callback):
         self._data = inputs, labels
         self._every, self._unit, self._prefix = every, unit, prefix
         self._objective, self._examples, self._read_for = None, None, None
-        self._done, self._batches = 0, 0
+        self._has_measured, self._done, self._batches = False, 0, 0
         self._last = {prefix: math.nan, f"{prefix}_loss": math.nan}
         self.results = []
 
     def on_train_begin(self, logs=None):
         # Layers may have been frozen, and the model compiled anew, since the last call of `fit`. A model that `fit`
         # builds is measured for the first time when it is built.
-        self._objective = None
+        self._objective, self._has_measured = None, False
 
     def on_train_batch_end(self, batch, logs=None):
         if self._unit == "batch":
@@ -101,7 +103,14 @@ class SharpnessCallback(keras.callbacks.Callback):
             log_warnings(self._objective)
         else:
             self._objective.reread()
-        result = compute(self._objective, self._choices)
+        try:
+            result = compute(self._objective, self._choices)
+        except MeasurementFailedError as error:
+            if not self._has_measured:
+                raise
+            logging.warning("%s %d: sharpness was not measured: %s", self._unit, self._done, error)
+            return
+        self._has_measured = True
         self.results.append((self._done, result))
         self._last = {self._prefix: result.sharpness, f"{self._prefix}_loss": result.loss}
         if logs is not None:

@@ -1,5 +1,6 @@
 """A first look at a model: what it returns, what it draws at random, and whether x reaches all of its weights."""
 
+import contextlib
 import dataclasses
 
 import keras
@@ -58,8 +59,8 @@ def inspect(model, examples, loss, *, variables, statistics, training, classify,
         An `Inspection`.
 
     Raises:
-        UserError: the model does not take such inputs, returns something else, computes in half precision, or has a
-            weight or a normalization that the trace does not reach.
+        UserError: the model does not take such inputs, returns something else, computes in half precision, changes a
+            variable that is not Keras's, or has a weight or a normalization that the trace does not reach.
     """
     inputs, some_labels, some_weights = map_arrays(tf.convert_to_tensor, examples.rows(_FEW))
     calls, scopes = [], []
@@ -70,13 +71,13 @@ def inspect(model, examples, loss, *, variables, statistics, training, classify,
             return model(inputs, training=training)
 
     shapes = tf.nest.map_structure(lambda tensor: tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype), inputs)
-    try:
+    with _naming_inputs(model, examples):
         traced = tracing.trace(call, shapes)
+    if assignments := tracing.assignments(traced):
+        raise UserError(f"model {model.name!r}: a call changes a tf.Variable ({assignments[0].removeprefix('f/')}), so "
+                        "that passes over the data would leave a mark; make it a weight of its layer (add_weight)")
+    with _naming_inputs(model, examples):
         outputs = traced(inputs)
-    except _ERRORS as error:
-        shape = tf.nest.map_structure(np.shape, examples.inputs)
-        raise UserError(f"inputs of shape {shape} do not fit model {model.name!r}, or its call cannot be compiled: "
-                        f"{one_line(error)}") from None
     dtype = tracing.least_precise_dtype(traced, variables)
     if isinstance(loss, CompiledLoss | ReducedLoss):
         dtype = min(dtype, np.dtype(keras.config.floatx()), key=lambda each: each.itemsize)
@@ -101,6 +102,17 @@ def inspect(model, examples, loss, *, variables, statistics, training, classify,
         seeds += [v for v in scope.advanced_seeds if all(v is not each for each in seeds)]
     fixed = _moving_in_training(model, shapes) if statistics == "batch" else []
     return Inspection(labels, seeds, dtype, fixed, penalized)
+
+
+@contextlib.contextmanager
+def _naming_inputs(model, examples):
+    """Turns an error of a call within a block into a UserError that names the shapes of the inputs."""
+    try:
+        yield
+    except _ERRORS as error:
+        shape = tf.nest.map_structure(np.shape, examples.inputs)
+        raise UserError(f"inputs of shape {shape} do not fit model {model.name!r}, or its call cannot be compiled: "
+                        f"{one_line(error)}") from None
 
 
 def _check_normalizations(model, traced, calls):

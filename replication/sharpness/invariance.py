@@ -23,6 +23,8 @@ _HOMOGENEOUS = (keras.layers.ReLU, keras.layers.Dropout, keras.layers.Flatten, k
 def normalized_layers(model):
     """Returns the trainable dense and convolutional layers whose outputs only a batch normalization reads.
 
+    A layer of a class derived from Keras's is not among them, as its outputs may be another function of the kernel.
+
     Args:
         model: A functional or sequential `keras.Model`; of others no layer is known to be such.
 
@@ -41,7 +43,7 @@ def normalized_layers(model):
                 and not any(id(tensor) in outputs for node in layer._inbound_nodes for tensor in node.output_tensors))
 
     return [layer for layer in model._flatten_layers(include_self=False)
-            if isinstance(layer, _KERNELS) and is_normalized(layer)]
+            if type(layer) in _KERNELS and is_normalized(layer)]
 
 
 def homogeneous_pairs(model):

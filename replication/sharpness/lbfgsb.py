@@ -10,6 +10,8 @@ import functools
 import numpy as np
 import scipy.optimize
 
+from replication.errors import require
+
 # The defaults of `fmin_l_bfgs_b` for factr and pgtol.
 DEFAULT_TOLERANCES = (1e7, 1e-5)
 _CORRECTIONS = 10
@@ -18,6 +20,8 @@ _LINE_SEARCH_STEPS = 20
 _NEW_ITERATION, _STOP, _EVALUATION = 1, 5, 3
 _ITERATION_LIMIT = 504
 _BOTH_BOUNDS = 2
+# SciPy's routine counts the numbers of its workspace in 32 bits.
+_LARGEST = (2**31 - 1 - 11 * _CORRECTIONS**2 - 8 * _CORRECTIONS) // (2 * _CORRECTIONS + 5)
 
 
 def minimize(value_and_gradient, start, half_widths, *, iterations, tolerances=(0.0, 0.0)):
@@ -33,7 +37,12 @@ def minimize(value_and_gradient, start, half_widths, *, iterations, tolerances=(
 
     Returns:
         SciPy's message on why it stopped, and the number of iterations.
+
+    Raises:
+        UserError: there are more coordinates than SciPy's routine can take.
     """
+    require(len(start) <= _LARGEST, "weights", len(start), f"at most {_LARGEST}, the most that SciPy's L-BFGS-B takes; "
+            "measure in a subspace (subspace_dim) or some of the weights (variables)")
     solver = _compiled if uses_compiled_routine() else _public
     return solver(value_and_gradient, start, half_widths, iterations, tolerances)
 

@@ -13,6 +13,14 @@ from replication.sharpness.examples import map_arrays
 from replication.sharpness.tracing import evaluate
 
 
+def is_of_keras(loss):
+    """Returns whether a loss as users give it is Keras's own: None, a name, or an object of Keras's functions alone."""
+    if loss is None or isinstance(loss, str):
+        return loss != "compiled"
+    parts = type(loss), getattr(loss, "fn", loss)
+    return all((getattr(part, "__module__", None) or "").startswith("keras.") for part in parts)
+
+
 class BatchLoss:
     """The mean loss of a batch of examples, times their number.
 

@@ -57,8 +57,9 @@ class Box:
         return np.where(direction < 0, -self.half_widths, self.half_widths)
 
     def share_at_bound(self, y):
-        """Returns the share of the coordinates of `y` [p] that lie on the boundary of the box, in [0, 1]."""
-        return float(np.mean(np.abs(y) >= self.half_widths))
+        """Returns the share of the coordinates of `y` [p] that could move and lie on the boundary, in [0, 1]."""
+        movable = self.half_widths > 0
+        return float(np.mean(np.abs(y[movable]) >= self.half_widths[movable])) if movable.any() else 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,13 +102,13 @@ def maximize(value_and_gradient, box, *, iterations=10, starts=1, seed=0, at_zer
     rise, or when a line search finds no rise.
 
     A start that stops early spends its remaining iterations from other points: from the mirror image of its best point
-    (at a minimizer the sign of the gradient is an accident), then from the best point with random coordinates mirrored.
-    If nothing has risen yet, for instance because the gradient at y = 0 vanishes, it goes on from a random point.
+    (at a minimizer the sign of the gradient is an accident), then from the best point with random coordinates mirrored;
+    if nothing has risen yet, for instance because the gradient at y = 0 vanishes, from a random point.
 
     A vertex search of three evaluations follows each start. Each takes some coordinates y_i of the best point to -y_i,
-    all at once: those whose gradient points towards 0, but at least the tenth of all coordinates with the smallest
-    y_i g_i. Where f is convex, the former gain, and the latter lose little to first order and may gain by the
-    curvature. If f does not rise, the point stays, and the share becomes a tenth of what it was.
+    all at once: those whose gradient points towards 0, but at least the tenth with the smallest y_i g_i of those where
+    it is not 0. Where f is convex, the former gain, and the latter lose little to first order and may gain by the
+    curvature; if f does not rise, the point stays, and a tenth as many are tried.
 
     Args:
         value_and_gradient: Function from y, float64 [p], to a float and a float64 [p].
@@ -156,8 +157,7 @@ def reaching_scale(gradient, box):
     """Returns the factor c with which a step of c times `gradient` crosses the box.
 
     The step crosses it in the coordinates that hold 99.9 % of the linear rise sum_i |g_i| half_width_i. No factor
-    reaches the bounds of coordinates whose gradient is exactly 0, such as the weights of dead pixels. c is inversely
-    proportional to the gradient.
+    reaches the bounds of those whose gradient is exactly 0. c is inversely proportional to the gradient.
 
     Args:
         gradient: float64 [p].
@@ -239,16 +239,17 @@ class _Search:
         return best
 
     def flip(self, ascent):
-        """Returns an ascent after the vertex search from its best point, unless that is y = 0."""
-        if not ascent.y.any():
-            return ascent
+        """Returns an ascent after the vertex search from its best point, unless f is flat in all that could change."""
         share, failures = _VERTEX_SHARE, 0
         for _ in range(_VERTEX_EVALUATIONS):
             gains = ascent.y * ascent.gradient
-            number = max(int(np.sum(gains < 0)), int(share * len(gains)), 1)
+            if not len(movable := np.flatnonzero(gains)):
+                break
+            gains = gains[movable]
+            number = max(0 if failures else int(np.sum(gains < 0)), int(share * len(movable)), 1)
             # A single coordinate that has not risen is not tried again.
-            first = failures % len(gains) if number == 1 else 0
-            changed = np.argpartition(gains, (first, number - 1))[first:first + number]
+            first = failures % len(movable) if number == 1 else 0
+            changed = movable[np.argpartition(gains, (first, number - 1))[first:first + number]]
             y = np.array(ascent.y)
             y[changed] *= -1
             before = self.evaluations
@@ -275,7 +276,7 @@ class _Search:
         y, (value, gradient) = start, self.evaluate(start)
         scale = reaching_scale(gradient, self._box) if scale is None else scale
         if scale == 0:
-            return _Ascent(start, value, gradient, 0.0, 0, "the gradient is 0 everywhere")
+            return _Ascent(start, value, gradient, 0.0, 0, "the gradient is 0 in every coordinate of the box")
 
         def negative(point):
             nonlocal y, value, gradient

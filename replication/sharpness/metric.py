@@ -24,6 +24,8 @@ from replication.sharpness.suitability import layer_parts
 
 # What distinguishes the random numbers of the check from those of the starts.
 _CORNER = 10**6
+# How far f may move, relative to 1 + f, between weights whose outputs are the same but for the normalization's epsilon.
+_SAME = 0.01
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +108,7 @@ def measure_sharpness(model: keras.Model, inputs, labels=None, *, epsilon: float
         inputs: The inputs of the training set: an array [M, ...]; a list or a dictionary of arrays for a model of
             several inputs; or, without `labels`, batches of (inputs, labels) or (inputs, labels, sample_weight): a
             `tf.data.Dataset`, a `keras.utils.PyDataset` or another iterable. Batches are read into memory, once, and
-            divided anew into batches of `batch_size`.
+            divided anew into batches of `batch_size`; a dataset that shuffles anew gives another division each time.
         labels: What the loss takes, an array [M, ...]; without `loss`, class numbers in 0 ... classes - 1 or one-hot
             rows. None (default) if `inputs` are batches.
         epsilon: Size of the box, default 1e-3 (the paper's other value is 5e-4).
@@ -231,6 +233,8 @@ def compute(objective: Objective, choices: configuration.Sharpness, *, part: sli
 
     box = Box.around(around.coordinates, choices.epsilon, relative=choices.box == "relative")
     loss, full_gradient = objective.value_and_gradient(x)
+    if choices.normalize == "layers":
+        _check_same(objective.value(objective.x), loss)
     if loss <= -1:
         raise MeasurementFailedError(f"f(x) is {loss:.6g}; Metric 2.1 divides by 1 + f(x), which must be positive: "
                                      "give a loss that is bounded from below, such as by 0")
@@ -258,6 +262,15 @@ def compute(objective: Objective, choices: configuration.Sharpness, *, part: sli
         seconds={**maximum.seconds, "measurement": time.perf_counter() - began},
         versions=machine.versions(), jit_compile=objective.jit_compile,
     )
+
+
+def _check_same(own, loss):
+    """Raises a MeasurementFailedError unless f at the model's weights is `loss`, that at normalized layers."""
+    if abs(loss - own) > _SAME * (1 + abs(own)):
+        raise MeasurementFailedError(
+            f"normalize='layers': f is {own:.6g} at the model's weights and {loss:.6g} with layers of other lengths; "
+            "do several layers share a kernel, is there a penalty, or are a layer's outputs small beside the epsilon "
+            "of its normalization?")
 
 
 def percent(max_loss, loss):

@@ -17,7 +17,7 @@ from replication.sharpness import tracing
 from replication.sharpness.classes import number_right
 from replication.sharpness.examples import Examples, map_arrays, read_examples
 from replication.sharpness.inspection import inspect
-from replication.sharpness.losses import resolve_loss
+from replication.sharpness.losses import is_of_keras, resolve_loss
 from replication.sharpness.suitability import (
     check_model,
     check_weights,
@@ -95,9 +95,7 @@ class Objective:
         self._seeds, self.dtype, self.moving_in_training = seen.seeds, seen.dtype, seen.moving_in_training
         self.leaves_out_penalties = seen.leaves_out_penalties
         self.size, self.passes, self._fitting_passes = examples.size, 0, set()
-        # A loss of Keras has a name here, or a class of Keras.
-        self.has_known_gradients = has_known_gradients(model) and (
-            loss is None or isinstance(loss, str) and loss != "compiled" or type(loss).__module__.startswith("keras."))
+        self.has_known_gradients = has_known_gradients(model) and is_of_keras(loss)
         order, bounds = partition(self.size, self.size if batch_size == "all" else batch_size, seed)
         self._order, self._bounds = tf.constant(order), bounds.tolist()
         self._largest_batch = self._devices.rows_per_memory(int(bounds[1]))

@@ -72,7 +72,8 @@ def select_variables(model, variables=None):
             None (default) for all.
 
     Raises:
-        UserError: one is no trainable variable of the model, none matches, or all are empty.
+        UserError: one is no trainable variable of the model, or does not hold real numbers, none matches, or all are
+            empty.
     """
     known = list(model.trainable_variables)
     if isinstance(variables, str):
@@ -89,6 +90,9 @@ def select_variables(model, variables=None):
                 raise UserError(f"variables: {getattr(variable, 'path', variable)!r} is no trainable weight of model "
                                 f"{model.name!r}")
         chosen = [v for v in known if any(v is variable for variable in wanted)]
+    if other := [v for v in chosen if not tf.as_dtype(v.dtype).is_floating]:
+        raise UserError(f"model {model.name!r}: trainable weight {other[0].path!r} is {other[0].dtype}, and x consists "
+                        "of floating-point numbers; make it trainable=False, or name the others in variables")
     if not sum(int(np.prod(v.shape)) for v in chosen):
         raise UserError(f"model {model.name!r}: has no trainable weights to perturb: "
                         + ("all are empty" if chosen else "variables is empty"))
@@ -120,14 +124,22 @@ def layer_parts(variables):
 
 
 def has_known_gradients(model):
-    """Returns whether all of `model` is Keras's, or ours, so that it has no custom gradients by others."""
+    """Returns whether all of `model` are layers of Keras, or ours, so that it has no custom gradients by others.
+
+    Operations of `keras.ops` between layers count as others': `stop_gradient` is one of them.
+    """
     def is_known(thing):
         return type(thing).__module__.partition(".")[0] in ("keras", "models", "replication")
 
-    return is_known(model) and all(
-        is_known(layer) and not isinstance(layer, keras.layers.Lambda)
-        and getattr(getattr(layer, "activation", None), "__module__", "keras.").startswith("keras.")
-        for layer in model._flatten_layers(include_self=False))
+    def has_known_activations(layer):
+        activations = (getattr(layer, name, None) for name in ("activation", "recurrent_activation"))
+        return all(getattr(each, "__module__", "keras.").startswith("keras.") for each in activations)
+
+    layers = list(model._flatten_layers(include_self=False))
+    operations = [each for graph in (model, *layers) for each in getattr(graph, "operations", ())]
+    return (is_known(model) and all(isinstance(each, keras.layers.Layer) for each in operations)
+            and all(is_known(layer) and not isinstance(layer, keras.layers.Lambda) and has_known_activations(layer)
+                    for layer in layers))
 
 
 def permanently_moving(model, calls):

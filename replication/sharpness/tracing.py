@@ -1,12 +1,16 @@
 """Calls of a user's model within a compiled function that leave no mark on the model."""
 
 import contextlib
+import itertools
+import re
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from replication.devices import full_precision
+
+_ASSIGNMENT = re.compile("Assign.*VariableOp|ResourceScatter.*|ResourceStridedSliceAssign")
 
 
 class Evaluation(keras.StatelessScope):
@@ -122,6 +126,13 @@ def variables_read(traced, variables):
     """Returns those of Keras `variables` that a concrete function reads."""
     captured = {id(external) for external, _ in traced.graph.captures}
     return [v for v in variables if any(id(handle) in captured for handle in _handles(v))]
+
+
+def assignments(traced):
+    """Returns the names of the operations of a concrete function, and of those it calls, that change a variable."""
+    graph = traced.graph.as_graph_def()
+    nodes = itertools.chain(graph.node, *(function.node_def for function in graph.library.function))
+    return [node.name for node in nodes if _ASSIGNMENT.fullmatch(node.op)]
 
 
 def least_precise_dtype(traced, variables):

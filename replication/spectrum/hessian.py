@@ -8,6 +8,7 @@ from replication.configuration import BATCH_SIZE, STATISTICS
 from replication.errors import MeasurementFailedError, one_line, require_name
 from replication.sharpness import Objective
 from replication.sharpness.checks import check_every_weight, check_repeatable
+from replication.sharpness.metric import log_warnings
 
 # The deviation that rounding may cause in two products, as a share.
 _ASYMMETRY = 0.01
@@ -83,6 +84,7 @@ def hessian(model: keras.Model, inputs, labels=None, *, statistics: str = "batch
     require_name("statistics", statistics, STATISTICS)
     objective = Objective(model, inputs, labels, statistics=statistics, batch_size=batch_size, from_logits=from_logits,
                           loss=loss, variables=variables)
+    log_warnings(objective)
     return checked(objective, objective.value(objective.x))
 
 

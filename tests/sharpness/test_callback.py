@@ -8,6 +8,7 @@ import pytest
 
 import models
 from replication import configuration, data, records
+from replication.errors import UserError
 from replication.sharpness import SharpnessCallback, measure_sharpness
 from replication.training import train
 from replication.weights import load_minimizer
@@ -117,3 +118,24 @@ def test_runs_of_this_package_take_callbacks(tmp_path):
     result = measure_sharpness(load_minimizer(record), dataset.train_inputs, dataset.train_labels, iterations=1)
     assert callback.results[-1][1].sharpness == result.sharpness
     assert configuration.Sharpness(iterations=1) == callback.results[-1][1].configuration
+
+
+class _Diverging(keras.callbacks.Callback):
+    """Makes the weights not finite after an epoch, as training that diverges does."""
+
+    def __init__(self, after):
+        super().__init__()
+        self.after = after
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == self.after:
+            self.model.layers[0].kernel.assign(np.full(self.model.layers[0].kernel.shape, np.nan))
+
+
+def test_a_measurement_that_fails_later_does_not_end_the_training(caplog):
+    callback = SharpnessCallback(INPUTS, LABELS, iterations=1)
+    _, history = _fit([_Diverging(after=1), callback], epochs=3)
+    assert np.isfinite(history.history["sharpness"][0]) and np.isnan(history.history["sharpness"][1:]).all()
+    assert len(callback.results) == 1 and "epoch 2: sharpness was not measured: f(x) is nan" in caplog.text
+    with pytest.raises(UserError, match="not finite"):
+        _fit([_Diverging(after=0), SharpnessCallback(INPUTS, LABELS, iterations=1)])

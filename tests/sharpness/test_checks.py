@@ -10,6 +10,7 @@ import tensorflow as tf
 
 import models
 from replication import configuration
+from replication.errors import MeasurementFailedError
 from replication.sharpness import Objective, compute, measure_sharpness
 from replication.sharpness.checks import check_repeatable
 from tests.sharpness import cases
@@ -67,15 +68,31 @@ def _fitted(layer):
     return model
 
 
-@pytest.mark.parametrize("epsilon", [1e-4, 1e-3, 0.1, 0.5])
 @pytest.mark.parametrize("change, bias", [
     (lambda g: -g, lambda g: g), (lambda g: 1.2 * g, lambda g: 1.2 * g), (lambda g: 0 * g, lambda g: 0 * g),
     (lambda g: g, lambda g: -g), (lambda g: g, lambda g: 0 * g), (lambda g: 0.8 * g, lambda g: g),
     (_one_dropped, lambda g: g)], ids=["sign", "scale", "layer dropped", "sign of the bias", "bias dropped",
                                        "scale of the kernel", "one weight dropped"])
-def test_a_wrong_gradient_is_an_error(change, bias, epsilon):
+def test_a_wrong_gradient_of_a_layer_of_ones_own_is_an_error(change, bias):
     with pytest.raises(ValueError, match="gradient of f is wrong"):
-        measure_sharpness(_fitted(Wrong(change, bias)), INPUTS, LABELS, epsilon=epsilon)
+        measure_sharpness(_fitted(Wrong(change, bias)), INPUTS, LABELS, epsilon=1e-3)
+
+
+@pytest.mark.parametrize("factor", [-1.0, 1.2, 0.8])
+def test_a_wrong_gradient_of_keras_is_an_error(factor, monkeypatch):
+    """Along the way to the corner, which is all that a model of Keras's layers is checked for."""
+    objective = Objective(_fitted(keras.layers.Dense(8, activation="tanh")), INPUTS, LABELS)
+    assert objective.has_known_gradients
+    right = objective.value_and_gradient
+
+    def wrong(x, **options):
+        value, gradient = right(x, **options)
+        return value, factor * gradient
+
+    monkeypatch.setattr(objective, "value_and_gradient", wrong)
+    for epsilon in (1e-4, 1e-3, 0.1, 0.5):
+        with pytest.raises(ValueError, match="gradient of f is wrong"):
+            compute(objective, configuration.Sharpness(epsilon=epsilon))
 
 
 @pytest.mark.parametrize("epsilon", [1e-4, 1e-3, 0.1, 0.5])
@@ -114,7 +131,8 @@ def test_a_right_gradient_is_accepted_on_curved_boxes(kind, statistics, trusted)
     model = _fitted_network(kind)
     objective = Objective(model, INPUTS, LABELS, statistics=statistics)
     objective.has_known_gradients = trusted
-    for epsilon in (1e-4, 1e-3, 0.03, 0.3, 0.5):
+    # The check of every weight has a box of its own.
+    for epsilon in (1e-4, 1e-3, 0.03, 0.3, 0.5) if trusted else (1e-3,):
         for dimension in (0, 20):
             choices = configuration.Sharpness(epsilon=epsilon, subspace_dim=dimension, iterations=2, starts=1,
                                               statistics=statistics)
@@ -247,6 +265,14 @@ def test_a_rise_below_the_rounding_is_not_conclusive(caplog):
     assert "rounding" not in caplog.text
     assert not measure_sharpness(model, inputs, labels, epsilon=1e-9).check.conclusive
     assert "rounding of f could be as large as its rise" in caplog.text
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_loss_that_is_not_finite_is_an_error(value):
+    with pytest.raises(MeasurementFailedError, match=f"f\\(x\\) is {value}: the loss .* is not finite"):
+        check_repeatable(value, value, dtype=np.float32)
+    with pytest.raises(MeasurementFailedError, match=f"f\\(x\\) is {value}"):
+        measure_sharpness(_fitted_network("relu"), INPUTS, LABELS, loss=lambda y, p: value * keras.ops.max(p, axis=1))
 
 
 def test_repeatable_means_to_rounding():

@@ -154,6 +154,34 @@ def test_what_cannot_be_normalized_is_refused(data):
         measure_sharpness(f1(), *data, box="cube")
 
 
+class _Residual(keras.layers.Dense):
+    """Adds its inputs: its outputs do not scale with the kernel."""
+
+    def call(self, inputs):
+        return super().call(inputs) + inputs
+
+
+def _normalized(layer):
+    keras.utils.set_random_seed(0)
+    return keras.Sequential([keras.Input((4,)), layer, keras.layers.BatchNormalization(), keras.layers.ReLU(),
+                             keras.layers.Dense(3, activation="softmax")])
+
+
+def test_layers_whose_outputs_are_another_function_are_not_normalized(data):
+    inputs, labels = data[0].reshape(len(data[0]), -1)[:, :4], data[1] % 3
+    with pytest.raises(UserError, match="has no trainable dense or convolutional layer"):
+        measure_sharpness(_normalized(_Residual(4)), inputs, labels, normalize="layers")
+    plain = _normalized(keras.layers.Dense(4))
+    penalty = keras.layers.Dense(4, kernel_initializer=keras.initializers.Constant(5), kernel_regularizer="l2")
+    penalized = _normalized(penalty)
+    penalized.compile("sgd", "sparse_categorical_crossentropy")
+    small = _normalized(keras.layers.Dense(4, kernel_initializer=keras.initializers.RandomUniform(-1e-4, 1e-4)))
+    for model, loss in ((penalized, "compiled"), (small, None)):
+        with pytest.raises(UserError, match="normalize='layers': f is .* with layers of other lengths"):
+            measure_sharpness(model, inputs, labels, normalize="layers", loss=loss)
+    assert measure_sharpness(plain, inputs, labels, normalize="layers", iterations=1).sharpness > 0
+
+
 def test_each_layers_own_sharpness_is_that_of_its_variables(data):
     """One objective with the other coordinates fixed, or an objective of the layer's variables alone."""
     model = f1()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 
+from replication.errors import UserError
 from replication.sharpness import lbfgsb
 
 
@@ -74,6 +75,14 @@ def test_it_takes_the_same_steps_bit_for_bit(name, size, iterations, tolerances)
     ours = [y for index, y in enumerate(ours) if index == 0 or not np.array_equal(y, ours[index - 1])]
     assert np.array_equal(ours, theirs)
     assert found == (solution["task"], solution["nit"])
+
+
+def test_more_coordinates_than_scipy_counts_are_refused(monkeypatch):
+    # 2 m n + 5 n + 11 m^2 + 8 m numbers, m = 10.
+    assert 25 * lbfgsb._LARGEST + 1180 <= 2**31 - 1 < 25 * (lbfgsb._LARGEST + 1) + 1180
+    monkeypatch.setattr(lbfgsb, "_LARGEST", 4)
+    with pytest.raises(UserError, match="weights=5: expected at most 4, .* measure in a subspace"):
+        lbfgsb.minimize(_quadratic(5, 1), np.zeros(5), np.ones(5), iterations=1)
 
 
 def test_an_exception_of_the_function_ends_it():

@@ -146,14 +146,19 @@ def test_eight_starts_reach_the_best_corner_of_tiny_convex_problems(features, cl
             assert (maximum.value - loss) / (1 + loss) * 100 == pytest.approx(percent, rel=1e-4)
 
 
-def test_the_vertex_search_leaves_a_corner_at_which_the_solver_ends():
-    """Of x^2 + y^2 + 1.8 x y - 0.5 x + 0.5 y, from the neighbourhood of a corner that is a local maximum."""
-    slope, curvature = np.array([-0.5, 0.5]), np.array([[2.0, 1.8], [1.8, 2.0]])
+@pytest.mark.parametrize("dead, widths", [(0, 1.0), (8, 1.0), (8, 0.0)], ids=["two", "no gradient", "no width"])
+def test_the_vertex_search_leaves_a_corner_at_which_the_solver_ends(dead, widths):
+    """Of x^2 + y^2 + 1.8 x y - 0.5 x + 0.5 y, from the neighbourhood of a corner that is a local maximum.
+
+    Coordinates that cannot rise, such as the weights of dead pixels, are in nobody's way.
+    """
+    slope, curvature = np.zeros(2 + dead), np.zeros((2 + dead, 2 + dead))
+    slope[:2], curvature[:2, :2] = [-0.5, 0.5], [[2.0, 1.8], [1.8, 2.0]]
 
     def function(y):
         return float(slope @ y + y @ curvature @ y / 2), slope + curvature @ y
 
-    maximum = maximize(function, Box(np.ones(2)), iterations=1)
+    maximum = maximize(function, Box(np.array([1.0] * 2 + [widths] * dead)), iterations=1)
     assert maximum.solver_value == pytest.approx(1.2) and maximum.value == pytest.approx(3.8)
     assert maximum.start_values == (maximum.value,)
     assert 1 <= maximum.vertex_evaluations <= 3
@@ -178,6 +183,22 @@ def test_a_corner_is_where_a_linear_function_is_largest():
     box = Box(np.array([1.0, 2.0, 3.0]))
     assert np.array_equal(box.corner(np.array([-0.1, 0.0, 5.0])), [-1, 2, 3])
     assert box.share_at_bound(np.array([-1.0, 1.9, 3.0])) == pytest.approx(2 / 3)
+    assert Box(np.array([1.0, 0.0, 0.0])).share_at_bound(np.array([0.5, 0.0, 0.0])) == 0
+
+
+def test_a_flip_that_has_failed_is_not_repeated():
+    """Half of the coordinates point inward at the corner where a penalty of their sum makes a flip of all too much."""
+    seen = []
+
+    def function(y):
+        seen.append(np.array(y))
+        total = y[:20].sum()
+        return float(y[20:].sum() * 10 + 0.1 * total**2 - total), np.concatenate([
+            np.full(20, 0.2 * total - 1), np.full(20, 10.0)])
+
+    maximum = maximize(function, Box(np.ones(40)), iterations=10)
+    tried = [tuple(y) for y in seen[-maximum.vertex_evaluations:]]
+    assert len(set(tried)) == len(tried) == 3
 
 
 def test_the_vertex_search_is_counted_and_never_loses():

@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from replication.errors import MeasurementFailedError, UserError
 from replication.sharpness import Objective, SharpnessCallback, measure_sharpness
+from replication.sharpness.losses import is_of_keras
+from replication.sharpness.suitability import has_known_gradients
 from replication.spectrum import density, hessian, trace
 
 GENERATOR = np.random.default_rng(0)
@@ -156,6 +158,104 @@ def test_a_normalization_by_both_statistics_is_refused_by_those_of_the_batch():
     model.compile("sgd", "sparse_categorical_crossentropy")
     assert measure_sharpness(model, INPUTS, LABELS, statistics="moving", iterations=1).loss == pytest.approx(
         model.evaluate(INPUTS, LABELS, verbose=0), rel=1e-5)
+
+
+def _detached(x):
+    return keras.ops.stop_gradient(keras.layers.Dense(8, activation="tanh")(x))
+
+
+@pytest.mark.parametrize("layer, known", [
+    (keras.layers.Dense(8, activation="tanh"), True), (keras.layers.Dense(8, activation=lambda x: x), False),
+    (_detached, False), (lambda x: 2 * x, False)], ids=["Keras's", "own activation", "stop_gradient", "operator"])
+def test_operations_between_layers_count_as_others(layer, known):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((6,))
+    inner = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(layer(inputs)))
+    for model in (inner, keras.Sequential([keras.Input((6,)), inner])):
+        assert Objective(model, INPUTS, LABELS).has_known_gradients is known
+
+
+def test_a_gradient_that_is_stopped_is_noticed():
+    """The weights before it are a twentieth of all."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((6,))
+    x = keras.layers.Dense(200, activation="relu")(_detached(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(x))
+    with pytest.raises(MeasurementFailedError, match="gradient of f is wrong"):
+        measure_sharpness(model, INPUTS, LABELS)
+
+
+def test_parts_of_others_in_recurrent_layers_and_losses_are_known():
+    def own(x):
+        return keras.ops.sigmoid(x)
+
+    for activation, known in (("sigmoid", True), (own, False)):
+        model = keras.Sequential([keras.Input((4, 2)), keras.layers.LSTM(3, recurrent_activation=activation)])
+        assert has_known_gradients(model) is known
+
+    def own_loss(labels, outputs):
+        return keras.losses.mean_squared_error(labels, outputs)
+
+    wrapped = keras.losses.MeanSquaredError()
+    wrapped.fn = own_loss
+    for loss, known in ((None, True), ("mse", True), (keras.losses.MeanSquaredError(), True), ("compiled", False),
+                        (own_loss, False), (wrapped, False)):
+        assert is_of_keras(loss) is known
+
+
+class _Complex(keras.layers.Layer):
+    def build(self, shape):
+        self.phase = self.add_weight(shape=(shape[-1],), dtype="complex64", initializer="ones", name="phase")
+
+    def call(self, inputs):
+        return keras.ops.real(keras.ops.cast(inputs, "complex64") * self.phase)
+
+
+class _Steps(keras.layers.Layer):
+    def build(self, shape):
+        self.steps = self.add_weight(shape=(), dtype="int32", initializer="ones", name="steps")
+
+    def call(self, inputs):
+        return inputs * keras.ops.cast(self.steps, "float32")
+
+
+@pytest.mark.parametrize("layer, words", [(_Complex(), "phase' is complex64"), (_Steps(), "steps' is int32")])
+def test_weights_that_are_no_real_numbers_are_refused(layer, words):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((6,)), layer, keras.layers.Dense(3, activation="softmax")])
+    with pytest.raises(UserError, match=f"trainable weight '.*{words}, and x consists of floating-point numbers"):
+        measure_sharpness(model, INPUTS, LABELS)
+    assert measure_sharpness(model, INPUTS, LABELS, variables="*dense*").sharpness > 0
+
+
+class _Counting(keras.layers.Layer):
+    def __init__(self, *, nested):
+        super().__init__()
+        self.calls, self.nested = tf.Variable(0.0), nested
+
+    def call(self, inputs):
+        if self.nested:
+            return tf.cond(tf.reduce_any(inputs > 0), lambda: inputs + 0 * self.calls.assign_add(1.0), lambda: inputs)
+        self.calls.assign_add(1.0)
+        return inputs
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_call_that_changes_a_variable_of_tensorflow_is_refused(nested):
+    keras.utils.set_random_seed(0)
+    counting = _Counting(nested=nested)
+    model = keras.Sequential([keras.Input((6,)), counting, keras.layers.Dense(3, activation="softmax")])
+    before = float(counting.calls)
+    with pytest.raises(UserError, match="a call changes a tf.Variable .* make it a weight of its layer"):
+        measure_sharpness(model, INPUTS, LABELS)
+    assert float(counting.calls) == before
+
+
+def test_a_hessian_warns_of_penalties(caplog):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(3, activation="softmax", kernel_regularizer="l2")])
+    hessian(model, INPUTS, LABELS)
+    assert "has penalties (regularizers or add_loss), which f leaves out" in caplog.text
 
 
 def test_passes_are_without_tensorfloat_32(monkeypatch):
