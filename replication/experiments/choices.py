@@ -5,7 +5,7 @@
 
 Together they take about 80 minutes on two cores. F1, trial 0 (results/tables/choices.md): kernels on [-0.05, 0.05] with
 the default stop, A and solver come nearest (rms 0.66), the defaults third (0.99); SciPy's solver on over-trained
-minimizers is the farthest (6.0).
+minimizers is the farthest (6.1).
 """
 
 import dataclasses
@@ -129,7 +129,7 @@ def effects(store):
     The factor of an alternative is that of the geometric mean over the entries of tables 3 and 4, relative to the mean
     over the alternatives with everything else the same; the line is one standard deviation over everything else.
     """
-    plots = []
+    result = []
     for dataset, found in sorted(combinations(store).items()):
         ticks, marks, series = [], {regime: [] for regime in REGIMES}, []
         for name in found[0].choices:
@@ -148,9 +148,10 @@ def effects(store):
         if series:
             panel = Panel("", "factor on the sharpness", tuple(series), log_left=True,
                           x_ticks=tuple(enumerate(ticks, 1)))
-            plots.append(Plot(f"choice_effects-{_NETWORK}", f"{_NETWORK} on {dataset}: what each choice does", (panel,),
-                              tuple(dict.fromkeys(name for each in found for name in each.runs))))
-    return plots
+            runs = tuple(dict.fromkeys(name for each in found for name in each.runs))
+            result.append(Plot("", f"{_NETWORK} on {dataset}: what each choice does", (panel,), runs))
+    return [dataclasses.replace(each, name=f"choice_effects-{_NETWORK}{f'-{number}' if len(result) > 1 else ''}")
+            for number, each in enumerate(result, 1)]
 
 
 def _deviations(found, name, level, regime):
@@ -188,8 +189,9 @@ def _pairs(store):
                and each.run.min_epochs == SCRIPT_EPOCHS]
     groups = buckets(studied, lambda each: (key(each, "batch_size", "target_accuracy"), each.run.trial))
     pairs = [sorted(alike, key=lambda each: each.run.batch_size) for _, alike in groups if len(alike) == 2]
-    return pairs or [pair for comparison in comparisons(store.runs) if comparison.network == _NETWORK
-                     for pair in comparison.pairs()]
+    known = {small.run.dataset for small, _ in pairs}
+    plain = [each for each in comparisons(store.runs) if each.network == _NETWORK and each.dataset not in known]
+    return pairs + [pair for comparison in plain for pair in comparison.pairs()]
 
 
 def _stops(finished_run):

@@ -15,13 +15,15 @@ from statistics import fmean
 from replication.catalog import regime_batch_size
 from replication.configuration import Geometry, Measure, Sharpness, Spectrum
 from replication.experiments import answers
-from replication.experiments.base import Listing, ListingLine, place
+from replication.experiments.base import Listing, ListingLine, measured_alike, place
 from replication.experiments.table6 import remedied
 from replication.remedies import REMEDIES
 from replication.statistics import bootstrap_interval, kendall, kendall_along
 from replication.store.grouping import buckets, key
 
 _TARGET = 0.01
+# The fewest runs whose bootstrap says something.
+_FEWEST_RUNS = 10
 # The choices that are varied.
 AXES = ("batch_size", "learning_rate", "remedy", "kernel_scale")
 # Each measure of sharpness by its title: the choices of a `Sharpness`.
@@ -59,9 +61,8 @@ def listing(store):
     headings = ("network", "measure", "runs", "Kendall’s τ with the gap", "90 % interval of τ", "granulated τ",
                 "interval of it", *(f"τ along {axis.replace('_', ' ')}" for axis in AXES))
     lines = []
-    for where, runs, table in _families(store):
-        for name, found in table.items():
-            tau, granulated, per_axis = found
+    for where, table in _families(store):
+        for name, (runs, tau, granulated, per_axis) in table.items():
             lines.append(ListingLine((
                 where, name, str(len(runs)), tau[0], _interval(tau), granulated[0], _interval(granulated),
                 *(per_axis.get(axis) for axis in AXES)), tuple(each.name for each in runs)))
@@ -70,60 +71,71 @@ def listing(store):
 
 def answer(store):
     """Returns the correlation of each measure with the generalization gap, with its interval."""
-    for where, runs, table in _families(store):
-        parts = [f"{answers.signed(tau[0])} ({_interval(tau)}) for {name}" for name, (tau, _, _) in table.items()]
-        return (f"{where}, {len(runs)} runs that end at a training loss of {_TARGET:g}: Kendall’s τ with the "
-                f"generalization gap, with its 90 % interval, is {'; '.join(parts)}.")
+    for where, table in _families(store):
+        parts = [f"{answers.signed(tau[0])} ({_interval(tau) or 'too few for one'}, {len(runs)} runs) for {name}"
+                 for name, (runs, tau, _, _) in table.items()]
+        return (f"{where}, runs that end at a training loss of {_TARGET:g}: Kendall’s τ with the generalization gap, "
+                f"with its 90 % interval, is {'; '.join(parts)}.")
     return ""
 
 
 # Its intervals take seconds, and a report asks for them more than once.
 @functools.lru_cache(maxsize=1)
 def _families(store):
-    """Returns the network in words, the runs, and by measure its two taus with their intervals and those by axis."""
+    """Returns the network in words, and by measure the `_coefficients` of the runs that have it."""
     result = []
     ended = [each for each in store.runs if each.run.stop == "loss"
-             and each.result["stop"].startswith("the training loss reached") and _measures(each)]
+             and each.result["stop"].startswith("the training loss reached")]
     for _, runs in buckets(ended, lambda each: key(each, *AXES, "jit_compile") + str(each.run.trial)):
-        measures = [_measures(each) for each in runs]
-        names = [name for name in measures[0] if all(name in each for each in measures)]
-        found = {name: _coefficients(runs, [each[name] for each in measures]) for name in names}
-        table = {name: each for name, each in found.items() if each}
-        if len(runs) > 2 and table:
-            result.append((place(runs[0].run), runs, table))
+        measures = _measures(runs)
+        table = {}
+        for name in dict.fromkeys(name for found in measures for name in found):
+            measured, values = zip(*((run, found[name]) for run, found in zip(runs, measures) if name in found))
+            if len(measured) > 2 and (found := _coefficients(measured, values)):
+                table[name] = found
+        if table:
+            result.append((place(runs[0].run), table))
     return result
 
 
 def _coefficients(runs, values):
-    """Returns tau and the granulated tau, each with the ends of its interval, and tau by axis; None without them."""
+    """Returns the runs, tau and the granulated tau, each with the ends of its interval, and tau by axis.
+
+    The intervals lack their ends for few runs: resamples of well-ordered ones are well ordered, however few they are.
+    Without taus the result is None.
+    """
     gaps = [100 * (each.metrics["train_accuracy"] - each.metrics["test_accuracy"]) for each in runs]
     tau = kendall(values, gaps)
     along = kendall_along([tuple(_setting(each.run, axis) for axis in AXES) for each in runs], values, gaps)
     if tau is None or not along:
         return None
-    strata = list(along.values())
-    return ((tau, *bootstrap_interval(lambda found: kendall(*zip(*found[0])), [list(zip(values, gaps))])),
-            (_granulated(strata), *bootstrap_interval(_granulated, strata)),
-            {AXES[axis]: fmean(found) for axis, found in along.items()})
+    strata, per_axis = list(along.values()), {AXES[axis]: fmean(found) for axis, found in along.items()}
+    if len(runs) < _FEWEST_RUNS:
+        return runs, (tau, None, None), (_granulated(strata), None, None), per_axis
+    return (runs, (tau, *bootstrap_interval(lambda found: kendall(*zip(*found[0])), [list(zip(values, gaps))])),
+            (_granulated(strata), *bootstrap_interval(_granulated, strata)), per_axis)
 
 
 def _granulated(strata):
     return fmean(map(fmean, strata))
 
 
-def _measures(finished_run):
-    """Returns the value of each measure of a run by its title; empty if there is none."""
-    found, run = {}, finished_run.run
-    spectra = [item for item in finished_run.measurements["spectrum"] if item.choices.epsilon is None]
-    for item in spectra[:1]:
-        for title, choices in _SHARPNESS.items():
-            value = finished_run.sharpness(Sharpness(
-                **choices, statistics=run.statistics, examples=item.choices.examples, seed=run.trial, starts=1))
-            found |= {} if value is None else {title: value}
-        found |= {"the largest eigenvalue": item.content["eigenvalues"][-1], "the trace": item.content["trace"]}
-    for item in finished_run.measurements["geometry"]:
-        found |= {"the distance from x₀": item.content["distance"], "the length of x": item.content["norm"]}
-    return found
+def _measures(runs):
+    """Returns for each run the value of each measure that it has, by title; all spectra are by the same choices."""
+    spectra = measured_alike(dict(enumerate(runs)), "spectrum", admits=lambda choices: choices.epsilon is None)
+    result = []
+    for number, finished_run in enumerate(runs):
+        found, run = {}, finished_run.run
+        if item := spectra.get(number):
+            for title, choices in _SHARPNESS.items():
+                value = finished_run.sharpness(Sharpness(
+                    **choices, statistics=run.statistics, examples=item.choices.examples, seed=run.trial, starts=1))
+                found |= {} if value is None else {title: value}
+            found |= {"the largest eigenvalue": item.content["eigenvalues"][-1], "the trace": item.content["trace"]}
+        for item in finished_run.measurements["geometry"]:
+            found |= {"the distance from x₀": item.content["distance"], "the length of x": item.content["norm"]}
+        result.append(found)
+    return result
 
 
 def _setting(run, axis):
@@ -132,7 +144,7 @@ def _setting(run, axis):
 
 
 def _interval(found):
-    return f"{answers.signed(found[1])} to {answers.signed(found[2])}"
+    return "" if None in found else f"{answers.signed(found[1])} to {answers.signed(found[2])}"
 
 
 LISTING = Listing(
@@ -141,6 +153,6 @@ LISTING = Listing(
         "All runs end when the training loss reaches 0.01, so that none is flat because it has not converged. The gap "
         "is training accuracy less test accuracy. The granulated coefficient (Jiang et al., 2020) averages τ along "
         "each axis alone. Intervals are percentiles of bootstrap resamples, of the runs for τ and of the lines of the "
-        "grid for the granulated one. Andriushchenko et al. (2023) find no correlation, or a negative one, in many "
-        "settings: an interval that contains 0 says nothing about the sign."),
+        "grid for the granulated one; fewer than ten runs have none. Andriushchenko et al. (2023) find no correlation, "
+        "or a negative one, in many settings: an interval that contains 0 says nothing about the sign."),
     needs=needs, listing=listing, answer=answer)

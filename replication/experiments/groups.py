@@ -4,8 +4,8 @@ import itertools
 from statistics import fmean
 
 from replication.configuration import presets
-from replication.experiments.base import EPSILON_LABELS, test_accuracy
-from replication.experiments.table3 import common_protocol, values
+from replication.experiments.base import EPSILON_LABELS, place, test_accuracy
+from replication.experiments.table3 import common_protocol, unusual, values
 from replication.store.grouping import EPSILONS, REGIMES, buckets, key, sort_key
 
 # Headings of `numbers`.
@@ -59,13 +59,25 @@ def numbers(group, protocol):
 
 
 def protocol_of(groups, *, subspace_dim=0):
-    """Returns the protocol by which most runs of several groups were measured, see `table3.common_protocol`."""
+    """Returns the protocol by which the runs of several groups are compared, see `table3.common_protocol`."""
     return common_protocol([each for group in groups for each in group], subspace_dim=subspace_dim)
+
+
+def measured_place(groups, protocol):
+    """Returns the network and the data of several groups in words, and how a `protocol` that is not usual measured."""
+    peculiarity = unusual(groups[0], protocol)
+    return place(groups[0][0].run) + (f" (measured with {peculiarity})" if peculiarity else "")
 
 
 def sharpness_of(finished_run, protocol, epsilon=1e-3):
     """Returns the sharpness of a run by a protocol; None if it was not measured so."""
     return next(iter(values([finished_run], protocol, epsilon)), None)
+
+
+def shared_trials(groups):
+    """Returns the numbers of the trials that each of several groups has; of all groups together if they share none."""
+    trials = [{each.run.trial for each in group} for group in groups]
+    return set.intersection(*trials) or set.union(*trials)
 
 
 def mean(found):

@@ -13,8 +13,16 @@ import functools
 
 from replication.configuration.run import TRAINING_LOSSES
 from replication.experiments import answers
-from replication.experiments.base import Listing, ListingLine, place
-from replication.experiments.groups import NUMBERS, measured_trials, numbers, protocol_of, sharpness_of, variants
+from replication.experiments.base import Listing, ListingLine
+from replication.experiments.groups import (
+    NUMBERS,
+    measured_place,
+    measured_trials,
+    numbers,
+    protocol_of,
+    sharpness_of,
+    variants,
+)
 from replication.experiments.table3 import measure
 
 _SCALES = (0.5, 1.0, 2.0)
@@ -45,29 +53,33 @@ def listing(store, choice, *, title, write):
     lines = []
     for family in variants(store.runs, choice):
         protocol = protocol_of(family)
+        where = measured_place(family, protocol)
         for group in sorted(family, key=lambda group: (group[0].run.regime != "SB", getattr(group[0].run, choice))):
             run, group = group[0].run, measured_trials(group, protocol)
-            lines.append(ListingLine((place(run), run.regime, write(getattr(run, choice)), *numbers(group, protocol)),
+            lines.append(ListingLine((where, run.regime, write(getattr(run, choice)), *numbers(group, protocol)),
                                      tuple(each.name for each in group)))
     return ("network", "regime", title, *NUMBERS), lines
 
 
 def answer(store, choice, write):
-    """Returns how much sharper LB is than SB with each level of a choice; for the arguments see `listing`."""
+    """Returns how much sharper LB is than SB with each level of a choice, over the trials that all of them have.
+
+    For the arguments see `listing`.
+    """
     for family in variants(store.runs, choice):
         sides, protocol = {}, protocol_of(family)
         for each in (each for group in family for each in group):
             sides.setdefault(getattr(each.run, choice), {})[each.run.regime, each.run.trial] = sharpness_of(
                 each, protocol)
-        parts = []
-        for level, found in sorted(sides.items(), key=lambda item: str(item[0])):
-            pairs = [(found["LB", trial], value) for (regime, trial), value in found.items()
-                     if regime == "SB" and found.get(("LB", trial)) and value]
-            if pairs:
-                parts.append(f"{answers.ratio(pairs)} with {write(level)}")
+        pairs = {level: {trial: (found["LB", trial], value) for (regime, trial), value in found.items()
+                         if regime == "SB" and found.get(("LB", trial)) and value}
+                 for level, found in sorted(sides.items(), key=lambda item: str(item[0]))}
+        pairs = {level: found for level, found in pairs.items() if found}
+        shared = set.intersection(*map(set, pairs.values())) if pairs else set()
+        parts = [f"{answers.ratio([found[trial] for trial in shared or found])} with {write(level)}"
+                 for level, found in pairs.items()]
         if parts:
-            run = family[0][0].run
-            return f"{place(run)}: LB’s sharpness divided by SB’s is {'; '.join(parts)}."
+            return f"{measured_place(family, protocol)}: LB’s sharpness divided by SB’s is {'; '.join(parts)}."
     return ""
 
 

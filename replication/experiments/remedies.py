@@ -14,7 +14,7 @@ from replication.catalog import NETWORKS
 from replication.experiments import answers
 from replication.experiments.base import EPSILON_LABELS, Listing, ListingLine, test_accuracy
 from replication.experiments.groups import mean, measured_trials, sharpness_of
-from replication.experiments.table3 import common_protocol, measure, values
+from replication.experiments.table3 import common_protocol, measure, unusual, values
 from replication.experiments.table6 import remedied
 from replication.remedies import REMEDIES
 from replication.store.grouping import EPSILONS, comparisons, variants
@@ -65,13 +65,16 @@ def answer(store):
         parts = []
         for group in found:
             pairs = [(each, plain[each.run.trial]) for each in group if each.run.trial in plain]
+            pairs = [pair for pair in pairs if all(sharpness_of(run, protocol) for run in pair)]
             sharpness = [tuple(sharpness_of(run, protocol) for run in pair) for pair in pairs]
-            if pairs and all(map(all, sharpness)):
+            if pairs:
                 gains = [test_accuracy(remedied_run) - test_accuracy(run) for remedied_run, run in pairs]
                 gain = answers.difference(gains, "points", resolution=answers.one_example(pairs[0][0]))
                 parts.append(f"× {answers.ratio(sharpness)} and {gain} with {_name(group[0].run)}")
         if parts:
-            return (f"{comparison.where}: relative to LB without a remedy, the sharpness and the test accuracy of LB "
+            peculiarity = unusual(comparison.large, protocol)
+            where = comparison.where + (f" (measured with {peculiarity})" if peculiarity else "")
+            return (f"{where}: relative to LB without a remedy, the sharpness and the test accuracy of LB "
                     f"change by {'; '.join(parts)}.")
     return ""
 
@@ -87,11 +90,12 @@ def _without_empty_columns(headings, lines):
 
 
 def _cost(group, plain):
-    """Returns the gradients that a group took relative to plain LB; None if a record does not tell them."""
-    numbers = [[each.gradients for each in side] for side in (group, plain)]
-    if any(number is None for side in numbers for number in side):
+    """Returns the gradients that a group took relative to plain LB in the same trials; None if that is not known."""
+    known = {each.run.trial: each.gradients for each in plain}
+    numbers = [(each.gradients, known.get(each.run.trial)) for each in group]
+    if any(None in pair for pair in numbers):
         return None
-    return fmean(numbers[0]) / fmean(numbers[1])
+    return fmean(own for own, _ in numbers) / fmean(reference for _, reference in numbers)
 
 
 def with_remedies(preset, small, large):

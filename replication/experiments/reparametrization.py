@@ -52,7 +52,7 @@ def listing(store):
             if small and large:
                 lines.append(ListingLine((
                     where, name, max(small["output_change"], large["output_change"]), small["loss"], large["loss"],
-                    small["sharpness"], large["sharpness"], large["sharpness"] / small["sharpness"]),
+                    small["sharpness"], large["sharpness"], _ratio(large, small)),
                     (joined.small.name, joined.large.name)))
     return headings, lines
 
@@ -67,12 +67,15 @@ def answer(store):
             continue
         values = [each["LB"]["sharpness"] for each in points.values()]
         trained = points["as trained"]
-        ratios = [points[name]["LB"]["sharpness"] / points[name]["SB"]["sharpness"] for name in _EXCHANGED.values()]
+        ratio, *ratios = (_ratio(each["LB"], each["SB"])
+                          for each in (trained, *(points[name] for name in _EXCHANGED.values())))
+        if None in (ratio, *ratios):
+            continue
         run = joined.small.run
         return (f"{place(run)}, one trial: weights with the same outputs, up to the normalization’s epsilon, give "
                 f"LB a sharpness of {answers.significant(min(values))} % to {answers.significant(max(values))} %; LB "
-                f"is {answers.significant(trained['LB']['sharpness'] / trained['SB']['sharpness'])} times as sharp as "
-                f"SB as trained, and {answers.span(ratios)} times when both have equal kernel norms.")
+                f"is {answers.significant(ratio)} times as sharp as SB as trained, and {answers.span(ratios)} times "
+                "when both have equal kernel norms.")
     return ""
 
 
@@ -102,14 +105,25 @@ def box_answer(store):
     if not found:
         return ""
     where = found[0][0]
-    parts = [f"{answers.ratio(pairs)} in {name}" for place, name, pairs in found if place == where]
-    return f"{where}: LB’s sharpness divided by SB’s is {'; '.join(parts)}."
+    parts = [f"{ratio} in {name}" for place, name, pairs in found
+             if place == where and (ratio := answers.ratio(pairs))]
+    return f"{where}: LB’s sharpness divided by SB’s is {'; '.join(parts)}." if parts else ""
+
+
+def _ratio(large, small):
+    """Returns how much sharper LB is than SB at two points; None if SB's sharpness is 0."""
+    return large["sharpness"] / small["sharpness"] if small["sharpness"] > 0 else None
 
 
 def _whole(store):
-    """Returns the measurements with all parametrizations, with normalization first."""
-    found = [each for each in store.joined["reparametrization"] if not each.choices.exchange_only]
-    return sorted(found, key=lambda each: (each.small.run.without_normalization, each.small.run.trial))
+    """Returns the measurements with all parametrizations over the most examples, with normalization first."""
+    found = {}
+    for each in store.joined["reparametrization"]:
+        pair = each.small.name, each.large.name
+        if not each.choices.exchange_only and (
+                pair not in found or each.choices.examples > found[pair].choices.examples):
+            found[pair] = each
+    return sorted(found.values(), key=lambda each: (each.small.run.without_normalization, each.small.run.trial))
 
 
 def _by_weights(joined):
@@ -131,12 +145,13 @@ def _measured_boxes(store):
         sizes = {item.choices.examples for each in (*comparison.small, *comparison.large)
                  for item in each.measurements["sharpness"]
                  if item.choices.box == "relative" and item.choices.seed == each.run.trial}
-        for examples in sorted(sizes, key=str):
-            for name, choices in _BOXES.items():
-                found = [(_in_box(large, choices, examples), _in_box(small, choices, examples))
-                         for small, large in comparison.pairs()]
-                if pairs := [pair for pair in found if None not in pair]:
-                    yield comparison, name, pairs
+        # Over the largest part of the examples, and over all if no part was measured.
+        examples = max(filter(None, sizes), default=None)
+        for name, choices in _BOXES.items() if sizes else ():
+            found = [(_in_box(large, choices, examples), _in_box(small, choices, examples))
+                     for small, large in comparison.pairs()]
+            if pairs := [pair for pair in found if None not in pair]:
+                yield comparison, name, pairs
 
 
 def _in_box(finished_run, choices, examples):

@@ -59,7 +59,10 @@ def answer(store):
                   for name, title in _SET_TITLES.items() if name != "box"}
         others |= {"the accuracy under attack": [content["steps"][0] for content in contents],
                    "the test accuracy": [content["clean"] for content in contents]}
-        parts = [f"{_tau(box, values)} with {what}" for what, values in others.items() if len(set(values)) > 1]
+        parts = [f"{_tau(box, values)} with {what}" for what, values in others.items()
+                 if min(len(set(box)), len(set(values))) > 1]
+        if not parts:
+            continue
         run = members[0][0].run
         return (f"{place(run)}, {len(members)} minimizers: Metric 2.1 has a Kendall’s τ of "
                 f"{', '.join(parts)}.")

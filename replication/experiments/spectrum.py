@@ -99,8 +99,10 @@ def answer(store):
             continue
         small, large = by_name["SB"].plain.content, by_name["LB"].plain.content
         text = (f"{where}, one trial: the Hessian’s largest eigenvalue at LB is "
-                f"{answers.significant(large['eigenvalues'][-1] / small['eigenvalues'][-1])} times that at SB, its "
-                f"trace {answers.significant(large['trace'] / small['trace'])} times")
+                f"{answers.significant(large['eigenvalues'][-1] / small['eigenvalues'][-1])} times that at SB")
+        # A ratio to an estimate within two errors of 0 says nothing.
+        if small["trace"] > 2 * (small["trace_error"] or 0):
+            text += f", its trace {answers.significant(large['trace'] / small['trace'])} times"
         measured, boxed = by_name["LB"].sharpness(0), by_name["LB"].boxed
         if measured is not None and boxed is not None:
             text += (f"; the quadratic model predicts a rise of "

@@ -7,7 +7,6 @@ by a factor of 1.3 with the choice and partition of the examples, by 5 % with th
 """
 
 import dataclasses
-import itertools
 
 from replication.configuration import Measure, Sharpness
 from replication.experiments import answers
@@ -89,24 +88,29 @@ def _measured(store):
         for pair in comparison.pairs()[:1]:
             sizes = {item.choices.examples for item in pair[0].measurements["sharpness"]
                      if item.choices.dtype == "float64"}
-            for examples, dimension in itertools.product(sorted(filter(None, sizes)), _SPACES):
-                for variation, wanted in _variations(_usual(pair[0].run, examples, dimension)).items():
-                    values = [_values(each, wanted) for each in pair]
-                    if all(values):
+            largest = max(filter(None, sizes), default=None)
+            for dimension in _SPACES if largest else ():
+                for variation, wanted in _variations(_usual(pair[0].run, largest, dimension)).items():
+                    if values := _values(pair, wanted):
                         yield (comparison.where, tuple(each.name for each in pair), dimension, variation,
                                dict(zip(("SB", "LB"), values)))
 
 
-def _values(finished_run, wanted):
-    """Returns the sharpness of a run by each of some choices; of a single choice, the sharpness from each start.
+def _values(pair, wanted):
+    """Returns the sharpness of SB and of LB by each of some choices; of a single choice, that from each start.
 
-    Processors round differently. The list is empty if no machine has measured by all of the choices.
+    Processors round differently. The result is empty if no machine has measured both by all of the choices.
     """
     machines = {}
-    for item in finished_run.measurements["sharpness"]:
-        machines.setdefault(str(item.content.get("machine")), {})[item.choices] = item.content
-    complete = [found for _, found in sorted(machines.items()) if all(choices in found for choices in wanted)]
-    contents = [complete[0][choices] for choices in wanted] if complete else []
+    for side, finished_run in enumerate(pair):
+        for item in finished_run.measurements["sharpness"]:
+            machines.setdefault(str(item.content.get("machine")), {})[side, item.choices] = item.content
+    complete = [[[found[side, choices] for choices in wanted] for side in (0, 1)] for _, found in sorted(
+        machines.items()) if all((side, choices) in found for side in (0, 1) for choices in wanted)]
+    return [_sharpness(contents) for contents in complete[0]] if complete else []
+
+
+def _sharpness(contents):
     if len(contents) != 1:
         return [content["sharpness"] for content in contents]
     content, = contents

@@ -9,12 +9,12 @@ It takes 4 minutes of training and 2 of measuring a trial on two cores. F1, five
 import collections
 import functools
 
-from replication.configuration import Measure
+from replication.configuration import Measure, presets
 from replication.experiments.base import EPSILON_LABELS, Column, Contrast, Row, Table
 from replication.experiments.drawing import Series
-from replication.store.grouping import EPSILONS, REGIMES, comparisons
+from replication.store.grouping import EPSILONS, REGIMES, comparisons, distinguish
 from replication.store.protocols import measured
-from replication.store.runs import in_order
+from replication.store.runs import in_order, protocol_of
 
 
 def measure(setup, runs, *, subspace_dim=0, epsilons=None, at=None):
@@ -50,10 +50,22 @@ def by_trial(side, protocol, epsilon):
 
 
 def common_protocol(points, *, subspace_dim=0):
-    """Returns the protocol by which most of several runs or iterates were measured in a space; None if none was."""
+    """Returns the protocol by which several runs or iterates are set side by side in a space; None without any.
+
+    It is the preset's own if one of them was measured so, and otherwise that of most.
+    """
     protocols = collections.Counter(
         protocol for each in points for protocol in in_order(each.protocols(subspace_dim)))
-    return max(protocols, key=protocols.get, default=None)
+    usual = {protocol_of(presets.usual_sharpness(each.run, subspace_dim)) for each in points}
+    return max(protocols, key=lambda protocol: (protocol in usual, protocols[protocol]), default=None)
+
+
+def unusual(points, protocol):
+    """Returns as text in what a protocol of runs or iterates differs from the preset's own; "" if in nothing."""
+    if protocol is None:
+        return ""
+    usual = protocol_of(presets.usual_sharpness(points[0].run, dict(protocol)["subspace_dim"]))
+    return distinguish([dict(usual), dict(protocol)])[1]
 
 
 def needs(setup, subspace_dim):
@@ -81,13 +93,13 @@ def by_sharpness(members, positions, protocol, *, role, side="left"):
         protocol: The protocol of the measurements, as `common_protocol` gives it.
         role, side: See `Series`.
     """
-    result = []
+    result, peculiarity = [], unusual(members, protocol)
     for (name, epsilon), marker in zip(EPSILONS.items(), "s^"):
         points = [(x, value) for x, member in zip(positions, members) for value in values([member], protocol, epsilon)]
         if points:
             x, y = zip(*points)
-            result.append(Series(f"sharpness, {EPSILON_LABELS[name]}", x, y, role, dashed=marker == "^",
-                                 side=side, marker=marker))
+            label = ", ".join(filter(None, ("sharpness", EPSILON_LABELS[name], peculiarity)))
+            result.append(Series(label, x, y, role, dashed=marker == "^", side=side, marker=marker))
     return tuple(result)
 
 

@@ -15,6 +15,8 @@ REGIMES = ("SB", "LB")
 EPSILONS = {"eps1e-3": 1e-3, "eps5e-4": 5e-4}
 # The choices in which SB and LB of a comparison differ.
 _FREE = ("regime", "batch_size")
+# The fewest starting points that make a figure 5 whatever their run.
+_FEWEST_STARTS = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,7 +170,11 @@ def grids(finished_runs):
 
 
 def warm_starts(finished_runs):
-    """Returns the `Group`s of figure 5: runs that start at the iterates of one run, by the epoch of the iterate."""
+    """Returns the `Group`s of figure 5: runs that start at the iterates of one run, by the epoch of the iterate.
+
+    Fewer than three such runs make a group only if the run that they start from had a fixed number of epochs, as that
+    of figure 5 has: `escape` starts at two iterates of SB itself.
+    """
     by_name = {each.name: each for each in finished_runs}
     started = [each for each in finished_runs if each.run.start and each.run.start.epoch and _is_plain(each.run)
                and _is_plain(by_name.get(each.run.start.run, each).run)]
@@ -182,9 +188,12 @@ def warm_starts(finished_runs):
         trial = min(each.run.trial for each in group)
         members = sorted((each for each in group if each.run.trial == trial), key=lambda each: each.run.start.epoch)
         first = members[0]
+        source = by_name.get(first.run.start.run)
+        if len(members) < _FEWEST_STARTS and source and source.run.epochs is None:
+            continue
         reference = [each for each in finished_runs if each.run.start is None and each.run.trial == trial
                      and key(each, "start", "regime") == key(first, "start", "regime")]
-        found.append(Group(tuple(members), source=by_name.get(first.run.start.run), reference=(*reference, None)[0]))
+        found.append(Group(tuple(members), source=source, reference=(*reference, None)[0]))
     return _labelled(found, "start")
 
 
@@ -256,9 +265,16 @@ def _labels(pairs, free):
 def _labelled(groups, *without):
     result = []
     for _, alike in buckets(groups, lambda group: sort_key(group.members[0].run)):
-        labels = distinguish([_fields(group.members[0], *without) for group in alike])
+        labels = distinguish([_description(group, *without) for group in alike])
         result += [dataclasses.replace(group, label=label) for group, label in zip(alike, labels)]
     return result
+
+
+def _description(group, *without):
+    """Returns the choices of a group's members, and those in which the run at whose iterates they start differs."""
+    fields = _fields(group.members[0], *without)
+    source = _fields(group.source, "regime", *without) if group.source else {}
+    return fields | {f"SB {name}": value for name, value in source.items() if value != fields.get(name)}
 
 
 def _is_plain(run):

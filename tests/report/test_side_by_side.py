@@ -1,0 +1,170 @@
+"""Which measurements and trials a sentence or a figure sets side by side."""
+
+import pytest
+
+from replication import experiments, files, records, remedies
+from replication.configuration import Geometry, Reparametrization, Sharpness, Spectrum, Start
+from replication.report import headline, make_report
+from replication.store import Store
+from tests.report import fixtures
+from tests.report.fixtures import other, paper_run, write_run
+
+
+@pytest.fixture
+def workdir(tmp_path):
+    return records.Workdir.create(tmp_path / "work")
+
+
+def axes(name, workdir):
+    return experiments.get(name).axes(Store(workdir))
+
+
+def answer(name, workdir):
+    return experiments.get(name).answer(Store(workdir))
+
+
+def measured(workdir, run, value, **choices):
+    """Writes a run and its sharpness."""
+    record = workdir.run(run)
+    if not record.is_finished:
+        write_run(workdir, run)
+    fixtures.write_measurement(record, Sharpness(seed=run.trial, **choices), value)
+    return record
+
+
+@pytest.mark.parametrize("choices, words", [
+    ({"normalize": "layers"}, "normalize layers"), ({"batch_size": 1000}, "batch size 1000"),
+    ({"iterations": 5}, "iterations 5")])
+def test_a_measurement_in_another_way_does_not_replace_the_usual_one(workdir, choices, words):
+    """The other one stands where there is no usual one, and its choices beside it."""
+    for size in (256, 1024, 6000):
+        measured(workdir, other(paper_run("SB", 0), regime="grid", batch_size=size), 7.0, **choices)
+    (plot,) = axes("figure4", workdir)
+    assert plot.panels[0].series[1].label == f"sharpness, ε = 1e-3, {words}"
+    for size in (256, 1024):
+        measured(workdir, other(paper_run("SB", 0), regime="grid", batch_size=size), float(size))
+    (plot,) = axes("figure4", workdir)
+    assert plot.panels[0].series[1].label == "sharpness, ε = 1e-3" and plot.panels[0].series[1].y == (256, 1024)
+
+
+def test_the_first_lines_of_a_report_are_those_of_the_usual_measurements(paper_workdir):
+    before = headline(Store(paper_workdir))
+    for regime in ("SB", "LB"):
+        for epsilon in (1e-3, 5e-4):
+            measured(paper_workdir, paper_run(regime, 0), 1.0, iterations=5, epsilon=epsilon)
+    assert headline(Store(paper_workdir)) == before
+
+
+def test_a_sharpness_of_0_is_no_ratio(workdir):
+    small, large = (write_run(workdir, paper_run(regime, 0)) for regime in ("SB", "LB"))
+    choices = Reparametrization(examples=1000)
+    fixtures.write_reparametrization(workdir, small, large, choices=choices)
+    path = workdir.measurement(choices, small.configuration, large.configuration)
+    content = files.read_json(path)
+    assert "112" not in answer("reparametrization", workdir) != ""
+    for point in content["points"]:
+        if point["regime"] == "SB":
+            point["sharpness"] = 0.0
+    files.write_json(path, content)
+    assert make_report(workdir) == [] and answer("reparametrization", workdir) == ""
+    _, lines = experiments.get("reparametrization").listing(Store(workdir))
+    assert lines and all(line.cells[-1] is None for line in lines)
+
+
+def test_f_over_the_most_examples_is_shown(workdir):
+    small, large = (write_run(workdir, paper_run(regime, 0)) for regime in ("SB", "LB"))
+    for examples in (1000, 500):
+        fixtures.write_reparametrization(workdir, small, large, choices=Reparametrization(examples=examples))
+    _, lines = experiments.get("reparametrization").listing(Store(workdir))
+    assert len({line.cells[:2] for line in lines}) == len(lines) > 0
+    for examples, value in ((None, 5.0), (1000, 7.0), (500, 9.0)):
+        for run, factor in ((small.configuration, 1), (large.configuration, 2)):
+            measured(workdir, run, factor * value, epsilon=0.01, box="relative", examples=examples)
+    _, (line,) = experiments.get("boxes").listing(Store(workdir))
+    assert line.cells[3:5] == (7.0, 14.0)
+
+
+def test_optimizers_and_losses_are_compared_over_the_same_trials(paper_workdir):
+    """ADAM has three trials, and the others one: ADAM's own ratio in it is 323 / 2.55."""
+    measured(paper_workdir, other(paper_run("LB", 0), optimizer="sgd", learning_rate=0.01), 255.0)
+    assert "127 (one trial) with adam" in answer("optimizers", paper_workdir)
+    assert "100 (one trial) with sgd" in answer("optimizers", paper_workdir)
+    for regime, value in (("SB", 1.0), ("LB", 9.0)):
+        measured(paper_workdir, other(paper_run(regime, 0), training_loss="mean_squared_error"), value)
+    assert "127 (one trial) with cross-entropy; 9 (one trial) with mean squared error" in answer(
+        "losses", paper_workdir)
+
+
+def test_a_trial_that_was_not_measured_is_left_out_alone(paper_workdir):
+    """And does not take the optimizer or remedy out of the sentence."""
+    for trial in range(2):
+        write_run(paper_workdir, other(paper_run("LB", trial), optimizer="sgd", learning_rate=0.01))
+        write_run(paper_workdir, other(paper_run("LB", trial), remedy=remedies.Conservative()))
+    measured(paper_workdir, other(paper_run("LB", 1), optimizer="sgd", learning_rate=0.01), 280.5)
+    measured(paper_workdir, other(paper_run("LB", 1), remedy=remedies.Conservative()), 710.6)
+    assert "100 (one trial) with sgd" in answer("optimizers", paper_workdir)
+    assert "× 2 (one trial)" in answer("remedies", paper_workdir)
+
+
+def test_the_cost_of_a_remedy_is_relative_to_the_same_trials(paper_workdir):
+    plain = paper_workdir.run(paper_run("LB", 1)).result["gradients"]
+    record = paper_workdir.run(paper_run("LB", 2))
+    files.write_json(record.folder / "result.json", {**record.result, "gradients": 10 * plain})
+    measured(paper_workdir, other(paper_run("LB", 0), remedy=remedies.Conservative()), 5.0)
+    _, lines = experiments.get("remedies").listing(Store(paper_workdir))
+    assert [line.cells[-1] for line in lines if line.cells[2].startswith("conservative")] == [3.0]
+
+
+def correlated(workdir, number):
+    for index in range(number):
+        run = other(paper_run("LB", 0), regime="grid", batch_size=1000 + 500 * index, stop="loss", target_loss=0.01)
+        record = write_run(workdir, run, stop="the training loss reached 0.01", batch={
+            "train_loss": 0.01, "train_accuracy": 0.999, "test_loss": 0.1, "test_accuracy": 0.99 - index / 1000})
+        fixtures.write_other(record, run, Geometry())
+        path = record.minimizer.measurement(Geometry())
+        files.write_json(path, {**files.read_json(path), "distance": 10.0 + index % 5})
+        yield record
+
+
+def test_few_runs_have_no_interval_and_a_missing_spectrum_takes_no_measure_away(workdir):
+    found = list(correlated(workdir, 12))
+    for record in found[:4]:
+        fixtures.write_other(record, record.configuration, Spectrum(
+            eigenvalues=1, probes=1, steps=2, trace_products=18, examples=10_000))
+    _, lines = experiments.get("correlation").listing(Store(workdir))
+    cells = {line.cells[1]: line.cells for line in lines}
+    assert cells["the distance from x₀"][2] == "12" and cells["the distance from x₀"][4] != ""
+    assert cells["the trace"][2] == "4" and cells["the trace"][4] == ""
+    assert "(too few for one, 4 runs) for the trace" in answer("correlation", workdir)
+
+
+def test_two_runs_from_the_iterates_of_sb_itself_are_no_figure_5(paper_workdir):
+    """As `escape` trains them."""
+    small, large = paper_run("SB", 0), paper_run("LB", 0)
+    for epoch in (2, 8):
+        measured(paper_workdir, other(large, start=Start(small.name, epoch)), 5.0)
+    assert axes("figure5", paper_workdir) == []
+
+
+def test_warm_starts_from_two_runs_tell_them_apart(workdir):
+    large = other(paper_run("LB", 0), regime="grid", epochs=100)
+    for size in (256, 512):
+        small = other(paper_run("SB", 0), regime="grid", batch_size=size, epochs=100)
+        write_run(workdir, small)
+        for epoch in (3, 9):
+            measured(workdir, other(large, start=Start(small.name, epoch)), 5.0)
+    assert [plot.title for plot in axes("figure5", workdir)] == [
+        f"F1 on mnist, trial 0 (SB batch size {size})" for size in (256, 512)]
+
+
+def test_spreads_of_sb_and_lb_are_of_the_same_machine(workdir):
+    choices = [Sharpness(starts=1, examples=500, dtype=dtype) for dtype in ("float32", "float64")]
+    for regime, machine in (("SB", "old"), ("LB", "new")):
+        record = write_run(workdir, paper_run(regime, 0))
+        for each in choices:
+            fixtures.write_measurement(record, each, 100.0, machine={"processor": machine})
+    listing = experiments.get("spreads").listing
+    assert listing(Store(workdir))[1] == []
+    for each in choices:
+        fixtures.write_measurement(workdir.run(paper_run("SB", 0)), each, 50.0, machine={"processor": "new"})
+    assert [(line.cells[2], line.cells[-1]) for line in listing(Store(workdir))[1]] == [("the precision", "2")]
