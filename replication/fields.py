@@ -249,10 +249,15 @@ class Configuration:
         """Eight hexadecimal digits that change with every field.
 
         Options not taken (None, False, or the default of a field marked as `added`) are left out, so that an option
-        added later leaves the digits of older records alone.
+        added later leaves the digests of older records alone.
         """
-        added = {field.name: field.default for field in dataclasses.fields(self) if field.metadata.get("added")}
-        taken = {name: value for name, value in self.to_json().items()
+        return self.digest_of(self.to_json())
+
+    @classmethod
+    def digest_of(cls, content):
+        """The `digest` of the configuration with this JSON object, whose values need not be admitted here."""
+        added = {field.name: field.default for field in dataclasses.fields(cls) if field.metadata.get("added")}
+        taken = {name: value for name, value in content.items()
                  if value is not None and value is not False and not (name in added and value == added[name])}
         canonical = json.dumps(taken, sort_keys=True, allow_nan=False)
         return hashlib.sha256(canonical.encode()).hexdigest()[:8]

@@ -208,7 +208,8 @@ def _without_greeting():
             sys.stderr.flush()
             os.dup2(stderr, 2)
             held.seek(0)
-            routine = _GREETING if glob.glob("/dev/nvidia*") else _GREETING + _ABSENT_GPU
+            # Linux within Windows has its GPUs in /dev/dxg.
+            routine = _GREETING if glob.glob("/dev/nvidia*") or os.path.exists("/dev/dxg") else _GREETING + _ABSENT_GPU
             os.write(stderr, b"".join(line for line in held if not any(text in line for text in routine)))
             os.close(stderr)
 

@@ -94,6 +94,9 @@ def writing(folder, name, resolved, *, details=None):
                 for array in arrays:
                     array.flush()
                 summary = _summarize(Data.from_arrays(name, arrays, resolved=resolved, details=details))
+                # Windows renames no file that is mapped into memory.
+                for array in arrays:
+                    array._mmap.close()
                 # Until the new summary is written, the folder counts as having no cache.
                 (folder / _SUMMARY).unlink(missing_ok=True)
             files.write_json(folder / _SUMMARY, summary)

@@ -73,8 +73,7 @@ def run_task(task, folder, *, data_dir=None, wait=True, load=data.load):
         MissingDataError: the data set is not prepared.
     """
     try:
-        tasks.execute(task, records.Workdir(folder), load(task.run.dataset, data_dir), data_dir=data_dir,
-                      wait=wait)
+        tasks.execute(task, records.Workdir(folder), load, data_dir=data_dir, wait=wait)
     except MissingDataError:
         raise
     except UserError as error:

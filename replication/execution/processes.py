@@ -1,6 +1,7 @@
 """Carries out tasks in several processes of this machine, which divide its processors and memory."""
 
 import collections
+import functools
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -12,6 +13,7 @@ import traceback
 
 from absl import flags, logging
 
+from replication import data
 from replication.errors import MissingDataError, UserError
 from replication.execution.estimate import fitting_processes
 from replication.execution.local import Schedule, load_all, run_task
@@ -197,6 +199,7 @@ def _work(connection, folder, data_dir, threads, gpu, verbosity):
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     find_devices()
     use_threads(threads)
+    load = functools.lru_cache(maxsize=1)(data.load)
     while True:
         try:
             task, wait = connection.recv()
@@ -205,7 +208,7 @@ def _work(connection, folder, data_dir, threads, gpu, verbosity):
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             return
         try:
-            result = run_task(task, folder, data_dir=data_dir, wait=wait)
+            result = run_task(task, folder, data_dir=data_dir, wait=wait, load=load)
         except UserError as error:
             result = error
         except Exception:

@@ -113,6 +113,9 @@ def _run_task(task, folder, data_dir, wait, executor):
 def check(executor):
     """Raises a UserError, within seconds, unless Ray is installed and a cluster answers at the executor's address."""
     try:
+        # Ray reads it when it is imported: a task that is killed because memory is short counts as lost, and does not
+        # begin anew without end.
+        os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))
         import ray  # noqa: F401
     except ImportError:
         raise UserError("--executor=ray: Ray is not installed; run `python -m pip install -r "
@@ -127,9 +130,12 @@ def _check_answer(address):
         socket.create_connection((host, int(port)), timeout=_SECONDS_TO_ANSWER).close()
         # Ray itself waits for minutes, and then ends the process, if something other than a cluster answers.
         subprocess.run([sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address], check=True,
-                       capture_output=True, timeout=_SECONDS_TO_ANSWER)
-    except subprocess.SubprocessError:
-        raise _no_cluster(address, "the server that answers is not Ray") from None
+                       capture_output=True, text=True, timeout=_SECONDS_TO_ANSWER)
+    except subprocess.TimeoutExpired:
+        raise _no_cluster(address, f"no answer within {_SECONDS_TO_ANSWER} seconds") from None
+    except subprocess.CalledProcessError as error:
+        mismatch = [line for line in error.stderr.splitlines() if "mismatch" in line]
+        raise _no_cluster(address, mismatch[-1] if mismatch else "the server that answers is not Ray") from None
     except (OSError, OverflowError) as error:
         raise _no_cluster(address, getattr(error, "strerror", None) or error) from None
 

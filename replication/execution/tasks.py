@@ -83,13 +83,13 @@ def vector_bytes(task, parameters):
     return max(choice.vector_bytes(parameters) for choice in task.choices)
 
 
-def execute(task, workdir, dataset, *, data_dir=None, wait=True):
+def execute(task, workdir, load, *, data_dir=None, wait=True):
     """Carries out the part of a task that is not on disk yet.
 
     Args:
         task: The task.
         workdir: A `records.Workdir`.
-        dataset: The run's `data.Data`.
+        load: Function like `data.load`; it is called if something is left to do.
         data_dir: TFDS's folder; None for its default.
         wait: Whether to wait for another process that works on the same run, or to raise.
 
@@ -100,11 +100,13 @@ def execute(task, workdir, dataset, *, data_dir=None, wait=True):
     if isinstance(task, Train):
         from replication.training import train
 
-        train(task.run, workdir, data_dir=data_dir, wait=wait, verbose=0, keep=task.keep)
+        dataset = None if is_done(task, workdir) else load(task.run.dataset, data_dir)
+        train(task.run, workdir, data_dir=data_dir, dataset=dataset, wait=wait, verbose=0, keep=task.keep)
         return
     from replication.execution import measurement
 
     records = [_finished(workdir, run) for run in task.runs]
+    dataset = load(task.run.dataset, data_dir) if missing(task, workdir, epochs=records[0].epochs) else None
     if len(records) > 1:
         for choice in task.choices:
             measurement.measure_between(workdir, choice, records, dataset=dataset, wait=wait)

@@ -6,6 +6,7 @@ moved to WORKDIR/damaged, under the same relative path, and never deleted.
 """
 
 import contextlib
+import dataclasses
 import itertools
 import os
 
@@ -16,11 +17,15 @@ from replication.configuration import KINDS
 from replication.errors import UserError
 from replication.records.run import RunRecord
 
+# Open files of a process beside its locks.
+_OTHER_FILES = 256
+
 
 def set_aside(workdir):
     """Moves what is damaged to the folder `damaged` of a workdir, and logs each by name; runs of searches count.
 
-    All runs are locked against other processes meanwhile.
+    All runs are locked against other processes meanwhile. A run of a network or remedy that only a user's script knows,
+    or of a later version, is not damaged, and stays where it is.
 
     Args:
         workdir: A `records.Workdir`.
@@ -34,17 +39,53 @@ def set_aside(workdir):
     records, searched = ([RunRecord(folder) for folder in sorted(workdir.path.glob(pattern)) if folder.is_dir()]
                          for pattern in ("runs/*", "tuning/*/runs/*"))
     moved = []
+    _allow_open_files(len(records) + len(searched))
     with contextlib.ExitStack() as locks:
         for record in (*records, *searched):
             locks.enter_context(record.lock(wait=False))
         for record in (*records, *searched):
-            moved += _set_run_aside(workdir.path, record)
+            if reason := _foreign(record):
+                logging.warning("%s: left alone: %s", record.folder, reason)
+            else:
+                moved += _set_run_aside(workdir.path, record)
         # Last, because a measurement that joins runs is made again with a run that has been set aside.
         sound = {record.name: record.minimizer.checksum for record in records if record.is_finished}
         for path in _measurements(workdir, runs=2):
             if not _joins(path, sound):
                 moved.append(_move(workdir.path, path))
     return moved
+
+
+def _allow_open_files(number):
+    """Raises the limit on open files, if it is too low for so many locks and this process may."""
+    try:
+        import resource
+    except ImportError:
+        # Windows has no such limit.
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = number + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (
+                wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
+
+
+def _foreign(record):
+    """Returns why this version cannot read the configuration of a run although it is intact; None if it can."""
+    try:
+        fields = files.read_json(record.folder / record.FILE).get("configuration")
+    except UserError:
+        return None
+    if not isinstance(fields, dict):
+        return None
+    try:
+        record.CONFIGURATION.from_json(fields)
+    except UserError as error:
+        is_newer = not fields.keys() <= {field.name for field in dataclasses.fields(record.CONFIGURATION)}
+        is_intact = record.folder.name.endswith(f"-{record.CONFIGURATION.digest_of(fields)}")
+        return error if is_newer or is_intact else None
+    return None
 
 
 def _set_run_aside(root, record):
@@ -124,7 +165,7 @@ def _move(root, path):
     else:
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(path, target)
-    logging.warning("%s: damaged; set aside as %s, to be made again", path, target)
+    logging.warning("%s: damaged; set aside as %s", path, target)
     return relative
 
 

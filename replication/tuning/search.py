@@ -7,6 +7,7 @@ import gc
 import importlib.metadata
 import os
 import re
+import socket
 
 import keras
 import keras_tuner
@@ -196,9 +197,18 @@ def _role():
                         f"{', '.join(_DISTRIBUTION)} in the environment of each process")
     name = os.environ["KERASTUNER_TUNER_ID"]
     require(re.fullmatch(r"[\w-]+", name), "KERASTUNER_TUNER_ID", name, "letters, digits, - and _")
-    require(os.environ["KERASTUNER_ORACLE_PORT"].isdecimal(), "KERASTUNER_ORACLE_PORT",
-            os.environ["KERASTUNER_ORACLE_PORT"], "the number of a port")
-    return "chief" if "chief" in name else "worker"
+    port = os.environ["KERASTUNER_ORACLE_PORT"]
+    require(port.isdecimal() and 1 <= int(port) < 2**16, "KERASTUNER_ORACLE_PORT", port, "the number of a port")
+    if "chief" not in name:
+        return "worker"
+    address = os.environ["KERASTUNER_ORACLE_IP"]
+    try:
+        # gRPC would share a port with another chief.
+        with socket.create_server((address, int(port))):
+            return "chief"
+    except OSError as error:
+        raise UserError(f"KERASTUNER_ORACLE_IP={address!r}, KERASTUNER_ORACLE_PORT={port!r}: the chief cannot listen "
+                        f"there: {error.strerror or error}") from None
 
 
 def hold_out(dataset, share, *, seed=0):

@@ -9,6 +9,7 @@ from replication.configuration import Measure, Sharpness, Start, Steepness, Trai
 from replication.configuration.tasks import merge
 from replication.errors import MissingDataError
 from replication.execution import execute
+from replication.execution.local import run_task
 from replication.execution.tasks import is_done
 from tests import networks
 
@@ -48,6 +49,8 @@ def test_everything_is_made_once_and_in_order(tmp_path, trained):
     assert small.iterate(0).measurement(QUICK).exists()
     assert small.measurement(STEEPNESS).exists()
     assert not small.measurement(QUICK).exists()
+    for task in listed:
+        assert run_task(task, workdir.path, load=lambda *_: pytest.fail("what is on disk needs no data")) is None
 
 
 def test_the_iterates_are_measured_when_x_0_is_too(tmp_path):

@@ -1,8 +1,10 @@
 """Tasks on a Ray cluster of two nodes on this machine, one of which is killed."""
 
 import dataclasses
+import os
 import pathlib
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -145,6 +147,24 @@ def test_an_address_that_answers_nothing(listening):
             server.listen()
         with pytest.raises(UserError, match="--ray_address=127.0.0.1:.*no Ray cluster answers"):
             execution.check([], executor=Ray(f"127.0.0.1:{server.getsockname()[1]}"))
+
+
+@pytest.mark.parametrize("error, words", [
+    (subprocess.CalledProcessError(1, "ray", stderr="Traceback\nRuntimeError: Ray version mismatch: cluster has 2.50"),
+     "Ray version mismatch: cluster has 2.50"),
+    (subprocess.CalledProcessError(1, "ray", stderr="refused"), "the server that answers is not Ray"),
+    (subprocess.TimeoutExpired("ray", 1), "no answer within")])
+def test_the_reason_why_a_cluster_does_not_answer(error, words, monkeypatch):
+    pytest.importorskip("ray", reason="Ray is not installed (requirements-ray.txt)")
+
+    def run(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(UserError, match=words):
+        execution.check([], executor=Ray(f"127.0.0.1:{server.getsockname()[1]}"))
+    # A task that is killed for lack of memory is tried again as often as one that is lost.
+    assert [value for name, value in os.environ.items() if name.lower() == "ray_task_oom_retries"] == ["2"]
 
 
 @pytest.mark.parametrize("choices, words", [

@@ -1,13 +1,15 @@
 """Truncated files and flipped bits, in every kind of file that is written: named, never used, made again on request."""
 
+import dataclasses
 import json
+import os
 import random
 import shutil
 
 import numpy as np
 import pytest
 
-from replication import configuration, files, records
+from replication import catalog, configuration, files, records
 from replication.data import cache, loading
 from replication.data.examples import Data
 from replication.errors import BusyError, UserError
@@ -176,6 +178,42 @@ def test_what_is_damaged_is_set_aside_and_made_again(workdir, reference, survive
     folder = (workdir.path / "damaged" / measurement.relative_to(workdir.path)).parent
     assert sorted(each.name for each in folder.iterdir()) == [measurement.name, f"{measurement.name}.1"]
     survived["damaged files"] += 5
+
+
+def test_a_run_that_only_a_script_or_a_later_version_knows_is_left_alone(workdir, monkeypatch, caplog):
+    """A network and a field that this version lacks, and weights that are damaged."""
+    known = workdir.run(runs.SMALL)
+    with monkeypatch.context() as patch:
+        patch.setitem(catalog.NETWORKS, "W1", catalog.NETWORKS[runs.SMALL.network])
+        foreign = workdir.run(dataclasses.replace(runs.SMALL, network="W1"))
+        foreign.start({**known.config, "configuration": foreign_fields(runs.SMALL, network="W1")})
+    later = workdir.path / "runs" / "F1-LB-trial0-00000000"
+    later.mkdir()
+    files.write_json(later / "config.json", {"configuration": foreign_fields(runs.SMALL, precise="very")})
+    broken = workdir.path / "runs" / "F1-LB-trial0-00000001"
+    broken.mkdir()
+    files.write_json(broken / "config.json", {"configuration": foreign_fields(runs.SMALL, network="F\x001")})
+    assert damage.set_aside(workdir) == [broken.relative_to(workdir.path)]
+    for folder, words in ((foreign.folder, "network='W1': expected one of"), (later, "unknown field 'precise'")):
+        assert folder.exists() and f"{folder}: left alone: {words}" in caplog.text
+
+
+def foreign_fields(run, **changes):
+    return {**run.to_json(), **changes}
+
+
+def test_many_runs_are_locked_with_few_files_allowed(workdir):
+    """As on macOS, where a process may open 256 files."""
+    resource = pytest.importorskip("resource", reason="Windows has no limit on open files")
+    for number in range(100):
+        (workdir.path / "runs" / f"F1-LB-trial0-{number:08x}").mkdir()
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    opened = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 50
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (opened + 50, limits[1]))
+        assert damage.set_aside(workdir) == []
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def test_a_kill_while_a_run_is_set_aside_leaves_nothing_that_counts(workdir, survived, monkeypatch):

@@ -48,6 +48,15 @@ def test_one_process_alone_goes_on_where_there_was_a_chief(tmp_path, chief, monk
     assert failed["reason"] == "by the chief's account"
 
 
+def test_a_second_chief_does_not_share_the_port_of_the_first(tmp_path, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0), reuse_port=True) as first:
+        port = str(first.getsockname()[1])
+        for name, value in {"TUNER_ID": "chief", "ORACLE_IP": "127.0.0.1", "ORACLE_PORT": port}.items():
+            monkeypatch.setenv(f"KERASTUNER_{name}", value)
+        with pytest.raises(UserError, match=f"KERASTUNER_ORACLE_PORT='{port}': the chief cannot listen there"):
+            short.tune(tmp_path, short.search(max_trials=1))
+
+
 @pytest.mark.parametrize("environment, message", [
     ({"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_TUNER_ID": "chief"}, "KERASTUNER_ORACLE_PORT: not set"),
     ({"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": "80"}, "KERASTUNER_TUNER_ID: not set"),
@@ -55,6 +64,10 @@ def test_one_process_alone_goes_on_where_there_was_a_chief(tmp_path, chief, monk
      "KERASTUNER_TUNER_ID='../../chief'"),
     ({"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": "http", "KERASTUNER_TUNER_ID": "chief"},
      "KERASTUNER_ORACLE_PORT='http'"),
+    ({"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": "99999", "KERASTUNER_TUNER_ID": "chief"},
+     "KERASTUNER_ORACLE_PORT='99999'"),
+    ({"KERASTUNER_ORACLE_IP": "192.0.2.1", "KERASTUNER_ORACLE_PORT": "8000", "KERASTUNER_TUNER_ID": "chief"},
+     "KERASTUNER_ORACLE_IP='192.0.2.1', KERASTUNER_ORACLE_PORT='8000': the chief cannot listen there"),
 ])
 def test_a_wrong_environment_is_named(environment, message, tmp_path, monkeypatch):
     for name, value in environment.items():
