@@ -51,6 +51,20 @@ TESTS = {
     "robustness/attacks": "tests/robustness",
     "landscape/surface": "tests/execution/test_kinds.py",
     "landscape/reparametrization": "tests/execution/test_kinds.py",
+    "landscape/geometry": "tests/execution/test_kinds.py",
+    "sharpness/lbfgsb": "tests/sharpness/test_lbfgsb.py",
+    "sharpness/inspection": "tests/sharpness/test_reach.py tests/sharpness/test_unusual_models.py",
+    "sharpness/tracing": "tests/sharpness/test_checks.py tests/sharpness/test_unusual_models.py",
+    "sharpness/suitability": "tests/sharpness/test_objective.py tests/sharpness/test_messages.py",
+    "sharpness/examples": "tests/sharpness/test_losses.py tests/sharpness/test_messages.py",
+    "sharpness/callback": "tests/sharpness/test_callback.py",
+    "spectrum/hessian": "tests/spectrum/test_hessian.py",
+    "training/callbacks": "tests/training/test_stopping.py tests/training/test_stops.py tests/training/test_run.py",
+    "training/batches": "tests/training/test_batches.py",
+    "training/compilation": "tests/training/test_compilation.py",
+    "training/model": "tests/training/test_remedies.py",
+    "training/iterates": "tests/training/test_iterates.py",
+    "training/state": "tests/training/test_state.py",
 }
 _SECONDS = 300
 

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 
 import models
-from replication import configuration, execution, records
+from replication import configuration, data, execution, records
 from replication.configuration import Measure
 from replication.configuration.tasks import START, measured_epochs, merge, scheduled_epochs
 from replication.execution.tasks import is_done
 from replication.landscape import paths
 from replication.landscape.surface import filter_normalized
 from replication.report import make_report
-from replication.sharpness import Objective, invariance
+from replication.sharpness import Objective, compute, invariance
 from replication.store import Store
-from replication.weights import flatten_weights
+from replication.weights import assign_weights, flatten_weights, load_minimizer
 from tests import networks
 
 SHARPNESS = functools.partial(configuration.Sharpness, iterations=2)
@@ -102,6 +102,28 @@ def test_outputs_stay_where_they_should(measured):
     assert plain.content["train_loss"] != normalized.content["train_loss"]
 
 
+def test_reparametrized_points_are_measured_at_their_weights(measured):
+    """SB with kernels times 2, and SB at the lengths of LB, as the same weights give them to a measurement."""
+    workdir, _ = measured
+    joined, = (each for each in Store(workdir).joined["reparametrization"]
+               if not each.choices.exchange_only and not each.small.run.without_normalization)
+    points = {(point["regime"], point["weights"], point["factor"]): point["sharpness"]
+              for point in joined.content["points"]}
+    assert len(set(points.values())) == len(points)
+    small, large = (load_minimizer(workdir.run(each.run)) for each in (joined.small, joined.large))
+    objective = Objective(small, *data.load("digits").training_examples(300))
+    layers, x = invariance.normalized_layers(small), objective.x
+    lengths = [invariance.norms(model, flatten_weights(model), invariance.normalized_layers(model))
+               for model in (small, large)]
+    for name, factor, factors in (("kernels", 2.0, [2.0] * len(layers)),
+                                  ("other's lengths", None, lengths[1] / lengths[0])):
+        assign_weights(small, invariance.scaled(small, x, invariance.layer_factors(layers, factors)))
+        objective.reread()
+        assert points["SB", name, factor] == pytest.approx(
+            compute(objective, SHARPNESS(epsilon=joined.choices.epsilon)).sharpness, rel=1e-4)
+    assert invariance.norms(small, objective.x, layers) == pytest.approx(lengths[1], rel=1e-5)
+
+
 def test_a_filter_normalized_line_does_not_change_with_the_filters_of_lb():
     model = models.build("F1", input_shape=(16,), classes=3)
     generator = np.random.default_rng(0)
@@ -122,6 +144,22 @@ def test_the_middle_of_a_surface_is_the_minimizer(measured):
     assert surface.content["steps"] == [-1, 0, 1]
     assert surface.content["loss"][1][1] == pytest.approx(robustness.content["loss"], rel=1e-6)
     assert min(value for row in surface.content["loss"] for value in row) == surface.content["loss"][1][1]
+    # The row goes along the first direction, and the column along the second.
+    objective = Objective(load_minimizer(workdir.run(small.run)), *data.load("digits").training_examples(300))
+    generator = np.random.default_rng(surface.choices.seed)
+    first, second = (filter_normalized(objective, generator) for _ in range(2))
+    assert surface.content["loss"][0][2] == pytest.approx(objective.value(objective.x - first + second), rel=1e-4)
+    assert surface.content["loss"][2][0] == pytest.approx(objective.value(objective.x + first - second), rel=1e-4)
+
+
+def test_a_geometry_has_the_lengths_of_the_weights(measured):
+    workdir, _ = measured
+    large = next(each for each in Store(workdir).runs if each.run.regime == "LB" and not each.run.without_normalization)
+    model = load_minimizer(workdir.run(large.run))
+    content = large.iterates[2].measurements["geometry"][0].content
+    assert content["norm"] == pytest.approx(np.linalg.norm(flatten_weights(model)), rel=1e-6)
+    assert content["layers"] == pytest.approx({name: np.linalg.norm(model.get_layer(name).kernel)
+                                               for name in ("dense1", "dense2")}, rel=1e-6)
 
 
 def test_directions_have_the_lengths_of_the_filters():

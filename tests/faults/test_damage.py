@@ -48,13 +48,14 @@ def damaged(path):
 def assert_named(path, read, survived):
     """`read` returns what is wrong, or raises it; damage that leaves the meaning alone is no damage."""
     sound = _meaning(path)
+    names = sound.keys() if isinstance(sound, dict) else ()
     for kind in damaged(path):
         problems = []
         try:
             problems = read()
         except UserError as error:
             problems = [str(error)]
-        if _meaning(path) == sound:
+        if _without_the_checksums(_meaning(path), names) == _without_the_checksums(sound, names):
             continue
         assert any(str(path) in problem for problem in problems), kind
         survived["damaged files"] += 1
@@ -68,8 +69,15 @@ def _meaning(path):
         content = json.loads(path.read_text())
     except ValueError:
         return None
-    # Where a flipped bit hits the name of the checksum, the rest is as it was.
-    return {key: value for key, value in content.items() if len(key) != len("sha256")}
+    return content
+
+
+def _without_the_checksums(content, names):
+    """The content without its checksum, whose name a flipped bit may have made another one."""
+    if not isinstance(content, dict):
+        return content
+    return {key: value for key, value in content.items()
+            if key != "sha256" and (key in names or len(key) != len("sha256"))}
 
 
 @pytest.mark.parametrize("name", ["config.json", "result.json", "history.csv", "initial.weights.h5",

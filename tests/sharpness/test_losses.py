@@ -244,6 +244,14 @@ def test_each_layer_has_the_sharpness_of_its_weights():
     assert "layers" not in measure_sharpness(model, INPUTS, LABELS, iterations=1).to_json()
 
 
+def test_layers_of_enough_weights_have_a_subspace_of_their_own():
+    model, choices = _dense(), {"subspace_dim": 30, "seed": 3, "subspace_distribution": "uniform"}
+    result = measure_sharpness(model, INPUTS, LABELS, per_layer=True, **choices)
+    large, = (layer for layer in model.layers if layer.count_params() >= 30)
+    alone = measure_sharpness(model, INPUTS, LABELS, variables=large.trainable_variables, **choices)
+    assert result.layers == {large.path: alone.sharpness}
+
+
 class _Fixed(keras.Model):
     def __init__(self, frozen):
         super().__init__()

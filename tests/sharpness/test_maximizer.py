@@ -186,6 +186,17 @@ def test_a_corner_is_where_a_linear_function_is_largest():
     assert Box(np.array([1.0, 0.0, 0.0])).share_at_bound(np.array([0.5, 0.0, 0.0])) == 0
 
 
+def test_a_start_has_two_evaluations_an_iteration():
+    """f is noise, in which line searches find no rise; three evaluations more are those of the vertex search."""
+    generator = np.random.default_rng(0)
+
+    def function(y):
+        return float(generator.random()), generator.normal(size=20)
+
+    maximum = maximize(function, Box(np.ones(20)), iterations=5)
+    assert 5 < maximum.evaluations <= 2 * 5 + 1 + 3
+
+
 def test_a_flip_that_has_failed_is_not_repeated():
     """Half of the coordinates point inward at the corner where a penalty of their sum makes a flip of all too much."""
     seen = []

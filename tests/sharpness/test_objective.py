@@ -49,6 +49,20 @@ def test_equals_evaluate_in_the_same_mode_and_batches(statistics):
     assert ours == pytest.approx((loss, accuracy), rel=1e-5)
 
 
+def test_the_seed_decides_which_examples_share_a_batch():
+    model = cases.normalized_network(models.BatchNormalization(statistics="batch"))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    inputs, labels = _data()
+    model.fit(inputs, labels, epochs=3, batch_size=70, verbose=0)
+    values = []
+    for seed in range(2):
+        order, _ = partition(len(inputs), 70, seed)
+        values.append(Objective(model, inputs, labels, batch_size=70, seed=seed).value(flatten_weights(model)))
+        expected = model.evaluate(inputs[order], labels[order], batch_size=70, verbose=0)
+        assert values[-1] == pytest.approx(expected, rel=1e-5)
+    assert abs(values[0] - values[1]) > 1e-4
+
+
 def test_is_a_function_of_x_alone():
     model = cases.normalized_network(models.BatchNormalization())
     inputs, labels = _data()

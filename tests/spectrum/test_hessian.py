@@ -133,10 +133,21 @@ def test_a_small_box_rises_as_the_quadratic_model_predicts():
     for dimension, space in ((0, "full"), (4, "subspace")):
         measured = compute(objective, configuration.Sharpness(epsilon=1e-3, subspace_dim=dimension, starts=1))
         assert result.predicted[space] == pytest.approx(measured.sharpness, rel=5e-3)
+    half_widths = 1e-3 * (np.abs(theta) + 1)
+    scaled = half_widths[:, None] * (Hessian(objective) @ np.eye(9)) * half_widths
+    values = np.linalg.eigvalsh(scaled)
+    assert result.eigenvalues == pytest.approx([values[0], values[-1]], abs=1e-8 * values[-1])
+    assert result.trace == pytest.approx(np.trace(scaled), rel=1e-8)
     plain = compute_spectrum(objective, configuration.Spectrum(eigenvalues=1, probes=1, steps=9))
     assert plain.predicted is None and plain.gradient_norm < 1e-6
     assert plain.trace == pytest.approx(np.trace(Hessian(objective) @ np.eye(9)), rel=1e-8)
     assert max(plain.residuals) < 1e-8 and plain.to_json()["nodes"] == plain.nodes
+    elsewhere = Objective(regression_model(theta + 0.1, 2), inputs, labels)
+    gradient = elsewhere.value_and_gradient(elsewhere.x)[1]
+    for epsilon, expected in ((None, gradient), (1e-3, 1e-3 * (np.abs(theta + 0.1) + 1) * gradient)):
+        found = compute_spectrum(elsewhere, configuration.Spectrum(
+            epsilon=epsilon, eigenvalues=1, probes=1, steps=9, subspace_dim=4))
+        assert found.gradient_norm == pytest.approx(np.linalg.norm(expected), rel=1e-6)
 
 
 MINIMIZER = ROOT / "results" / "runs" / "F1-LB-trial0-0bacb493"

@@ -61,6 +61,28 @@ def test_xla_that_keras_leaves_off_is_an_error():
         compilation.build_training_model(network, run, None)
 
 
+def _adam(past):
+    """Kingma and Ba's step in the form that corrects the rate, with an epsilon of 0.1."""
+    first, second = (sum((1 - decay) * decay**age * each**power for age, each in enumerate(past))
+                     for decay, power in ((0.9, 1), (0.999, 2)))
+    return np.sqrt(1 - 0.999**len(past)) / (1 - 0.9**len(past)) * first / (np.sqrt(second) + 0.1)
+
+
+@pytest.mark.parametrize("name, options, step", [
+    ("sgd", {}, lambda past: past[0]), ("adam", {"adam_epsilon": 0.1}, _adam),
+    ("momentum", {}, lambda past: sum(0.9**age * each for age, each in enumerate(past)))])
+def test_optimizers_take_the_steps_of_their_formulas(name, options, step):
+    run = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=144, optimizer=name,
+                            **options)
+    optimizer = compilation._OPTIMIZERS[name](run, 0.05)
+    weights, expected, past = keras.Variable(np.zeros(2, "float32")), np.zeros(2), []
+    for gradient in np.array([[1.0, -2.0], [0.5, 1.0], [2.0, 0.1]]):
+        optimizer.apply([tf.constant(gradient, tf.float32)], [weights])
+        past.insert(0, gradient)
+        expected -= 0.05 * step(past)
+    assert weights.numpy() == pytest.approx(expected, rel=1e-5)
+
+
 def test_adagrad_is_that_of_keras_1():
     """Steps of lr g / (sqrt(sum of g^2) + 1e-8), of small gradients too."""
     run = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=144, optimizer="adagrad")
