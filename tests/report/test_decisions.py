@@ -116,7 +116,7 @@ def _without_effect(network, generator, trials):
 
 @pytest.mark.parametrize("trials", [2, 5])
 def test_error_rates_without_an_effect(trials):
-    generator, reports = np.random.default_rng(trials), 150
+    generator, reports = np.random.default_rng(trials), 60
     favoured, opposed, tested, codes, reports_opposed = 0, 0, 0, [], 0
     for _ in range(reports):
         entries = copies.judged({network: _without_effect(network, generator, trials)

@@ -2,9 +2,10 @@
 
 import pytest
 
-from replication import remedies
+from replication import experiments, remedies
 from replication.configuration import Distribution, Start
 from replication.report import make_report
+from replication.store import Store
 from tests.report import fixtures
 from tests.report.fixtures import other, paper_run, write_run
 
@@ -37,19 +38,33 @@ def papers_files(workdir):
     return {path.name: path.read_bytes() for path in files}
 
 
-@pytest.fixture(scope="module")
-def alone(tmp_path_factory):
-    workdir = fixtures.write_replication(tmp_path_factory.mktemp("alone") / "work")
-    make_report(workdir)
-    return papers_files(workdir)
+def add(workdir, run):
+    """Writes a run with everything that tables 2, 3 and 4 and figure 3 show of a run."""
+    record = write_run(workdir, run)
+    fixtures.write_measurements(record)
+    if run.regime == "LB":
+        fixtures.write_path(workdir, workdir.run(SB), record)
+
+
+def shown(workdir):
+    """The rows of tables 2, 3 and 4 and the plots of figure 3."""
+    store = Store(workdir)
+    return [experiments.tables()[number].rows(store) for number in (2, 3, 4)], experiments.get("figure3").axes(store)
 
 
 @pytest.mark.parametrize("run", OTHERS.values(), ids=OTHERS)
-def test_other_runs_change_no_byte_of_the_papers_tables(paper_workdir, alone, run):
-    record = write_run(paper_workdir, run)
-    fixtures.write_measurements(record)
-    if run.regime == "LB":
-        fixtures.write_path(paper_workdir, paper_workdir.run(SB), record)
+def test_another_run_is_in_none_of_the_papers_tables(paper_workdir, run):
+    before = shown(paper_workdir)
+    add(paper_workdir, run)
+    assert shown(paper_workdir) == before
+
+
+def test_other_runs_change_no_byte_of_the_papers_tables(paper_workdir):
+    assert make_report(paper_workdir) == []
+    alone = papers_files(paper_workdir)
+    for run in OTHERS.values():
+        add(paper_workdir, run)
     assert make_report(paper_workdir) == []
     assert len(alone) == 15 and papers_files(paper_workdir) == alone
-    assert run.name in paper_workdir.page.read_text()
+    page = paper_workdir.page.read_text()
+    assert all(run.name in page for run in OTHERS.values())
