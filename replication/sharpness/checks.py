@@ -15,6 +15,8 @@ _NOISE = 0.01
 # Steps are shares of the way to the corner of the box, from the smallest one on each four times the one before.
 _SMALLEST_STEP = 1e-6
 _FACTOR = 4
+# Shares of the way to the corner at which f is a parabola but for its rounding, which differs from one to the next.
+_NEARBY = np.linspace(-5e-4, 5e-4, 11)
 # The check of every weight takes f over so many examples, in a box of this epsilon.
 _EXAMPLES = 32
 _EPSILON = 1e-3
@@ -135,7 +137,18 @@ def _compare(objective, x, loss, gradient, direction, derivative, examples=None)
     for power in range(-10, 11):
         if _SMALLEST_STEP <= (step := first * float(_FACTOR)**power) <= 1:
             found.setdefault(step, difference(step))
-    return _extrapolate(derivative, sorted(found.items()), noise)
+    check = _extrapolate(derivative, sorted(found.items()), noise)
+    if check.passed:
+        return check
+    # Normalizations of almost constant values, one after the other, amplify the rounding.
+    values = [objective.value(objective.representable(x + step * direction), examples) for step in _NEARBY]
+    return _extrapolate(derivative, sorted(found.items()), max(noise, _scatter(values)))
+
+
+def _scatter(values):
+    """Returns three standard deviations of the values of f at the `_NEARBY` points about a parabola through them."""
+    deviations = values - np.polynomial.Polynomial.fit(_NEARBY, values, 2)(_NEARBY)
+    return 3 * math.sqrt(float(deviations @ deviations) / (len(_NEARBY) - 3))
 
 
 def _extrapolate(derivative, differences, noise):

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import zlib
 
 import keras
 import numpy as np
@@ -11,8 +12,8 @@ import tensorflow as tf
 import models
 from replication import configuration
 from replication.errors import MeasurementFailedError
-from replication.sharpness import Objective, compute, measure_sharpness
-from replication.sharpness.checks import check_repeatable
+from replication.sharpness import Objective, checks, compute, measure_sharpness
+from replication.sharpness.checks import check_gradient, check_repeatable
 from tests.sharpness import cases
 
 GENERATOR = np.random.default_rng(0)
@@ -281,3 +282,41 @@ def test_repeatable_means_to_rounding():
         check_repeatable(1.0, 1.0 + 1e-5, dtype=np.float32)
     with pytest.raises(ValueError, match="not deterministic"):
         check_repeatable(1.0, 1.0 + 1e-7, dtype=np.float64)
+
+
+class _Rough:
+    """f(s) = 2 + 0.1 s / (1 + 3 |s|) along x = (s), with rounding of 3e-5 that its dtype does not explain.
+
+    So C2 was with a sixteenth of its filters and 20 images: normalizations one after the other multiply rounding.
+    """
+
+    size, dtype = 20, np.float32
+
+    def __init__(self, seed):
+        self.seed = seed
+
+    def representable(self, x):
+        return x
+
+    def value(self, x, examples=None):
+        rounding = np.random.default_rng((self.seed, zlib.crc32(x.tobytes()))).normal(scale=3e-5)
+        return float(2 + 0.1 * x[0] / (1 + 3 * abs(x[0])) + rounding)
+
+
+def test_rounding_that_is_larger_than_that_of_the_dtype_is_no_wrong_gradient(monkeypatch):
+    """But a gradient of the wrong sign is."""
+    def check(seed, sign=1):
+        gradient = np.array([0.1 * sign])
+        return check_gradient(_Rough(seed), np.zeros(1), 2.0, gradient=gradient, direction=np.array([1.0 * sign]),
+                              derivative=0.1)
+
+    # Of 300 seeds, those of the first in which the rounding looks like a wrong gradient.
+    seeds = (46, 100, 121, 131, 141)
+    for seed in seeds:
+        assert check(seed).passed
+        with pytest.raises(MeasurementFailedError, match="gradient of f is wrong"):
+            check(seed, sign=-1)
+    monkeypatch.setattr(checks, "_scatter", lambda values: 0.0)
+    for seed in seeds:
+        with pytest.raises(MeasurementFailedError, match="gradient of f is wrong"):
+            check(seed)
