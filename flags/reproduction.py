@@ -33,7 +33,7 @@ DRY_RUN = flags.DEFINE_bool(
     "dry_run", False, "Only print what would run, what is done already, and about how long the rest will take.")
 _REMAKE_DAMAGED = flags.DEFINE_bool(
     "remake_damaged", False, "First move files that are damaged, or were made of other weights than the run's, to "
-    "WORKDIR/damaged, so that they are made again.")
+    "WORKDIR/damaged. What the experiments need is then made again.")
 _EXECUTOR = flags.DEFINE_enum(
     "executor", "local", ["local", "ray"], "Where tasks run: local, on this machine; ray, on a Ray cluster.")
 _LOCAL = define(executors.Local, optional=True)

@@ -97,6 +97,16 @@ def test_a_remedy_holds_the_activations_of_its_parts_or_passes(tmp_path, monkeyp
         training.train(run, records.Workdir.create(tmp_path), verbose=0)
 
 
+def test_parts_that_do_not_fit_are_named(tmp_path, monkeypatch):
+    run = configuration.Run(network=networks.ONE_LAYER, regime="LB", trial=0, dataset="digits", batch_size=1000,
+                            epochs=1, remedy=remedies.SharpnessAware(examples=100))
+    each = memory.peak_bytes(build_network(run))
+    monkeypatch.setattr(memory, "available", lambda: each * 50)
+    monkeypatch.setattr(training.run._Evaluation, "fitting", contextlib.nullcontext)
+    with pytest.raises(UserError, match="size of the remedy's parts=100: .* about 50 would fit"):
+        training.train(run, records.Workdir.create(tmp_path), verbose=0)
+
+
 def test_a_measurement_says_what_would_fit_before_its_first_pass(monkeypatch):
     monkeypatch.setattr(memory, "available", lambda: 1000)
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])

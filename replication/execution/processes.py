@@ -46,8 +46,8 @@ def execute(found, workdir, *, jobs, data_dir=None, begin=None, end=None):
         RuntimeError: a task raised an error that is not the user's; the message is its traceback.
     """
     jobs = max(1, min(jobs, len(found)))
-    datasets, pending = load_all(found, data_dir), [task for task in found if not is_done(task, workdir)]
-    number = fitting_processes(jobs, pending, datasets)
+    pending = [task for task in found if not is_done(task, workdir)]
+    number = fitting_processes(jobs, pending, load_all(pending, data_dir))
     if number < jobs:
         logging.warning("--jobs=%d: the memory has room for %d at a time", jobs, number)
     threads, gpus = max(1, processors() // number), _gpus()

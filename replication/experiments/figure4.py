@@ -48,7 +48,12 @@ def axes(store):
     """Returns a `Plot` for each group of runs that differ in the batch size alone, two of which were measured."""
     return plots("figure4", [(group.label, group.members, (_panel(group.members),))
                              for group in grids(store.runs)
-                             if sum(bool(each.protocols(0)) for each in group.members) > 1])
+                             if _number_measured(group.members) > 1])
+
+
+def _number_measured(members):
+    protocol = common_protocol(members)
+    return sum(protocol in each.protocols(0) for each in members)
 
 
 def _panel(members):

@@ -24,7 +24,7 @@ def points(finished_run, protocol=None):
 
     Args:
         finished_run: A `store.FinishedRun`.
-        protocol: How they were measured; None (default) for the way in which most of them were.
+        protocol: How they were measured; None (default) for that by which they are compared, see `common_protocol`.
     """
     protocol = protocol or common_protocol(finished_run.iterates)
     return [(iterate.epoch, item.content["loss"], item.content["sharpness"])
@@ -33,8 +33,10 @@ def points(finished_run, protocol=None):
 
 
 def _panel(sides):
-    series = tuple(Series(regime, *tuple(zip(*points(each)))[1:], regime, marker="o" if regime == "SB" else "s")
-                   for regime, each in sides.items())
+    protocol = common_protocol([iterate for each in sides.values() for iterate in each.iterates])
+    found = {regime: points(each, protocol) for regime, each in sides.items()}
+    series = tuple(Series(regime, *tuple(zip(*each))[1:], regime, marker="o" if regime == "SB" else "s")
+                   for regime, each in found.items() if each)
     return Panel(x_label="cross-entropy, training (nats)", left_label="sharpness (%)", series=series, log_x=True,
                  log_left=True)
 

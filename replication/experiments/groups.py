@@ -63,10 +63,10 @@ def protocol_of(groups, *, subspace_dim=0):
     return common_protocol([each for group in groups for each in group], subspace_dim=subspace_dim)
 
 
-def measured_place(groups, protocol):
-    """Returns the network and the data of several groups in words, and how a `protocol` that is not usual measured."""
-    peculiarity = unusual(groups[0], protocol)
-    return place(groups[0][0].run) + (f" (measured with {peculiarity})" if peculiarity else "")
+def measured_place(finished_runs, protocol, where=None):
+    """Returns the network and the data of runs in words, or `where`, and in what their `protocol` is not usual."""
+    peculiarity = unusual(finished_runs, protocol)
+    return (where or place(finished_runs[0].run)) + (f" (measured with {peculiarity})" if peculiarity else "")
 
 
 def sharpness_of(finished_run, protocol, epsilon=1e-3):
@@ -74,9 +74,9 @@ def sharpness_of(finished_run, protocol, epsilon=1e-3):
     return next(iter(values([finished_run], protocol, epsilon)), None)
 
 
-def shared_trials(groups):
-    """Returns the numbers of the trials that each of several groups has; of all groups together if they share none."""
-    trials = [{each.run.trial for each in group} for group in groups]
+def shared_trials(trials):
+    """Returns the trials that are in each of several collections; those of all together if they share none."""
+    trials = list(map(set, trials))
     return set.intersection(*trials) or set.union(*trials)
 
 

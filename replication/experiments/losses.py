@@ -20,6 +20,7 @@ from replication.experiments.groups import (
     measured_trials,
     numbers,
     protocol_of,
+    shared_trials,
     sharpness_of,
     variants,
 )
@@ -53,7 +54,7 @@ def listing(store, choice, *, title, write):
     lines = []
     for family in variants(store.runs, choice):
         protocol = protocol_of(family)
-        where = measured_place(family, protocol)
+        where = measured_place(family[0], protocol)
         for group in sorted(family, key=lambda group: (group[0].run.regime != "SB", getattr(group[0].run, choice))):
             run, group = group[0].run, measured_trials(group, protocol)
             lines.append(ListingLine((where, run.regime, write(getattr(run, choice)), *numbers(group, protocol)),
@@ -62,7 +63,7 @@ def listing(store, choice, *, title, write):
 
 
 def answer(store, choice, write):
-    """Returns how much sharper LB is than SB with each level of a choice, over the trials that all of them have.
+    """Returns how much sharper LB is than SB with each level of a choice, over the trials that all levels have, if any.
 
     For the arguments see `listing`.
     """
@@ -75,11 +76,11 @@ def answer(store, choice, write):
                          if regime == "SB" and found.get(("LB", trial)) and value}
                  for level, found in sorted(sides.items(), key=lambda item: str(item[0]))}
         pairs = {level: found for level, found in pairs.items() if found}
-        shared = set.intersection(*map(set, pairs.values())) if pairs else set()
-        parts = [f"{answers.ratio([found[trial] for trial in shared or found])} with {write(level)}"
-                 for level, found in pairs.items()]
-        if parts:
-            return f"{measured_place(family, protocol)}: LB’s sharpness divided by SB’s is {'; '.join(parts)}."
+        if pairs:
+            trials = shared_trials(pairs.values())
+            parts = [f"{answers.ratio([found[trial] for trial in trials if trial in found])} with {write(level)}"
+                     for level, found in pairs.items()]
+            return f"{measured_place(family[0], protocol)}: LB’s sharpness divided by SB’s is {'; '.join(parts)}."
     return ""
 
 

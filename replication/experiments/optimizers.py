@@ -54,14 +54,14 @@ def listing(store):
 
 
 def answer(store):
-    """Returns how sharp LB is with each optimizer, relative to SB, over the trials that all of them have."""
+    """Returns how sharp LB is with each optimizer, relative to SB, over the trials that all of them have, if any."""
     for where, protocol, found in _best(store):
         small = {each.run.trial: sharpness_of(each, protocol) for group, _ in found for each in group
                  if each.run.regime == "SB"}
         large = [[each for each in group if sharpness_of(each, protocol) and small.get(each.run.trial)]
                  for group, _ in found if group[0].run.regime == "LB"]
         large, parts = list(filter(None, large)), []
-        trials = shared_trials(large) if large else ()
+        trials = shared_trials([each.run.trial for each in group] for group in large) if large else ()
         for group in large:
             group = [each for each in group if each.run.trial in trials]
             ratios = [(sharpness_of(each, protocol), small[each.run.trial]) for each in group]
@@ -75,7 +75,7 @@ def answer(store):
 
 
 def _best(store):
-    """Returns for each family its network in words, the protocol of most, and pairs of a group and the rates tried."""
+    """Returns for each family its network in words, its protocol, and pairs of a group and the rates tried."""
     result = []
     for family in variants(store.runs, *_CHOICES):
         found = []
@@ -85,7 +85,7 @@ def _best(store):
             found.append((best, sorted(group[0].run.learning_rate for group in rates)))
         found.sort(key=lambda each: (each[0][0].run.regime != "SB", each[0][0].run.optimizer))
         protocol = protocol_of(family)
-        result.append((measured_place(family, protocol), protocol, found))
+        result.append((measured_place(family[0], protocol), protocol, found))
     return result
 
 

@@ -123,7 +123,7 @@ def effects(store):
 
 
 def answer(store):
-    """Returns by how much each of the three changes LB's sharpness, and its training loss with and without."""
+    """Returns by how much each of the three changes LB's sharpness and its training loss, as means over the others."""
     for cells in families(store):
         found = _effects(cells)
         if len({factor for factor, _ in found}) < len(FACTORS):
@@ -132,7 +132,8 @@ def answer(store):
                  f"of {_loss(runs[::2])} instead of {_loss(runs[1::2])}"
                  for (factor, level), (ratios, _, runs) in sorted(found.items(), key=lambda item: _size(item[1][0]))]
         run = next(iter(cells[-1].runs.values())).run
-        return f"{place(run)}, {run.epochs} epochs: {'; '.join(parts)}."
+        return (f"{place(run)}, {run.epochs} epochs, each averaged over the levels of the other two: "
+                f"{'; '.join(parts)}.")
     return ""
 
 

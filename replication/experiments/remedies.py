@@ -13,8 +13,8 @@ from statistics import fmean
 from replication.catalog import NETWORKS
 from replication.experiments import answers
 from replication.experiments.base import EPSILON_LABELS, Listing, ListingLine, test_accuracy
-from replication.experiments.groups import mean, measured_trials, sharpness_of
-from replication.experiments.table3 import common_protocol, measure, unusual, values
+from replication.experiments.groups import mean, measured_place, measured_trials, sharpness_of
+from replication.experiments.table3 import common_protocol, measure, values
 from replication.experiments.table6 import remedied
 from replication.remedies import REMEDIES
 from replication.store.grouping import EPSILONS, comparisons, variants
@@ -72,8 +72,7 @@ def answer(store):
                 gain = answers.difference(gains, "points", resolution=answers.one_example(pairs[0][0]))
                 parts.append(f"× {answers.ratio(sharpness)} and {gain} with {_name(group[0].run)}")
         if parts:
-            peculiarity = unusual(comparison.large, protocol)
-            where = comparison.where + (f" (measured with {peculiarity})" if peculiarity else "")
+            where = measured_place(comparison.large, protocol, comparison.where)
             return (f"{where}: relative to LB without a remedy, the sharpness and the test accuracy of LB "
                     f"change by {'; '.join(parts)}.")
     return ""

@@ -8,6 +8,7 @@ is 112 times as sharp as SB, 26 to 47 times at equal lengths of the layers, and 
 """
 
 import dataclasses
+import math
 
 from replication.configuration import Measure, Reparametrization, Sharpness
 from replication.experiments import answers
@@ -120,10 +121,13 @@ def _whole(store):
     found = {}
     for each in store.joined["reparametrization"]:
         pair = each.small.name, each.large.name
-        if not each.choices.exchange_only and (
-                pair not in found or each.choices.examples > found[pair].choices.examples):
+        if not each.choices.exchange_only and (pair not in found or _examples(each) > _examples(found[pair])):
             found[pair] = each
     return sorted(found.values(), key=lambda each: (each.small.run.without_normalization, each.small.run.trial))
+
+
+def _examples(joined):
+    return joined.choices.examples or math.inf
 
 
 def _by_weights(joined):

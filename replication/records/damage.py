@@ -49,7 +49,12 @@ def set_aside(workdir):
             else:
                 moved += _set_run_aside(workdir.path, record)
         # Last, because a measurement that joins runs is made again with a run that has been set aside.
-        sound = {record.name: record.minimizer.checksum for record in records if record.is_finished}
+        sound = {}
+        for record in records:
+            # A run that was left alone may be damaged.
+            with contextlib.suppress(UserError):
+                if record.is_finished:
+                    sound[record.name] = record.minimizer.checksum
         for path in _measurements(workdir, runs=2):
             if not _joins(path, sound):
                 moved.append(_move(workdir.path, path))
@@ -83,8 +88,10 @@ def _foreign(record):
         record.CONFIGURATION.from_json(fields)
     except UserError as error:
         is_newer = not fields.keys() <= {field.name for field in dataclasses.fields(record.CONFIGURATION)}
-        is_intact = record.folder.name.endswith(f"-{record.CONFIGURATION.digest_of(fields)}")
-        return error if is_newer or is_intact else None
+        # NaN has no digest.
+        with contextlib.suppress(ValueError):
+            return error if is_newer or record.folder.name.endswith(
+                f"-{record.CONFIGURATION.digest_of(fields)}") else None
     return None
 
 

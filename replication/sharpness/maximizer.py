@@ -75,7 +75,7 @@ class Maximum:
         status: The reason why the solver stopped in the ascent that found y.
         start_values: The largest value of each start.
         scales: The factor on f in each start's best ascent; 0 if the gradient was 0.
-        share_at_bound: Share of y's coordinates on the boundary of the box.
+        share_at_bound: Share of y's coordinates on the boundary of the box, of those that can move.
         seconds: {"total", "objective" (in f and its gradient), "solver" (the rest)}.
     """
 

@@ -42,7 +42,7 @@ class SharpnessResult:
         status: The reason why the solver stopped in the start that found the maximum.
         configuration: The `configuration.Sharpness` with every choice.
         parameters: n, the number of trainable weights.
-        at_bound: Share of the maximum's coordinates on the boundary of the box.
+        at_bound: Share of the maximum's coordinates on the boundary of the box, of those that can move.
         start_max_losses: The largest f of each start.
         scale: The factor on f of each start.
         check: The `GradientCheck` of a directional derivative against a central difference.

@@ -66,7 +66,7 @@ class Objective:
         moving_in_training: The batch normalizations that use moving averages in training too, although f uses the
             statistics of the batch.
         leaves_out_penalties: Whether the model has regularizers or added losses which f is without.
-        has_known_gradients: Whether the model and the loss consist of Keras's parts and ours alone.
+        has_known_gradients: Whether the model and the loss consist of Keras's layers, losses and ours alone.
         passes: The number of passes over the whole data so far.
         jit_compile: Whether XLA compiles them.
 

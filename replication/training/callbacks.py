@@ -110,7 +110,8 @@ class Stopping(keras.callbacks.Callback):
     @property
     def is_cut_short(self):
         """Whether the history is shorter than asked for, although no rule has ended the run."""
-        return not self.ended and len(self._history) < (self._run.epochs or self._run.max_epochs)
+        planned = self._run.max_epochs if self._run.epochs is None else self._run.epochs
+        return not self.ended and len(self._history) < planned
 
     @property
     def ceased(self):

@@ -52,8 +52,9 @@ def build_training_model(network, run, examples):
     model.compile(optimizer, loss=loss_of(run) or "sparse_categorical_crossentropy", metrics=[accuracy],
                   jit_compile=run.jit_compile)
     if model.jit_compile != run.jit_compile:
-        raise UserError("jit_compile=True: Keras leaves XLA off, as it does after a deterministic run of the same "
-                        "process and on the GPU of a Mac; train in a process of its own, or with jit_compile=False")
+        raise UserError("jit_compile=True: Keras leaves XLA off, as it does after a deterministic run in the same "
+                        "process, on the GPU of a Mac, and for layers that XLA cannot compile; train in a new process, "
+                        "or with jit_compile=False")
     return model
 
 

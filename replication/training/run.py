@@ -194,10 +194,10 @@ class _Training:
     def _fit(self, history, callbacks, *, epochs, verbose):
         run, size = self._run, self._examples.size("train")
         rows, finite, watch = History(history), StopWhenNotFinite(), EvaluationWatch()
-        largest = min(run.batch_size, size)
-        held = self._devices.rows_per_memory(self._model.remedy.examples_at_once(largest))
-        with memory.guard(self._network, self._devices.rows_per_memory(largest), held=held,
-                          is_in_use=lambda: not watch.is_evaluating):
+        largest, held = (self._devices.rows_per_memory(number) for number in (
+            min(run.batch_size, size), self._model.remedy.examples_at_once(min(run.batch_size, size))))
+        name, largest = ("batch_size", largest) if held >= largest else ("size of the remedy's parts", held)
+        with memory.guard(self._network, largest, name, held=held, is_in_use=lambda: not watch.is_evaluating):
             while len(history) < epochs and not self._model.stop_training:
                 rows.batch_size = self._model.remedy.batch_size(run, history, self._model, examples=self._examples)
                 batch_size = rows.batch_size or run.batch_size

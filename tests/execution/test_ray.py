@@ -156,6 +156,7 @@ def test_an_address_that_answers_nothing(listening):
     (subprocess.TimeoutExpired("ray", 1), "no answer within")])
 def test_the_reason_why_a_cluster_does_not_answer(error, words, monkeypatch):
     pytest.importorskip("ray", reason="Ray is not installed (requirements-ray.txt)")
+    monkeypatch.delenv("RAY_task_oom_retries", raising=False)
 
     def run(*arguments, **options):
         raise error

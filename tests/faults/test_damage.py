@@ -200,7 +200,9 @@ def test_a_run_that_only_a_script_or_a_later_version_knows_is_left_alone(workdir
     files.write_json(later / "config.json", {"configuration": foreign_fields(runs.SMALL, precise="very")})
     broken = workdir.path / "runs" / "F1-LB-trial0-00000001"
     broken.mkdir()
-    files.write_json(broken / "config.json", {"configuration": foreign_fields(runs.SMALL, network="F\x001")})
+    (broken / "config.json").write_text(json.dumps({"configuration": foreign_fields(
+        runs.SMALL, network="W1", learning_rate=float("nan"))}))
+    (foreign.folder / "result.json").write_text('{"epochs"')
     assert damage.set_aside(workdir) == [broken.relative_to(workdir.path)]
     for folder, words in ((foreign.folder, "network='W1': expected one of"), (later, "unknown field 'precise'")):
         assert folder.exists() and f"{folder}: left alone: {words}" in caplog.text
@@ -216,10 +218,11 @@ def test_many_runs_are_locked_with_few_files_allowed(workdir):
     for number in range(100):
         (workdir.path / "runs" / f"F1-LB-trial0-{number:08x}").mkdir()
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    opened = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 50
+    few = len(os.listdir("/dev/fd")) + 50
     try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (opened + 50, limits[1]))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (few, limits[1]))
         assert damage.set_aside(workdir) == []
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > few
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 

@@ -73,7 +73,7 @@ def test_a_sharpness_of_0_is_no_ratio(workdir):
 
 def test_f_over_the_most_examples_is_shown(workdir):
     small, large = (write_run(workdir, paper_run(regime, 0)) for regime in ("SB", "LB"))
-    for examples in (1000, 500):
+    for examples in (1000, None, 500):
         fixtures.write_reparametrization(workdir, small, large, choices=Reparametrization(examples=examples))
     _, lines = experiments.get("reparametrization").listing(Store(workdir))
     assert len({line.cells[:2] for line in lines}) == len(lines) > 0

@@ -310,7 +310,7 @@ def test_rounding_that_is_larger_than_that_of_the_dtype_is_no_wrong_gradient(mon
         return check_gradient(_Rough(seed), np.zeros(1), 2.0, gradient=gradient, direction=np.array([1.0 * sign]),
                               derivative=0.1)
 
-    # Of 300 seeds, those of the first in which the rounding looks like a wrong gradient.
+    # The first five of 300 seeds with which the rounding looks like a wrong gradient.
     seeds = (46, 100, 121, 131, 141)
     for seed in seeds:
         assert check(seed).passed

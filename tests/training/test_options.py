@@ -39,3 +39,4 @@ def test_regime_and_data_set_decide_the_default_batch_size(tmp_path):
     record = _train(tmp_path, "--regime=LB", "--dataset=digits", "--epochs=0", "--jit_compile=off")
     assert record.configuration == configuration.Run(
         network="F1", regime="LB", trial=0, dataset="digits", batch_size=144, epochs=0)
+    assert record.result["stop"] == "0 epochs were asked for"
