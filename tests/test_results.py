@@ -177,3 +177,13 @@ def test_readme_tells_how_far_the_open_choices_move_the_sharpness(redrawn):
         [factor for label, factor in factors.items() if label.startswith(name)] for name in ("stop", "solver")))
     assert f"stop and solver move LB's sharpness by factors of {stop:.0f} and {solver:.0f}" in (
         ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_readme_tells_the_threshold_of_figure_4(redrawn):
+    plot, = (each for each in experiments.get("figure4").axes(Store(redrawn)) if "F1 on mnist" in each.title)
+    accuracy, sharpness = plot.panels[0].series
+    assert accuracy.x == sharpness.x == (256, 512, 1024, 1536, 2048, 4096, 6000)
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert f"batches of up to 1,536 have a test accuracy of {min(accuracy.y[:4]):.1f} to {max(accuracy.y[:4]):.1f} % " \
+        f"and a sharpness of at most {max(sharpness.y[:4]):.0f} %, and those from 2,048 on {min(accuracy.y[4:]):.1f} " \
+        f"to {max(accuracy.y[4:]):.1f} % and {min(sharpness.y[4:]):.0f} to {max(sharpness.y[4:]):.0f} %" in readme
