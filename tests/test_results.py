@@ -187,3 +187,13 @@ def test_readme_tells_the_threshold_of_figure_4(redrawn):
     assert f"batches of up to 1,536 have a test accuracy of {min(accuracy.y[:4]):.1f} to {max(accuracy.y[:4]):.1f} % " \
         f"and a sharpness of at most {max(sharpness.y[:4]):.0f} %, and those from 2,048 on {min(accuracy.y[4:]):.1f} " \
         f"to {max(accuracy.y[4:]):.1f} % and {min(sharpness.y[4:]):.0f} to {max(sharpness.y[4:]):.0f} %" in readme
+
+
+def test_readme_tells_the_warm_starts_of_figure_5(redrawn):
+    plot, = (each for each in experiments.get("figure5").axes(Store(redrawn)) if "F1 on mnist" in each.title)
+    (warm, _, cold), (sharpness,) = (panel.series for panel in plot.panels)
+    assert warm.x == (*range(10, 101, 10),) and sharpness.x == (0, *warm.x)
+    assert max(sharpness.y[4:]) < 0.1 < min(sharpness.y[:4])
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert f"from the tenth epoch on ({min(warm.y):.1f} to {max(warm.y):.1f} %; from x₀ it has {cold.y[0]:.1f} %), " \
+        "and from the fortieth on a sharpness below 0.1 %" in readme
