@@ -31,7 +31,7 @@ def execute(found, workdir, *, data_dir=None, begin=None, end=None):
     Raises:
         MissingDataError: a data set that is needed is not prepared; nothing has been started then.
     """
-    datasets = load_all([task for task in found if not tasks.is_done(task, workdir)], data_dir)
+    datasets = load_all(tasks.pending(found, workdir), data_dir)
     schedule = Schedule(found)
     while (number := schedule.begin()) is not None:
         if begin is not None:

@@ -17,7 +17,7 @@ from replication import data
 from replication.errors import MissingDataError, UserError
 from replication.execution.estimate import fitting_processes
 from replication.execution.local import Schedule, load_all, run_task
-from replication.execution.tasks import is_done
+from replication.execution.tasks import pending
 from replication.machine import find_devices, log_plainly, processors, use_threads
 
 # The number of times that a task is tried again after its process has died, for instance for lack of memory.
@@ -46,8 +46,8 @@ def execute(found, workdir, *, jobs, data_dir=None, begin=None, end=None):
         RuntimeError: a task raised an error that is not the user's; the message is its traceback.
     """
     jobs = max(1, min(jobs, len(found)))
-    pending = [task for task in found if not is_done(task, workdir)]
-    number = fitting_processes(jobs, pending, load_all(pending, data_dir))
+    left = pending(found, workdir)
+    number = fitting_processes(jobs, left, load_all(left, data_dir))
     if number < jobs:
         logging.warning("--jobs=%d: the memory has room for %d at a time", jobs, number)
     threads, gpus = max(1, processors() // number), _gpus()

@@ -40,7 +40,7 @@ def execute(found, workdir, executor, *, data_dir=None, begin=None, end=None):
         MissingDataError: a data set is not prepared; nothing has been started then.
         UserError: Ray is not installed, or there is no cluster at the address.
     """
-    load_all([task for task in found if not tasks.is_done(task, workdir)], data_dir)
+    load_all(tasks.pending(found, workdir), data_dir)
     with _connected(executor) as ray:
         _check_room(ray, executor)
         remote = ray.remote(

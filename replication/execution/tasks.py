@@ -24,6 +24,11 @@ def is_done(task, workdir):
     return known and not missing(task, workdir, epochs=0)
 
 
+def pending(found, workdir):
+    """Returns those of several tasks that are not done, see `is_done`."""
+    return [task for task in found if not is_done(task, workdir)]
+
+
 def missing(task, workdir, *, epochs):
     """Returns the choices of a `Measure` whose results are not on disk, once for each iterate that lacks them.
 

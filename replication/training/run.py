@@ -247,8 +247,7 @@ class _Evaluation:
 
     def of_the_training_set(self):
         """The loss and the accuracy, a share, on the training set under the statistics of the run."""
-        with full_precision():
-            return tuple(self._model.evaluate(self.batches("train"), verbose=0))
+        return tuple(self._evaluate(self._model, "train"))
 
     def metrics(self, statistics):
         """Loss and accuracy of both sets under the "batch" or "moving" statistics of batch normalization."""
@@ -259,10 +258,13 @@ class _Evaluation:
             model = build_training_model(network, self._run, self._examples)
         found = {}
         for split in ("train", "test"):
-            with full_precision():
-                loss, accuracy = model.evaluate(self.batches(split), verbose=0)
+            loss, accuracy = self._evaluate(model, split)
             found |= {f"{split}_loss": loss, f"{split}_accuracy": accuracy}
         return found
+
+    def _evaluate(self, model, split):
+        with full_precision():
+            return model.evaluate(self.batches(split), verbose=0)
 
     def fitting(self):
         """A block whose evaluations must fit into memory; otherwise it raises an error about their batch size."""
