@@ -17,7 +17,7 @@ help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-8s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 quick: .venv/installed ## Install into .venv, run the quick replication, print the path of its page
-	$(BIN)/python -m replication.reproduce --preset=quick
+	$(BIN)/python -m replication.reproduce --preset=quick --jobs=2
 
 test: .venv/installed ## Install into .venv and run the tests
 	$(BIN)/python -m pytest
@@ -56,7 +56,7 @@ lock: .venv/installed ## Renew the lock files with the newest versions within th
 .venv/installed: requirements.txt requirements-dev.txt $(REQUIREMENTS)
 	$(if $(PYTHON),,$(error no Python 3.11, 3.12 or 3.13 with the module venv; install python3.11 and python3.11-venv))
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --requirement $(REQUIREMENTS)
+	$(BIN)/python -m pip install --quiet --no-compile --requirement $(REQUIREMENTS)
 	touch $@
 
 .venv-cross/installed: requirements-cross.txt

@@ -127,6 +127,11 @@ def processors():
     return joblib.cpu_count()
 
 
+def share_of_processors(processes):
+    """Returns the number of threads of each of some processes that divide the `processors`, at least 1."""
+    return max(1, processors() // processes)
+
+
 def _visible_processors():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 

@@ -25,17 +25,20 @@ def main(argv):
     remake_damaged = flags.reproduction.remake_damaged()
     from replication import execution
 
+    processes = execution.divide_processors(executor)
     if not dry_run:
         execution.check(tasks, executor=executor, data_dir=flags.data.DATA_DIR.value)
     workdir = records.Workdir(path) if dry_run else records.Workdir.create(path)
     if remake_damaged:
         damage.set_aside(workdir)
     resolve, throughput = flags.data.resolve, execution.Throughput(workdir)
-    print(execution.overview(execution.estimate(tasks, workdir, resolve, throughput=throughput)), flush=True)
+    left = execution.estimate(tasks, workdir, resolve, throughput=throughput)
+    print(execution.overview(left, processes), flush=True)
     if dry_run:
         return
     progress = execution.Progress(tasks, [
-        execution.seconds(task, workdir, resolve, throughput=throughput) for task in tasks], parts)
+        execution.seconds(task, workdir, resolve, throughput=throughput) for task in tasks], parts,
+        processes=processes)
     report = Report(workdir)
     announced = False
 

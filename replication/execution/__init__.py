@@ -1,11 +1,30 @@
 """The execution of a replication's tasks: how long they will take, and where they run."""
 
-from replication.configuration.executors import Ray
+from replication.configuration.executors import Local, Ray
 from replication.execution import local
 from replication.execution.estimate import Throughput, estimate, seconds
 from replication.execution.local import Progress, overview
 
-__all__ = ["Progress", "Throughput", "check", "estimate", "execute", "overview", "seconds"]
+__all__ = ["Progress", "Throughput", "check", "divide_processors", "estimate", "execute", "overview", "seconds"]
+
+
+def divide_processors(executor):
+    """Gives this process as many threads as each process gets in which an executor works on this machine.
+
+    An estimate that is timed then fits those processes. It must be called before TensorFlow's first operation.
+
+    Args:
+        executor: See `execute`.
+
+    Returns:
+        The number of these processes; 1 for this process alone and for a cluster.
+    """
+    if not isinstance(executor, Local) or executor.jobs == 1:
+        return 1
+    from replication import machine
+
+    machine.use_threads(machine.share_of_processors(executor.jobs))
+    return executor.jobs
 
 
 def execute(found, workdir, *, executor=None, **options):

@@ -22,6 +22,8 @@ _EPOCHS_PER_PATIENCE = 4
 _LARGEST_BATCH = 256
 _STEPS = 3
 _SOLVER_VARIABLES = 20_000
+# A task takes this beside its gradients: its network is built, its functions are traced.
+_SECONDS_OF_A_TASK = 3.0
 # A process takes this beside its data and activations: TensorFlow itself.
 _BYTES_OF_A_PROCESS = 1_000_000_000
 
@@ -126,7 +128,7 @@ def seconds(task, workdir, resolve, *, throughput):
     run = task.run
     epochs = throughput.epochs(run)
     each = throughput.training_seconds(run) if task.kind == "training" else throughput.evaluation_seconds(run)
-    total = tasks.gradients(task, workdir, resolve(run.dataset), epochs=epochs) * each
+    total = _SECONDS_OF_A_TASK + tasks.gradients(task, workdir, resolve(run.dataset), epochs=epochs) * each
     if ascents := tasks.ascents(task, workdir, epochs=epochs):
         total += ascents * throughput.solver_seconds(run)
     return total

@@ -149,14 +149,15 @@ class Progress:
         found: The tasks.
         seconds: The estimated duration of each.
         parts: The number of each task's part, see `configuration.tasks.arrange`; None (default) for a single part.
+        processes: The number of processes that divide the tasks.
     """
 
-    def __init__(self, found, seconds, parts=None):
+    def __init__(self, found, seconds, parts=None, *, processes=1):
         self._tasks = found
-        self._seconds = seconds
+        self._seconds = [each / processes for each in seconds]
         self._parts = parts or [0] * len(found)
         self._unfinished = set(range(len(found)))
-        self._open = dict(enumerate(seconds))
+        self._open = dict(enumerate(self._seconds))
         self._bar = tqdm.tqdm(total=len(found), unit="task", disable=not sys.stderr.isatty(), leave=False)
 
     def begin(self, number):
@@ -186,12 +187,18 @@ class Progress:
         self._bar.close()
 
 
-def overview(estimates):
-    """Returns a table of `estimate.Estimate`s with their sum, as text."""
-    rows = [[item.network, item.kind, item.tasks, item.done, _duration(item.seconds)] for item in estimates]
+def overview(estimates, processes=1):
+    """Returns a table of `estimate.Estimate`s with their sum, as text.
+
+    Args:
+        estimates: The estimates.
+        processes: The number of processes that divide the tasks.
+    """
+    rows = [[item.network, item.kind, item.tasks, item.done, _duration(item.seconds / processes)] for item in estimates]
     rows.append(["all", "", sum(item.tasks for item in estimates), sum(item.done for item in estimates),
-                 _duration(sum(item.seconds for item in estimates))])
-    return tabulate.tabulate(rows, headers=["network", "what", "tasks", "done", "left in one process, about"])
+                 _duration(sum(item.seconds for item in estimates) / processes)])
+    where = "one process" if processes == 1 else f"{processes} processes"
+    return tabulate.tabulate(rows, headers=["network", "what", "tasks", "done", f"left in {where}, about"])
 
 
 def _duration(seconds):

@@ -15,10 +15,11 @@ from absl import flags, logging
 
 from replication import data
 from replication.errors import MissingDataError, UserError
+from replication.execution import local
 from replication.execution.estimate import fitting_processes
 from replication.execution.local import Schedule, load_all, run_task
 from replication.execution.tasks import pending
-from replication.machine import find_devices, log_plainly, processors, use_threads
+from replication.machine import find_devices, log_plainly, share_of_processors, use_threads
 
 # The number of times that a task is tried again after its process has died, for instance for lack of memory.
 RETRIES = 2
@@ -47,10 +48,12 @@ def execute(found, workdir, *, jobs, data_dir=None, begin=None, end=None):
     """
     jobs = max(1, min(jobs, len(found)))
     left = pending(found, workdir)
+    if not left:
+        return local.execute(found, workdir, data_dir=data_dir, begin=begin, end=end)
     number = fitting_processes(jobs, left, load_all(left, data_dir))
     if number < jobs:
         logging.warning("--jobs=%d: the memory has room for %d at a time", jobs, number)
-    threads, gpus = max(1, processors() // number), _gpus()
+    threads, gpus = share_of_processors(number), _gpus()
     workers = [Worker(workdir.path, data_dir, threads=threads, gpu=gpus[i % len(gpus)] if gpus else None)
                for i in range(number)]
     try:

@@ -1,6 +1,8 @@
 """How much work is left, and how long it takes."""
 
 import importlib
+import subprocess
+import sys
 import types
 
 import pytest
@@ -10,10 +12,17 @@ from replication.configuration import Measure, Path, Sharpness, Steepness, Train
 from replication.execution import Progress, Throughput, estimate, overview, seconds
 from replication.remedies import SharpnessAware
 from tests.report import fixtures
+from tests.scripts import ROOT
 
 RUN = configuration.Run(network="F1", regime="SB", trial=0, dataset="digits", batch_size=8, epochs=3)
 LARGE = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=144, max_epochs=40)
 EXAMPLES = 1437
+_DIVIDE = """
+from replication import execution, machine
+from replication.configuration.executors import Local, Ray
+numbers = [execution.divide_processors(each) for each in (None, Ray(), Local(), Local(jobs=1000))]
+print(*numbers, machine.threads())
+"""
 # The package has a function of the same name.
 module = importlib.import_module("replication.execution.estimate")
 estimate_solver = module.time_solver
@@ -26,6 +35,7 @@ def speed(monkeypatch):
     monkeypatch.setattr(module, "time_steps",
                         lambda run, optimizer: timed.runs.append((run.batch_size, optimizer)) or timed.step)
     monkeypatch.setattr(module, "time_solver", lambda: timed.solver)
+    monkeypatch.setattr(module, "_SECONDS_OF_A_TASK", 0.0)
     return timed
 
 
@@ -39,6 +49,12 @@ def test_training_takes_epochs_times_examples_times_gradients(tmp_path):
     aware = fixtures.other(RUN, remedy=SharpnessAware())
     assert _seconds([Train(RUN), Train(LARGE), Train(aware)], workdir) == pytest.approx(
         [3 * EXAMPLES * 1e-3, 4 * LARGE.patience * EXAMPLES * 1e-3, 2 * 3 * EXAMPLES * 1e-3])
+
+
+def test_every_task_takes_some_seconds_beside_its_gradients(tmp_path, speed, monkeypatch):
+    monkeypatch.setattr(module, "_SECONDS_OF_A_TASK", 3.0)
+    speed.step = 0.0
+    assert _seconds([Train(RUN), Measure((RUN,), (Sharpness(),))], records.Workdir(tmp_path)) == [3.0, 3.0]
 
 
 def test_a_measurement_takes_its_passes(tmp_path):
@@ -75,7 +91,9 @@ def test_what_is_done_takes_nothing_and_tells_the_speed(tmp_path, speed):
     assert _seconds(found, workdir) == pytest.approx([0, 5.0, 0]) and not speed.runs
     (training, sharpness) = estimate(found, workdir, catalog.DATASETS.get, throughput=Throughput(workdir))
     assert (training.tasks, training.done, sharpness.tasks, sharpness.done) == (2, 1, 1, 1)
-    assert "0:00:05" in overview([training, sharpness])
+    assert "left in one process, about" in overview([training, sharpness])
+    assert overview([training, sharpness]).split()[-1] == "0:00:05"
+    assert overview([training, sharpness], processes=5).split()[-1] == "0:00:01"
 
 
 def test_a_speed_is_timed_once(tmp_path, speed):
@@ -104,6 +122,21 @@ def test_records_with_fields_of_another_kind_are_no_hindrance(tmp_path, speed, f
     speed.step = 0.5
     throughput = Throughput(workdir)
     assert throughput.training_seconds(LARGE) == 0.5 and throughput.epochs(LARGE) > 0
+
+
+def test_several_processes_divide_the_time(capsys):
+    progress = Progress([Train(RUN), Train(LARGE)], [60.0, 30.0], processes=3)
+    for number in (0, 1):
+        progress.begin(number)
+    progress.close()
+    assert [line.split("(")[-1] for line in capsys.readouterr().err.splitlines()] == [
+        "about 0:00:30 left)", "about 0:00:10 left)"]
+
+
+def test_estimates_are_timed_with_the_threads_of_one_of_the_processes():
+    """In a process of its own, because TensorFlow fixes its threads at its first operation."""
+    finished = subprocess.run([sys.executable, "-c", _DIVIDE], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert finished.stdout.split() == ["1", "1", "1", "1000", "1"]
 
 
 def test_progress_tells_the_task_and_what_is_left(tmp_path, capsys):
