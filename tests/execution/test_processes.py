@@ -18,7 +18,7 @@ from tests.execution import runs
 from tests.execution.runs import Measure, Train
 
 
-def test_the_records_are_those_of_one_process(tmp_path):
+def test_the_records_are_those_of_one_process(tmp_path, monkeypatch):
     together, alone = (records.Workdir.create(tmp_path / name) for name in ("together", "alone"))
     begun = []
     assert execution.execute(runs.TASKS, together, executor=Local(2), begin=begun.append) == []
@@ -27,6 +27,11 @@ def test_the_records_are_those_of_one_process(tmp_path):
     assert runs.contents(together) == runs.contents(alone)
     threads = max(1, processors() // 2)
     assert together.run(runs.SMALL).config["machine"]["intra_op_threads"] == threads
+    # What is done needs no process.
+    monkeypatch.setattr(processes.Worker, "_start", pytest.fail)
+    ended = []
+    assert execution.execute(runs.TASKS, together, executor=Local(2), end=ended.append) == []
+    assert ended == list(range(len(runs.TASKS)))
 
 
 def test_failures_are_those_of_one_process(tmp_path):
