@@ -1,6 +1,8 @@
 """Flags that choose a part of the replication and where it runs."""
 
-from absl import flags
+import dataclasses
+
+from absl import flags, logging
 
 from flags import data
 from flags.define import define, given, jit_compile
@@ -58,9 +60,23 @@ def tasks(setup):
             raise UserError(f"--experiments={name}: made by `{experiment.command}`" if experiment.command else
                             f"--experiments={name}: nothing to run of {', '.join(setup.networks)}; expected "
                             f"--networks among {', '.join(experiment.networks)}")
+    _tell_what_is_left_out(setup, needed)
     first = [task for name in experiments.HEADLINE for task in needed.pop(name, ())]
     return arrange([*([task for task in first if task.run.network == network] for network in setup.networks),
                     *needed.values()])
+
+
+def _tell_what_is_left_out(setup, needed):
+    """Logs the studies that the preset has not for networks that the user has named, unless experiments are named."""
+    left_out = [network for network in _NETWORKS.value or () if network not in setup.study_networks]
+    if _EXPERIMENTS.value or not left_out:
+        return
+    alone = dataclasses.replace(setup, networks=tuple(left_out))
+    studied = dataclasses.replace(alone, study_networks=alone.networks)
+    names = [name for name in needed
+             if len(experiments.get(name).needs(studied)) > len(experiments.get(name).needs(alone))]
+    if names:
+        logging.info("of %s without %s, unless --experiments names them", ", ".join(left_out), ", ".join(names))
 
 
 def remake_damaged():

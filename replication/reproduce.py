@@ -25,7 +25,7 @@ def main(argv):
     remake_damaged = flags.reproduction.remake_damaged()
     from replication import execution
 
-    processes = execution.divide_processors(executor)
+    processes = execution.divide_processors(tasks, records.Workdir(path), executor=executor)
     if not dry_run:
         execution.check(tasks, executor=executor, data_dir=flags.data.DATA_DIR.value)
     workdir = records.Workdir(path) if dry_run else records.Workdir.create(path)

@@ -4,27 +4,29 @@ from replication.configuration.executors import Local, Ray
 from replication.execution import local
 from replication.execution.estimate import Throughput, estimate, seconds
 from replication.execution.local import Progress, overview
+from replication.execution.tasks import pending
 
 __all__ = ["Progress", "Throughput", "check", "divide_processors", "estimate", "execute", "overview", "seconds"]
 
 
-def divide_processors(executor):
+def divide_processors(found, workdir, *, executor):
     """Gives this process as many threads as each process gets in which an executor works on this machine.
 
     An estimate that is timed then fits those processes. It must be called before TensorFlow's first operation.
 
     Args:
-        executor: See `execute`.
+        found, workdir, executor: See `execute`.
 
     Returns:
-        The number of these processes; 1 for this process alone and for a cluster.
+        The number of these processes, if the memory holds them; 1 for this process alone and for a cluster.
     """
-    if not isinstance(executor, Local) or executor.jobs == 1:
+    jobs = min(executor.jobs, len(pending(found, workdir))) if isinstance(executor, Local) else 1
+    if jobs <= 1:
         return 1
     from replication import machine
 
-    machine.use_threads(machine.share_of_processors(executor.jobs))
-    return executor.jobs
+    machine.use_threads(machine.share_of_processors(jobs))
+    return jobs
 
 
 def execute(found, workdir, *, executor=None, **options):

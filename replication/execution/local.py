@@ -2,6 +2,7 @@
 
 import datetime
 import sys
+import time
 
 import tabulate
 import tqdm
@@ -154,19 +155,20 @@ class Progress:
 
     def __init__(self, found, seconds, parts=None, *, processes=1):
         self._tasks = found
-        self._seconds = [each / processes for each in seconds]
+        self._seconds = seconds
+        self._processes = processes
         self._parts = parts or [0] * len(found)
         self._unfinished = set(range(len(found)))
-        self._open = dict(enumerate(self._seconds))
+        self._begun = {}
         self._bar = tqdm.tqdm(total=len(found), unit="task", disable=not sys.stderr.isatty(), leave=False)
 
     def begin(self, number):
         """Displays that a task begins, by its number from 0; tasks may begin in any order, and more than once."""
         self._unfinished.add(number)
-        left = _duration(sum((self._open | {number: self._seconds[number]}).values()))
-        self._open.pop(number, None)
+        self._begun[number] = time.monotonic()
+        left = _duration(self._left())
         self._bar.set_postfix_str(f"about {left} left; {self._tasks[number].title}")
-        self._bar.update(len(self._tasks) - len(self._open) - 1 - self._bar.n)
+        self._bar.update(len(self._tasks) - len(self._unfinished) - self._bar.n)
         if self._bar.disable and self._seconds[number]:
             self._bar.write(f"[{number + 1}/{len(self._tasks)}] {self._tasks[number].title} (about {left} left)",
                             file=sys.stderr)
@@ -174,8 +176,15 @@ class Progress:
     def end(self, number):
         """Takes note that a task has ended; returns whether that completes a part of which something was left to do."""
         self._unfinished.discard(number)
+        self._begun.pop(number, None)
         part = {other for other in range(len(self._tasks)) if self._parts[other] == self._parts[number]}
         return part.isdisjoint(self._unfinished) and any(self._seconds[other] for other in part)
+
+    def _left(self):
+        """Returns about how many seconds are left, at least those of the longest task, which is one process's."""
+        now = time.monotonic()
+        each = [max(0.0, self._seconds[number] - (now - self._begun.get(number, now))) for number in self._unfinished]
+        return max(sum(each) / self._processes, *each, 0.0)
 
     def write(self, text):
         """Prints lines to stdout, above the bar."""

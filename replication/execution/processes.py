@@ -46,10 +46,10 @@ def execute(found, workdir, *, jobs, data_dir=None, begin=None, end=None):
         MissingDataError: a data set is not prepared; nothing has been started then.
         RuntimeError: a task raised an error that is not the user's; the message is its traceback.
     """
-    jobs = max(1, min(jobs, len(found)))
     left = pending(found, workdir)
     if not left:
         return local.execute(found, workdir, data_dir=data_dir, begin=begin, end=end)
+    jobs = min(jobs, len(left))
     number = fitting_processes(jobs, left, load_all(left, data_dir))
     if number < jobs:
         logging.warning("--jobs=%d: the memory has room for %d at a time", jobs, number)
@@ -67,7 +67,7 @@ def execute(found, workdir, *, jobs, data_dir=None, begin=None, end=None):
 
 def _distribute(found, workers, begin, end):
     schedule, deaths = Schedule(found), collections.Counter()
-    idle, busy = list(workers), {}
+    idle, busy, ended = list(workers), {}, []
     while True:
         while idle and (number := schedule.begin()) is not None:
             if begin is not None:
@@ -75,6 +75,9 @@ def _distribute(found, workers, begin, end):
             worker = idle.pop()
             worker.begin(found[number], wait=schedule.waits(number))
             busy[worker] = number
+        # The report is drawn while the processes work.
+        while ended:
+            end(ended.pop(0))
         if not busy:
             return schedule.failures()
         for worker in wait_for_any(busy):
@@ -95,7 +98,7 @@ def _distribute(found, workers, begin, end):
                 raise error
             schedule.end(number, error)
             if end is not None:
-                end(number)
+                ended.append(number)
 
 
 def _gpus():

@@ -57,24 +57,55 @@ class Attacks:
             radius: The largest change of an input.
         """
         return self._mean(lambda inputs, labels, generator: self._move(
-            inputs, inputs, labels, tf.constant(radius, tf.float32), tf.constant(radius, tf.float32)))
+            inputs, inputs, labels, tf.constant(radius, tf.float32), tf.constant(radius, tf.float32))[0])
 
     def steps(self, radius, number):
         """Returns the same after several steps from a random point of the box around the inputs."""
         def attack(inputs, labels, generator):
-            moved = _in_range(inputs + tf.constant(generator.uniform(-radius, radius, inputs.shape), tf.float32))
-            for _ in range(number):
-                moved = self._move(moved, inputs, labels, tf.constant(_STEP * radius / number, tf.float32),
-                                   tf.constant(radius, tf.float32))
+            *_, (moved, _) = self._several(inputs, labels, radius, number, generator)
             return moved
 
         return self._mean(attack)
+
+    def largest_loss(self, radius, number):
+        """Returns the largest mean cross-entropy that attacks find in the box around the inputs.
+
+        It is that of each batch where its own is largest: at the inputs, after one step, and before and after each of
+        several steps from a random point.
+
+        Args:
+            radius, number: See `steps`.
+        """
+        generator, total = np.random.default_rng(self._seed), 0.0
+        with full_precision():
+            for rows in self._batches:
+                inputs, labels = self._batch(rows)
+                radii = tf.constant(radius, tf.float32)
+                moved, at_inputs = self._move(inputs, inputs, labels, radii, radii)
+                losses = [at_inputs, self._evaluate(moved, labels)[0]]
+                several = list(self._several(inputs, labels, radius, number, generator))
+                losses += [loss for _, loss in several]
+                losses.append(self._evaluate(several[-1][0], labels)[0])
+                # A loss that is not a number stays one.
+                total += np.max([float(loss) for loss in losses])
+        return total / len(self._labels)
+
+    def _several(self, inputs, labels, radius, number, generator):
+        """Yields the inputs after each of several steps, and the loss before it."""
+        moved = _in_range(inputs + tf.constant(generator.uniform(-radius, radius, inputs.shape), tf.float32))
+        for _ in range(number):
+            moved, loss = self._move(moved, inputs, labels, tf.constant(_STEP * radius / number, tf.float32),
+                                     tf.constant(radius, tf.float32))
+            yield moved, loss
+
+    def _batch(self, rows):
+        return tf.constant(self._inputs[rows]), tf.constant(self._labels[rows])
 
     def _mean(self, attack):
         generator, totals = np.random.default_rng(self._seed), np.zeros(2)
         with full_precision():
             for rows in self._batches:
-                inputs, labels = tf.constant(self._inputs[rows]), tf.constant(self._labels[rows])
+                inputs, labels = self._batch(rows)
                 totals += [float(each) for each in self._evaluate(attack(inputs, labels, generator), labels)]
         return tuple((totals / len(self._labels)).tolist())
 
@@ -89,7 +120,7 @@ class Attacks:
             tape.watch(moved)
             loss, _ = self._loss_and_hits(moved, labels)
         moved = moved + length * tf.sign(tape.gradient(loss, moved))
-        return _in_range(tf.clip_by_value(moved, inputs - radius, inputs + radius))
+        return _in_range(tf.clip_by_value(moved, inputs - radius, inputs + radius)), loss
 
 
 def _in_range(inputs):

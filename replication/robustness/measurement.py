@@ -83,7 +83,7 @@ def compute(objective, choices, *, dataset):
         raise MeasurementFailedError(str(error)) from None
     rises = {"box": whole.sharpness, **{name: percent(value, whole.loss) for name, value in largest.items()}}
     train = Attacks(objective.model, *dataset.training_examples(choices.examples), **options)
-    rises["inputs"] = percent(train.steps(choices.input_radius, choices.iterations)[0], train.clean()[0])
+    rises["inputs"] = percent(train.largest_loss(choices.input_radius, choices.iterations), train.clean()[0])
     test = Attacks(objective.model, dataset.test_inputs, dataset.test_labels, **options)
     radii = configuration.Robustness.RADII
     return RobustnessResult(

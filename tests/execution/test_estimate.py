@@ -10,6 +10,7 @@ import pytest
 from replication import catalog, configuration, files, records
 from replication.configuration import Measure, Path, Sharpness, Steepness, Train
 from replication.execution import Progress, Throughput, estimate, overview, seconds
+from replication.machine import processors
 from replication.remedies import SharpnessAware
 from tests.report import fixtures
 from tests.scripts import ROOT
@@ -18,9 +19,13 @@ RUN = configuration.Run(network="F1", regime="SB", trial=0, dataset="digits", ba
 LARGE = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=144, max_epochs=40)
 EXAMPLES = 1437
 _DIVIDE = """
-from replication import execution, machine
+import sys
+from replication import execution, machine, records
+from replication.configuration import Train
 from replication.configuration.executors import Local, Ray
-numbers = [execution.divide_processors(each) for each in (None, Ray(), Local(), Local(jobs=1000))]
+from tests.execution.test_estimate import LARGE, RUN
+numbers = [execution.divide_processors([Train(RUN), Train(LARGE)], records.Workdir(sys.argv[1]), executor=each)
+           for each in (None, Ray(), Local(), Local(jobs=1000))]
 print(*numbers, machine.threads())
 """
 # The package has a function of the same name.
@@ -124,19 +129,27 @@ def test_records_with_fields_of_another_kind_are_no_hindrance(tmp_path, speed, f
     assert throughput.training_seconds(LARGE) == 0.5 and throughput.epochs(LARGE) > 0
 
 
-def test_several_processes_divide_the_time(capsys):
-    progress = Progress([Train(RUN), Train(LARGE)], [60.0, 30.0], processes=3)
-    for number in (0, 1):
-        progress.begin(number)
+def test_several_processes_divide_the_time(capsys, monkeypatch):
+    """A task that runs counts with what is left of it, and the longest is no shorter for the others."""
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    third = fixtures.other(RUN, trial=1)
+    progress = Progress([Train(RUN), Train(LARGE), Train(third)], [60.0, 30.0, 60.0], processes=2)
+    progress.begin(0)
+    progress.begin(1)
+    now[0] += 35
+    progress.end(1)
+    progress.begin(2)
     progress.close()
     assert [line.split("(")[-1] for line in capsys.readouterr().err.splitlines()] == [
-        "about 0:00:30 left)", "about 0:00:10 left)"]
+        "about 0:01:15 left)", "about 0:01:15 left)", "about 0:01:00 left)"]
 
 
-def test_estimates_are_timed_with_the_threads_of_one_of_the_processes():
-    """In a process of its own, because TensorFlow fixes its threads at its first operation."""
-    finished = subprocess.run([sys.executable, "-c", _DIVIDE], cwd=ROOT, check=True, capture_output=True, text=True)
-    assert finished.stdout.split() == ["1", "1", "1", "1000", "1"]
+def test_estimates_are_timed_with_the_threads_of_one_of_the_processes(tmp_path):
+    """There are no more than tasks. In a process of its own, because TensorFlow fixes its threads once."""
+    finished = subprocess.run([sys.executable, "-c", _DIVIDE, tmp_path], cwd=ROOT, check=True, capture_output=True,
+                              text=True)
+    assert finished.stdout.split() == ["1", "1", "1", "2", str(max(1, processors() // 2))]
 
 
 def test_progress_tells_the_task_and_what_is_left(tmp_path, capsys):
@@ -144,6 +157,7 @@ def test_progress_tells_the_task_and_what_is_left(tmp_path, capsys):
     progress = Progress([Train(RUN), Train(LARGE), Measure((RUN,), (Sharpness(),))], [60.0, 0.0, 3.0])
     for number in (0, 1, 2, 0):
         progress.begin(number)
+        progress.end(number)
     progress.close()
     assert capsys.readouterr().err.splitlines() == [
         f"[1/3] train {RUN.name} (exactly 3 epochs) (about 0:01:03 left)",

@@ -40,6 +40,26 @@ def test_attacks_on_a_linear_model_find_the_worst_input(problem, radius):
     assert attacks.single_step(radius) == pytest.approx(expected, rel=1e-5)
     assert attacks.steps(radius, 8) == pytest.approx(expected, rel=1e-5)
     assert attacks.clean() == pytest.approx(known(*problem[1:], 0.0), rel=1e-5)
+    assert attacks.largest_loss(radius, 8) == pytest.approx(expected[0], rel=1e-5)
+
+
+def test_the_largest_loss_is_that_of_the_best_point_of_each_batch(problem):
+    """Attacks overshoot the maxima of a loss that oscillates within their steps."""
+    _, inputs, labels = problem
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation=keras.ops.cos),
+                              keras.layers.Dense(2, activation="softmax")])
+    generator = np.random.default_rng(2)
+    model.set_weights([40 * generator.normal(size=(3, 4)), np.zeros(4), generator.normal(size=(4, 2)), np.zeros(2)])
+    batches = [slice(0, 45), slice(45, 90)]
+
+    def losses(attack, rows):
+        return attack(Attacks(model, inputs[rows], labels[rows], statistics="batch", batch_size=45))
+
+    best = [max(losses(attack, rows) for attack in (
+        lambda a: a.clean()[0], lambda a: a.single_step(0.3)[0], lambda a: a.steps(0.3, 5)[0])) for rows in batches]
+    found = [losses(lambda a: a.largest_loss(0.3, 5), rows) for rows in batches]
+    assert all(one >= other for one, other in zip(found, best)) and found != best
+    assert losses(lambda a: a.largest_loss(0.3, 5), slice(None)) >= losses(lambda a: a.steps(0.3, 5)[0], slice(None))
 
 
 def test_images_stay_in_their_range_and_steps_in_their_box():
