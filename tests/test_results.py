@@ -38,6 +38,8 @@ def test_tables_are_redrawn_byte_for_byte(redrawn):
         assert (redrawn.tables / path.name).read_bytes() == path.read_bytes(), path.name
     assert {path.name for path in redrawn.figures.iterdir()} == {
         path.name for path in (ROOT / "results" / "figures").iterdir()}
+    for path in published:
+        assert path.suffix != ".tex" or path.read_text(encoding="utf-8").isascii(), path.name
     assert redrawn.measurements_table.read_bytes() == (ROOT / "results" / "measurements.csv").read_bytes()
 
 

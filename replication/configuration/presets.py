@@ -195,12 +195,15 @@ PRESETS["timit_shaped"] = dataclasses.replace(
     note="F2 on synthetic data of TIMIT’s shape, for which the paper has no numbers.")
 
 
+def presets_of(run):
+    """The names of the presets that train a run's network on its data set, all in the same way."""
+    return [name for name, preset in PRESETS.items()
+            if run.network in (preset.datasets or preset.networks) and preset.dataset(run.network) == run.dataset]
+
+
 def preset_of(run):
-    """The name of the preset that trains a run's network on its data set; None if no preset does."""
-    for name, preset in PRESETS.items():
-        if run.network in (preset.datasets or preset.networks) and preset.dataset(run.network) == run.dataset:
-            return name
-    return None
+    """The name of the first of `presets_of`; None if no preset trains a run's network on its data set."""
+    return next(iter(presets_of(run)), None)
 
 
 def peculiarities(run, dataset):

@@ -179,7 +179,7 @@ class Row:
         network, dataset: Their names.
         label: Its differences from other rows of the network and data set, as text; "" if there is no other.
         values: By the column's name, a float by trial; a column without values may be absent.
-        runs: By regime, the names of the runs behind the values.
+        runs: By regime and trial, the names of the runs behind the values.
         plain: Whether the values were measured as the presets do, so that they may decide.
     """
 

@@ -50,9 +50,11 @@ def answer(store):
                 points = _points(each)
                 role = _role(store, each)
                 second = "an epoch" if points[1][0] == 1 else f"{points[1][0]} epochs"
+                last = (f" and {answers.significant(points[-1][2])} % after {points[-1][0]}"
+                        if points[-1] is not points[1] else "")
                 parts.append(f"{role} started at {_origin(store, each)}’s minimizer goes from a sharpness of "
                              f"{answers.significant(points[0][2])} % to {answers.significant(points[1][2])} % after "
-                             f"{second} and {answers.significant(points[-1][2])} % after {points[-1][0]}")
+                             f"{second}{last}")
         if parts:
             return f"{place(members[0].run)}, one trial: {'; '.join(parts)}."
     return ""

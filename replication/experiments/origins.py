@@ -71,7 +71,9 @@ def needs(setup):
 
 def families(store):
     """Returns the `Cell`s of each network, data set and number of epochs, SB first, as lists."""
-    imitating = [each for each in store.runs if _levels(each.run) is not None and each.run.remedy]
+    # Runs that the stopping rule ends make no comparison at equal epochs.
+    imitating = [each for each in store.runs
+                 if _levels(each.run) is not None and each.run.remedy and each.run.epochs is not None]
     result = []
     for alike, members in buckets(imitating, lambda each: (key(each, *_FREE), each.run.remedy.small_batch)):
         alike, small_batch = alike

@@ -93,16 +93,15 @@ def box_needs(setup):
 def boxes(store):
     """Returns the headings, and a line for each box: means over the trials, and the ratio with its interval."""
     lines = []
-    for comparison, name, pairs in _measured_boxes(store):
-        names = [each.name for pair in comparison.pairs() for each in pair]
+    for comparison, name, pairs, names in _measured_boxes(store):
         lines.append(ListingLine((comparison.where, name, str(len(pairs)), mean(small for _, small in pairs),
-                                  mean(large for large, _ in pairs), answers.ratio(pairs)), tuple(names)))
+                                  mean(large for large, _ in pairs), answers.ratio(pairs)), names))
     return ("network", "box", "trials", "sharpness of SB (%)", "sharpness of LB (%)", "LB / SB"), lines
 
 
 def box_answer(store):
     """Returns how much sharper LB is in the boxes that do not change with the scale of the weights."""
-    found = [(comparison.where, name, pairs) for comparison, name, pairs in _measured_boxes(store)]
+    found = [(comparison.where, name, pairs) for comparison, name, pairs, _ in _measured_boxes(store)]
     if not found:
         return ""
     where = found[0][0]
@@ -144,7 +143,7 @@ def _by_weights(joined):
 
 
 def _measured_boxes(store):
-    """Yields each comparison and box with the pairs of LB's and SB's sharpness of the trials that have both."""
+    """Yields each comparison and box, with LB's and SB's sharpness of each trial that has both, and the runs' names."""
     for comparison in comparisons(store.runs):
         sizes = {item.choices.examples for each in (*comparison.small, *comparison.large)
                  for item in each.measurements["sharpness"]
@@ -152,10 +151,11 @@ def _measured_boxes(store):
         # Over the largest part of the examples, and over all if no part was measured.
         examples = max(filter(None, sizes), default=None)
         for name, choices in _BOXES.items() if sizes else ():
-            found = [(_in_box(large, choices, examples), _in_box(small, choices, examples))
+            found = [((_in_box(large, choices, examples), _in_box(small, choices, examples)), (small.name, large.name))
                      for small, large in comparison.pairs()]
-            if pairs := [pair for pair in found if None not in pair]:
-                yield comparison, name, pairs
+            if measured := [each for each in found if None not in each[0]]:
+                yield (comparison, name, [pair for pair, _ in measured],
+                       tuple(run for _, names in measured for run in names))
 
 
 def _in_box(finished_run, choices, examples):

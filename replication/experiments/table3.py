@@ -55,7 +55,7 @@ def common_protocol(points, *, subspace_dim=0):
     It is the preset's own if one of them was measured so, and otherwise that of most.
     """
     protocols = collections.Counter(
-        protocol for each in points for protocol in in_order(each.protocols(subspace_dim)))
+        protocol for each in points for protocol in in_order(set(each.protocols(subspace_dim))))
     usual = {protocol_of(presets.usual_sharpness(each.run, subspace_dim)) for each in points}
     return max(protocols, key=lambda protocol: (protocol in usual, protocols[protocol]), default=None)
 

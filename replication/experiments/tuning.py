@@ -42,7 +42,9 @@ def axes(store):
 
 
 def _panel(trials):
-    points = sorted((float(trial["sharpness"]), 100 * trial["val_accuracy"]) for trial in trials)
+    # Of trials with the same sharpness, the most accurate comes first.
+    points = sorted(((float(trial["sharpness"]), 100 * trial["val_accuracy"]) for trial in trials),
+                    key=lambda point: (point[0], -point[1]))
     best = [point for index, point in enumerate(points)
             if all(accuracy < point[1] for _, accuracy in points[:index])]
     return Panel(x_label="sharpness (%)", left_label="validation accuracy (%)", log_x=True, log_left=False, series=(

@@ -8,12 +8,13 @@ _RUN = ("network", "regime", "trial", "dataset", "batch_size")
 _SHARPNESS = ("sharpness", "solver_sharpness", "loss", "max_loss", "evaluations", "vertex_evaluations", "at_bound",
               "status", "jit_compile", "from_epsilon")
 _STEEPNESS = ("direction", "share", "rise")
+# A training has those but the first.
 _PATH = ("alpha", "train_loss", "train_accuracy", "test_loss", "test_accuracy")
 _OTHERS = ("quantity", "value")
 
 
 def to_csv(store):
-    """Returns a line for each value of sharpness, direction of a steepness, point of a path and quantity of the others.
+    """Returns a line for each training, value of sharpness, direction of a steepness, point of a path, and quantity.
 
     Args:
         store: A `store.Store`.
@@ -33,9 +34,10 @@ def to_csv(store):
 
 
 def _of_a_run(finished):
-    points = [(finished.result["epochs"], finished.measurements)]
-    points += [(iterate.epoch, iterate.measurements) for iterate in finished.iterates]
-    for epoch, measurements in points:
+    yield {**_of(finished), "kind": "training", "epoch": finished.result["epochs"],
+           **{name: finished.metrics[name] for name in _PATH[1:]}, "seconds": finished.result["seconds"],
+           **_origin(finished.config)}
+    for epoch, measurements in finished.points:
         for kind, found in measurements.items():
             for each in found:
                 common = {**_common(kind, finished, each), "epoch": epoch}
@@ -73,12 +75,21 @@ def _of_a_path(path):
 
 
 def _common(kind, finished, measured):
-    content, run = measured.content, finished.run
+    content = measured.content
     seconds = content.get("seconds")
     return {
-        "kind": kind, "run": finished.name, **{name: getattr(run, name) for name in _RUN},
+        **_of(finished), "kind": kind,
         **{f"choice_{name}": value for name, value in measured.choices.to_json().items()},
         "seconds": seconds.get("measurement", seconds.get("total")) if isinstance(seconds, dict) else seconds,
-        "package": content.get("versions", {}).get("replication"),
-        "processor": content.get("machine", {}).get("processor"),
+        **_origin(content),
     }
+
+
+def _of(finished):
+    return {"run": finished.name, **{name: getattr(finished.run, name) for name in _RUN}}
+
+
+def _origin(content):
+    """Returns the version of this package and the processor that a record names, None where it does not."""
+    return {"package": content.get("versions", {}).get("replication"),
+            "processor": content.get("machine", {}).get("processor")}

@@ -66,7 +66,6 @@ def _head(store, judged):
     networks = [network for network in catalog.NETWORKS if network in {run.network for run in runs}]
     known = {entry.network for entry in entries if entry.paper}
     counts = verdicts.count(entries)
-    measured = [item for each in store.runs for item in (each, *each.iterates)]
     return {
         "counts": counts,
         "checks": _counted(decisions.checks(entries)),
@@ -76,12 +75,22 @@ def _head(store, judged):
         "absent": [network for network in dict.fromkeys(entry.network for entry in entries)
                    if network not in networks],
         "datasets": [_dataset(name, store, known) for name in sorted({run.dataset for run in runs})],
-        "presets": collections.Counter((presets.preset_of(each.run) if MAIN.admits(each) else None) or ""
-                                       for each in store.runs),
+        "presets": collections.Counter(_set_up(each, networks) for each in store.runs),
         "notes": {name: preset.note for name, preset in presets.PRESETS.items()},
         "trials": len({run.trial for run in runs}),
-        "measurements": sum(len(item.measurements["sharpness"]) for item in measured),
+        "measurements": sum(len(measurements["sharpness"]) for each in store.runs for _, measurements in each.points),
     }
+
+
+def _set_up(finished_run, networks):
+    """Returns the name of the preset that trains a run, "plain" if none does, or "" for a variant of the plain runs.
+
+    Of presets that train it alike, it is the one with the fewest networks among those with all `networks` of the page.
+    """
+    if not MAIN.admits(finished_run):
+        return ""
+    return min(presets.presets_of(finished_run.run) or ["plain"], key=lambda name: name != "plain" and (
+        not set(networks) <= set(presets.PRESETS[name].networks), len(presets.PRESETS[name].networks)))
 
 
 def _findings(judged):

@@ -21,7 +21,7 @@ _NOTE = "Mean ± sample standard deviation (number of trials)."
 NOTE_ON_RATIOS = ("LB / SB is a ratio of geometric means: ours by trial, the paper's from its means and deviations for "
                   "log-normal values.")
 _LATEX = {"±": r"$\pm$", "ε": r"$\varepsilon$", "−": "$-$", "–": "--", "∞": r"$\infty$", "×": r"$\times$",
-          "₀": "$_0$", "’": "'"}
+          "₀": "$_0$", "’": "'", "√": r"$\surd$", "τ": r"$\tau$", "‖": r"$\|$", "∇": r"$\nabla$", "ρ": r"$\rho$"}
 
 
 def files(title, entries):

@@ -2,7 +2,6 @@
 
 import collections
 import dataclasses
-import itertools
 import math
 
 from replication import catalog, statistics
@@ -150,11 +149,12 @@ def _row(table, network, row, paper, endpoints):
                       printed and (_printed_contrast(item.kind, *printed) if is_contrast else printed[0]), MISSING,
                       plain=row.plain)
         # The values of each trial that has them all.
-        if by_trial := [tuple(each[trial] for each in values) for trial in sorted(set.intersection(*map(set, values)))]:
+        trials = sorted(set.intersection(*map(set, values)))
+        if by_trial := [tuple(each[trial] for each in values) for trial in trials]:
             judged = (_contrast(entry, by_trial, printed, reason, endpoints) if is_contrast
                       else _value(entry, [value for value, in by_trial], reason))
             regimes = ("SB", "LB") if is_contrast else (item.regime,)
-            runs = tuple(itertools.chain.from_iterable(row.runs.get(regime, ()) for regime in regimes))
+            runs = tuple(row.runs[regime][trial] for regime in regimes if row.runs for trial in trials)
             entry = dataclasses.replace(entry, runs=runs, **judged)
         entries.append(entry)
     return entries

@@ -90,8 +90,9 @@ def _monotone(measured):
     stays as it is.
     """
     for each in measured:
-        smaller = [other for other in measured
-                   if (other.protocol, other.choices.seed) == (each.protocol, each.choices.seed)
+        # SciPy's solver by its defaults is shown as it is.
+        smaller = [other for other in measured if each.choices.solver == "scaled"
+                   and (other.protocol, other.choices.seed) == (each.protocol, each.choices.seed)
                    and other.choices.epsilon < each.choices.epsilon]
         largest = max(smaller, key=lambda other: other.content["max_loss"], default=each)
         if largest.content["max_loss"] > each.content["max_loss"]:

@@ -79,8 +79,8 @@ class Comparison:
         return tuple(zip(REGIMES, (self.small, self.large)))
 
     def runs(self):
-        """Returns the names of the runs by regime."""
-        return {regime: tuple(each.name for each in side) for regime, side in self.sides()}
+        """Returns the names of the runs by regime and trial."""
+        return {regime: {each.run.trial: each.name for each in side} for regime, side in self.sides()}
 
     def pairs(self):
         """Returns the SB and the LB run of each trial that has both, as pairs."""

@@ -11,7 +11,7 @@ def measured(compared, subspace_dim, regimes=REGIMES):
     """Returns each comparison with each protocol by which the sharpness of its runs was measured in a space.
 
     One protocol of a comparison is the usual one: that of the preset, or else one that differs in more starts alone,
-    which can only find more. If there are several, it is the one by which the most runs were measured.
+    which can only find more. If there are several, it is the one with the most measurements at the paper's epsilons.
 
     Args:
         compared: `Comparison`s.
@@ -45,7 +45,7 @@ def _deciding(protocols, usual):
     """Returns the usual one of the protocols by which runs were measured, see `measured`; None if none is usual.
 
     Args:
-        protocols: The protocols, one for each run that was measured by it.
+        protocols: The protocols, one for each measurement.
         usual: The preset's own.
     """
     def admits(protocol):

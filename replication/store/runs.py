@@ -4,6 +4,7 @@ import dataclasses
 
 from replication import catalog, configuration
 from replication.errors import is_whole
+from replication.store.grouping import EPSILONS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,8 +41,9 @@ class _Measured:
                 if each.choices.seed == self.run.trial and each.choices.examples is None]
 
     def protocols(self, subspace_dim):
-        """The protocols of the tabulated sharpness in a space, as a set."""
-        return {each.protocol for each in self.tabulated if each.choices.subspace_dim == subspace_dim}
+        """The protocol of each tabulated sharpness in a space at an epsilon of the paper's tables, as a list."""
+        return [each.protocol for each in self.tabulated
+                if each.choices.subspace_dim == subspace_dim and each.choices.epsilon in EPSILONS.values()]
 
     def sharpness(self, choices):
         """The sharpness, in percent, as measured with exactly these `configuration.Sharpness`; None if it was not."""
@@ -83,6 +85,21 @@ class FinishedRun(_Measured):
     history: tuple
     measurements: dict
     iterates: tuple
+
+    @property
+    def points(self):
+        """Pairs of an epoch and the measurements there by kind, of the minimizer and of its iterates.
+
+        The last iterate is the minimizer, and has its measurements too; they are here once.
+        """
+        found = [(self.result["epochs"], self.measurements)]
+        for iterate in self.iterates:
+            known = self.measurements if iterate.epoch == self.result["epochs"] else {}
+            found.append((iterate.epoch, {
+                kind: tuple(each for each in measurements
+                            if each.choices not in [other.choices for other in known.get(kind, ())])
+                for kind, measurements in iterate.measurements.items()}))
+        return found
 
     @property
     def training_size(self):

@@ -29,7 +29,7 @@ def test_remedied_lb_is_compared_with_plain_sb_in_table_7_alone(paper_workdir):
     (row,) = rows(7, paper_workdir)
     assert (row.label, len(row.values["test_baseline_SB"]), len(row.values["test_conservative_LB"])) == ("", 3, 1)
     assert row.values["conservative_LB_eps1e-3"] == {0: 222.0} and row.values["conservative_LB_eps5e-4"] == {}
-    assert row.runs["LB"] == (record.name,)
+    assert row.runs["LB"] == {0: record.name}
     assert rows(6, paper_workdir) == []
 
 

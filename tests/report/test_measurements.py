@@ -3,6 +3,7 @@
 import csv
 import json
 
+from replication.configuration import Sharpness
 from replication.report import make_report
 from tests.report import fixtures
 
@@ -25,6 +26,25 @@ def test_every_record_has_its_lines(whole_workdir):
     assert sum(line["kind"] == "steepness" for line in lines) == sum(rises) > 0
     points = [len(json.loads(path.read_text(encoding="utf-8"))["alpha"]) for path in workdir.path.glob("paths/*.json")]
     assert sum(line["kind"] == "paths" for line in lines) == sum(points) > 0
+
+
+def test_a_training_is_a_line(paper_workdir):
+    lines = {line["run"]: line for line in _lines(paper_workdir) if line["kind"] == "training"}
+    assert len(lines) == len(list(paper_workdir.path.glob("runs/*/result.json")))
+    record = paper_workdir.run(fixtures.paper_run("LB", 2))
+    line, result = lines[record.name], record.result
+    assert {name: float(line[name]) for name in result["batch"]} == result["batch"]
+    assert (int(line["epoch"]), float(line["seconds"])) == (result["epochs"], result["seconds"])
+    assert line["network"] == "F1" and line["batch_size"] == "6000"
+
+
+def test_the_last_iterate_is_the_minimizer_and_makes_no_second_line(paper_workdir):
+    record = paper_workdir.run(fixtures.paper_run("SB", 0))
+    known = sum(line["kind"] == "sharpness" for line in _lines(paper_workdir))
+    iterate = fixtures.write_iterate(record, record.result["epochs"])
+    fixtures.write_measurement(iterate, Sharpness(), 3.0, weights_checksum=iterate.checksum)
+    fixtures.write_measurement(iterate, Sharpness(examples=100), 3.0, weights_checksum=iterate.checksum)
+    assert sum(line["kind"] == "sharpness" for line in _lines(paper_workdir)) == known + 1
 
 
 def test_a_line_names_run_choices_and_origin(paper_workdir):

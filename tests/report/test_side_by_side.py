@@ -4,7 +4,7 @@ import pytest
 
 from replication import experiments, files, records, remedies
 from replication.configuration import Geometry, Reparametrization, Sharpness, Spectrum, Start
-from replication.report import headline, make_report
+from replication.report import headline, make_report, verify
 from replication.store import Store
 from tests.report import fixtures
 from tests.report.fixtures import other, paper_run, write_run
@@ -45,6 +45,38 @@ def test_a_measurement_in_another_way_does_not_replace_the_usual_one(workdir, ch
         measured(workdir, other(paper_run("SB", 0), regime="grid", batch_size=size), float(size))
     (plot,) = axes("figure4", workdir)
     assert plot.panels[0].series[1].label == "sharpness, ε = 1e-3" and plot.panels[0].series[1].y == (256, 1024)
+
+
+def test_a_box_of_no_table_makes_nothing_usual(paper_workdir):
+    """Neither more starts at another epsilon, nor at one of the two, take the place of the preset's measurements."""
+    def usual():
+        return {entry.name: entry.ours for entry in verify(paper_workdir)[0]
+                if (entry.table, entry.network) == (3, "F1") and entry.plain}
+
+    before = usual()
+    assert None not in before.values()
+    for regime in ("SB", "LB"):
+        for trial in range(3):
+            measured(paper_workdir, paper_run(regime, trial), 1.0, starts=4, epsilon=1e-2)
+            measured(paper_workdir, paper_run(regime, trial), 1.0, starts=4)
+    assert usual() == before
+
+
+def test_figures_of_runs_measured_in_a_box_of_no_table_are_not_drawn(workdir):
+    for size in (256, 1024, 6000):
+        measured(workdir, other(paper_run("SB", 0), regime="grid", batch_size=size), 7.0, epsilon=1e-2)
+    small = workdir.run(other(paper_run("SB", 0), regime="grid", batch_size=256))
+    for epoch in (1, 2, 4):
+        measured(workdir, other(paper_run("LB", 0), regime="grid", start=Start(small.name, epoch)), 7.0, epsilon=1e-2)
+    for regime in ("SB", "LB"):
+        measured(workdir, paper_run(regime, 0), 7.0, epsilon=1e-2)
+    assert make_report(workdir) == []
+    assert axes("figure4", workdir) == axes("figure5", workdir) == [] and headline(Store(workdir)) == ""
+
+
+def test_without_a_subspace_its_distribution_is_no_choice():
+    assert Sharpness(subspace_distribution="uniform") == Sharpness()
+    assert Sharpness(subspace_dim=2, subspace_distribution="uniform") != Sharpness(subspace_dim=2)
 
 
 def test_the_first_lines_of_a_report_are_those_of_the_usual_measurements(paper_workdir):
@@ -168,3 +200,19 @@ def test_spreads_of_sb_and_lb_are_of_the_same_machine(workdir):
     for each in choices:
         fixtures.write_measurement(workdir.run(paper_run("SB", 0)), each, 50.0, machine={"processor": "new"})
     assert [(line.cells[2], line.cells[-1]) for line in listing(Store(workdir))[1]] == [("the precision", "2")]
+
+
+def test_matched_losses_are_passed_between_consecutive_iterates(paper_workdir):
+    """SB's loss falls below 0.01 after epoch 1 and rises again; its later iterates are not those on the way there."""
+    iterates = {"SB": [(1, 0.04, 90.0), (2, 0.0025, 40.0), (4, 0.02, 10.0)],
+                "LB": [(1, 0.04, 100.0), (2, 0.0025, 400.0)]}
+    for regime, found in iterates.items():
+        record = paper_workdir.run(paper_run(regime, 0))
+        for epoch, loss, sharpness in found:
+            iterate = fixtures.write_iterate(record, epoch)
+            fixtures.write_measurement(iterate, Sharpness(), sharpness, loss=loss, weights_checksum=iterate.checksum)
+    _, lines = experiments.get("matched").listing(Store(paper_workdir))
+    line, = (line.cells for line in lines if line.cells[1] == "f = 0.01")
+    assert line[2:4] == ("1 to 2", "1 to 2")
+    assert line[4:] == pytest.approx((60.0, 200.0, 200 / 60))
+    assert "at equal training loss LB is " in answer("matched", paper_workdir)

@@ -135,7 +135,8 @@ def test_with_augmentation_lb_must_be_ahead_where_the_papers_is():
 
 
 def test_entries_know_their_runs():
-    row = Row("F1", "mnist", "", {"test_SB": {0: 98.0}, "test_LB": {0: 97.0}}, {"SB": ("one",), "LB": ("two",)})
+    row = Row("F1", "mnist", "", {"test_SB": {0: 98.0}, "test_LB": {0: 97.0}},
+              {"SB": {0: "one", 1: "another"}, "LB": {0: "two"}})
     entries = {entry.name: entry.runs for entry in verdicts.judge(TABLE_2, [row], paper.table(2), endpoints=1)
                if entry.network == "F1"}
     assert entries == {"train_SB": (), "train_LB": (), "test_SB": ("one",), "test_LB": ("two",),
@@ -144,7 +145,7 @@ def test_entries_know_their_runs():
 
 def test_a_network_that_the_paper_lacks_is_shown_last_and_not_judged():
     row = Row("W1", "digits", "", {"test_SB": {0: 98.0}, "test_LB": {0: 97.0, 1: 96.0}},
-              {"SB": ("one",), "LB": ("two",)})
+              {"SB": {0: "one"}, "LB": {0: "two", 1: "three"}})
     entries = verdicts.judge(TABLE_2, [row], paper.table(2), endpoints=1)
     assert list(dict.fromkeys(entry.network for entry in entries)) == ["F1", "F2", "C1", "C2", "C3", "C4", "W1"]
     found = {entry.name: entry for entry in entries if entry.network == "W1"}

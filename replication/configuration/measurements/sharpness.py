@@ -87,6 +87,9 @@ class Sharpness(Measurement):
     def __post_init__(self):
         if self.starts is None:
             object.__setattr__(self, "starts", 4 if self.subspace_dim else 1)
+        if not self.subspace_dim and self.subspace_distribution in SUBSPACE_DISTRIBUTIONS:
+            # There is no A, and measurements that differ in nothing are the same.
+            object.__setattr__(self, "subspace_distribution", SUBSPACE_DISTRIBUTIONS[0])
         super().__post_init__()
 
     def record_name(self, *runs):

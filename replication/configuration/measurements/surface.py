@@ -1,6 +1,7 @@
 """The choices of a measurement of f on a plane around a minimizer."""
 
 import dataclasses
+import itertools
 import typing
 
 from replication.configuration.measurements.base import (
@@ -54,7 +55,9 @@ class Surface(Measurement):
             return "steps"
         for name in ("loss", "accuracy"):
             rows = content.get(name)
+            # A whole row may lie where f is not finite.
             if not isinstance(rows, list) or len(rows) != self.points or not all(
-                    are_numbers(row, gaps=True) and len(row) == self.points for row in rows):
+                    isinstance(row, list) and len(row) == self.points for row in rows) or not are_numbers(
+                    list(itertools.chain.from_iterable(rows)), gaps=True):
                 return name
         return None
