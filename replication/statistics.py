@@ -1,6 +1,8 @@
 """Means, intervals and tests behind the verdicts: of our value beside the paper's, and of SB beside LB by trial."""
 
 import dataclasses
+import functools
+import itertools
 import math
 import statistics
 
@@ -100,43 +102,59 @@ def kendall(first, second):
     return None if math.isnan(value) else value
 
 
-def kendall_along(settings, first, second):
+def kendall_along(settings, first, second, *, weights=None):
     """Returns Kendall's tau along each axis of a grid, the other axes the same (Jiang et al., 2020, section 3.2.1).
 
-    The granulated coefficient is the mean over the axes of the mean over the lines.
+    The granulated coefficient is the mean over the axes of the mean over the lines. A pair of runs that are equal in
+    one of the two counts as neither concordant nor discordant, as Jiang et al. count it.
 
     Args:
         settings: A tuple for each run, with its place on each axis.
         first, second: Sequences of numbers, one for each run.
+        weights: How often each run counts, an array [runs]; None (default) for once.
 
     Returns:
-        A dictionary from the index of each axis to the taus of its lines that have at least two runs. Undefined taus
-        are left out, and so are axes without any.
+        A dictionary from the index of each axis to the taus of its lines that have at least two runs, without axes that
+        have no such line.
     """
+    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    weights = np.ones(len(settings)) if weights is None else weights
     result = {}
-    for axis in range(len(settings[0])):
-        lines = {}
-        for setting, *pair in zip(settings, first, second):
-            lines.setdefault(repr(setting[:axis] + setting[axis + 1:]), []).append(pair)
-        taus = [kendall(*zip(*line)) for line in lines.values() if len(line) > 1]
-        if found := [tau for tau in taus if tau is not None]:
-            result[axis] = found
+    for axis, (left, right, line) in enumerate(_pairs_along(tuple(settings))):
+        together = weights[left] * weights[right]
+        signs = np.sign(first[left] - first[right]) * np.sign(second[left] - second[right])
+        total, concordant = np.bincount(line, together), np.bincount(line, together * signs)
+        if np.any(total > 0):
+            result[axis] = (concordant[total > 0] / total[total > 0]).tolist()
     return result
 
 
-def bootstrap_interval(statistic, strata, *, resamples=1000, seed=0):
-    """Returns the ends of the percentile interval of a statistic, from resamples with replacement.
+@functools.lru_cache(maxsize=8)
+def _pairs_along(settings):
+    """Returns for each axis the pairs of runs that differ on it alone: two arrays of runs, and one of their lines."""
+    result = []
+    for axis in range(len(settings[0])):
+        lines = {}
+        for number, setting in enumerate(settings):
+            lines.setdefault(repr(setting[:axis] + setting[axis + 1:]), []).append(number)
+        pairs = [(*pair, line) for line, members in enumerate(lines.values())
+                 for pair in itertools.combinations(members, 2)]
+        result.append(np.array(pairs, np.int64).reshape(-1, 3).T)
+    return result
+
+
+def bootstrap_interval(statistic, number, *, resamples=1000, seed=0):
+    """Returns the ends of the percentile interval of a statistic of some runs, from resamples with replacement.
 
     Args:
-        statistic: Function from lists like `strata` to a number, or None, which is left out.
-        strata: Lists of things, each resampled alone.
+        statistic: Function from the numbers of the runs of a resample, an array [number], to a value, or to None, which
+            is left out.
+        number: The number of runs.
         resamples: Number of resamples, default 1,000.
         seed: Seed of the resamples, default 0.
     """
-    generator, found = np.random.default_rng(seed), []
-    for _ in range(resamples):
-        found.append(statistic([[each[row] for row in generator.integers(len(each), size=len(each))]
-                                for each in strata]))
+    generator = np.random.default_rng(seed)
+    found = [statistic(generator.integers(number, size=number)) for _ in range(resamples)]
     found = [value for value in found if value is not None]
     return tuple(float(end) for end in np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
 

@@ -1,5 +1,6 @@
 """Means, intervals and tests, beside SciPy's on the samples themselves and beside what they claim."""
 
+import functools
 import itertools
 import math
 
@@ -75,19 +76,47 @@ def test_kendall_along_the_axes_of_a_grid():
     assert along == {0: [1.0, 1.0, 1.0], 1: [-1.0, -1.0, -1.0]}
     assert abs(statistics.kendall(measure, gap)) < 0.5
     assert statistics.kendall([1, 1, 1], [1, 2, 3]) is None
-    assert statistics.kendall_along([(0, 0), (1, 0)], [1, 1], [1, 2]) == {}
+    # A tie counts as neither, and two runs that differ on both axes are no line.
+    assert statistics.kendall_along([(0, 0), (1, 0), (2, 0)], [1, 1, 2], [1, 2, 3]) == {0: [pytest.approx(2 / 3)]}
+    assert statistics.kendall_along([(0, 0), (1, 1)], [1, 2], [1, 2]) == {}
+
+
+def test_weights_count_runs_as_often_as_they_say():
+    settings, measure, gap = [(0,), (1,), (2,)], [1.0, 3.0, 2.0], [1.0, 2.0, 3.0]
+    # Of the pairs 01, 02 and 12, the first two are concordant.
+    found = statistics.kendall_along(settings, measure, gap, weights=np.array([2, 1, 3]))
+    assert found == {0: [pytest.approx((2 + 6 - 3) / (2 + 6 + 3))]}
+    assert statistics.kendall_along(settings, measure, gap, weights=np.array([3, 0, 0])) == {}
+
+
+def test_bootstrap_intervals_hold_the_granulated_coefficient_as_often_as_they_say():
+    """A run lies on a line of each axis, so that lines are not independent: runs are resampled."""
+    generator, settings = np.random.default_rng(0), list(itertools.product(range(3), range(2), range(3)))
+    held = 0
+
+    def granulated(rows, measure, gap):
+        found = statistics.kendall_along(settings, measure, gap, weights=np.bincount(rows, minlength=len(settings)))
+        return np.mean([np.mean(taus) for taus in found.values()])
+
+    for _ in range(60):
+        measure, gap = generator.normal(size=(2, len(settings)))
+        low, high = statistics.bootstrap_interval(
+            functools.partial(granulated, measure=measure, gap=gap), len(settings), resamples=200)
+        held += low <= 0 <= high
+    # A binomial number of 60 with 0.9 is at least 47 in 99.5 % of draws.
+    assert held >= 47
 
 
 def test_bootstrap_intervals_hold_the_mean_as_often_as_they_say():
     generator = np.random.default_rng(0)
     held = 0
     for _ in range(60):
-        low, high = statistics.bootstrap_interval(lambda strata: float(np.mean(strata[0])),
-                                                  [generator.normal(size=40).tolist()], resamples=200)
+        sample = generator.normal(size=40)
+        low, high = statistics.bootstrap_interval(lambda rows, sample=sample: sample[rows].mean(), 40, resamples=200)
         held += low <= 0 <= high
     # A binomial number of 60 with 0.9 is at least 47 in 99.5 % of draws; the bootstrap's is a little smaller.
     assert held >= 46
-    values = [1.0, 2.0, 4.0]
-    first = statistics.bootstrap_interval(lambda strata: strata[0][0] + strata[1][0], [values, [10.0]])
-    assert first == statistics.bootstrap_interval(lambda strata: strata[0][0] + strata[1][0], [values, [10.0]])
-    assert 11 <= first[0] <= first[1] <= 14
+    values = np.array([1.0, 2.0, 4.0])
+    first = statistics.bootstrap_interval(lambda rows: values[rows[0]], 3)
+    assert first == statistics.bootstrap_interval(lambda rows: values[rows[0]], 3)
+    assert 1 <= first[0] <= first[1] <= 4

@@ -12,6 +12,8 @@ import functools
 import itertools
 from statistics import fmean
 
+import numpy as np
+
 from replication.catalog import regime_batch_size
 from replication.configuration import Geometry, Measure, Sharpness, Spectrum
 from replication.experiments import answers
@@ -61,17 +63,18 @@ def listing(store):
     headings = ("network", "measure", "runs", "Kendall’s τ with the gap", "90 % interval of τ", "granulated τ",
                 "interval of it", *(f"τ along {axis.replace('_', ' ')}" for axis in AXES))
     lines = []
-    for where, table in _families(store):
+    for where, tried, table in _families(store):
         for name, (runs, tau, granulated, per_axis) in table.items():
+            number = str(tried) if len(runs) == tried else f"{len(runs)} of {tried}"
             lines.append(ListingLine((
-                where, name, str(len(runs)), tau[0], _interval(tau), granulated[0], _interval(granulated),
+                where, name, number, tau[0], _interval(tau), granulated[0], _interval(granulated),
                 *(per_axis.get(axis) for axis in AXES)), tuple(each.name for each in runs)))
     return headings, lines
 
 
 def answer(store):
     """Returns the correlation of each measure with the generalization gap, with its interval."""
-    for where, table in _families(store):
+    for where, _, table in _families(store):
         parts = [f"{answers.signed(tau[0])} ({_interval(tau) or 'too few for one'}, {len(runs)} runs) for {name}"
                  for name, (runs, tau, _, _) in table.items()]
         return (f"{where}, runs that end at a training loss of {_TARGET:g}: Kendall’s τ with the generalization gap, "
@@ -82,11 +85,11 @@ def answer(store):
 # Its intervals take seconds, and a report asks for them more than once.
 @functools.lru_cache(maxsize=1)
 def _families(store):
-    """Returns the network in words, and by measure the `_coefficients` of the runs that have it."""
+    """Returns the network in words, the number of runs, and by measure the `_coefficients` of those that have it."""
     result = []
-    ended = [each for each in store.runs if each.run.stop == "loss"
-             and each.result["stop"].startswith("the training loss reached")]
-    for _, runs in buckets(ended, lambda each: key(each, *AXES, "jit_compile") + str(each.run.trial)):
+    tried = [each for each in store.runs if each.run.stop == "loss"]
+    for _, members in buckets(tried, lambda each: key(each, *AXES, "jit_compile") + str(each.run.trial)):
+        runs = [each for each in members if each.result["stop"].startswith("the training loss reached")]
         measures = _measures(runs)
         table = {}
         for name in dict.fromkeys(name for found in measures for name in found):
@@ -94,7 +97,7 @@ def _families(store):
             if len(measured) > 2 and (found := _coefficients(measured, values)):
                 table[name] = found
         if table:
-            result.append((place(runs[0].run), table))
+            result.append((place(runs[0].run), len(members), table))
     return result
 
 
@@ -106,18 +109,21 @@ def _coefficients(runs, values):
     """
     gaps = [100 * (each.metrics["train_accuracy"] - each.metrics["test_accuracy"]) for each in runs]
     tau = kendall(values, gaps)
-    along = kendall_along([tuple(_setting(each.run, axis) for axis in AXES) for each in runs], values, gaps)
+    settings = [tuple(_setting(each.run, axis) for axis in AXES) for each in runs]
+    along = kendall_along(settings, values, gaps)
     if tau is None or not along:
         return None
-    strata, per_axis = list(along.values()), {AXES[axis]: fmean(found) for axis, found in along.items()}
+    per_axis = {AXES[axis]: fmean(found) for axis, found in along.items()}
     if len(runs) < _FEWEST_RUNS:
-        return runs, (tau, None, None), (_granulated(strata), None, None), per_axis
-    return (runs, (tau, *bootstrap_interval(lambda found: kendall(*zip(*found[0])), [list(zip(values, gaps))])),
-            (_granulated(strata), *bootstrap_interval(_granulated, strata)), per_axis)
+        return runs, (tau, None, None), (fmean(per_axis.values()), None, None), per_axis
+    values, gaps = np.array(values), np.array(gaps)
 
+    def granulated(rows):
+        found = kendall_along(settings, values, gaps, weights=np.bincount(rows, minlength=len(runs)))
+        return fmean(map(fmean, found.values())) if found else None
 
-def _granulated(strata):
-    return fmean(map(fmean, strata))
+    return (runs, (tau, *bootstrap_interval(lambda rows: kendall(values[rows], gaps[rows]), len(runs))),
+            (fmean(per_axis.values()), *bootstrap_interval(granulated, len(runs))), per_axis)
 
 
 def _measures(runs):
@@ -152,7 +158,8 @@ LISTING = Listing(
     caption=(
         "All runs end when the training loss reaches 0.01, so that none is flat because it has not converged. The gap "
         "is training accuracy less test accuracy. The granulated coefficient (Jiang et al., 2020) averages τ along "
-        "each axis alone. Intervals are percentiles of bootstrap resamples, of the runs for τ and of the lines of the "
-        "grid for the granulated one; fewer than ten runs have none. Andriushchenko et al. (2023) find no correlation, "
-        "or a negative one, in many settings: an interval that contains 0 says nothing about the sign."),
+        "each axis alone. Intervals are percentiles of bootstrap resamples of the runs; fewer than ten have none. Runs "
+        "that do not reach the loss are left out, and “of” gives the number that was tried. Andriushchenko et al. "
+        "(2023) find no correlation, or a negative one, in many settings: an interval that contains 0 says nothing "
+        "about the sign."),
     needs=needs, listing=listing, answer=answer)

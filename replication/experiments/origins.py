@@ -16,7 +16,7 @@ import math
 
 from replication.configuration import Geometry, Measure, Reparametrization
 from replication.experiments import answers
-from replication.experiments.base import Listing, ListingLine, place
+from replication.experiments.base import Listing, ListingLine, place, test_accuracy
 from replication.experiments.groups import NUMBERS, mean, measured_trials, numbers, protocol_of, sharpness_of
 from replication.experiments.table3 import measure, values
 from replication.experiments.table6 import remedied
@@ -113,14 +113,17 @@ def listing(store):
 
 def effects(store):
     """Returns the headings, and a line for each level of each factor: its effect with the other two the same."""
-    headings = ("network", "epochs", "factor", "level", "sharpness, × that of LB’s own level", "test accuracy")
+    headings = ("network", "epochs", "factor", "level", "sharpness, × that of LB’s own level", "test accuracy",
+                "gap, training less test accuracy")
     lines = []
     for cells in families(store):
-        for (factor, level), (ratios, gains, runs) in _effects(cells).items():
-            run = runs[0].run
-            gain = answers.difference(gains, "points", resolution=answers.one_example(runs[0]))
-            lines.append(ListingLine((place(run), str(run.epochs), factor, level, answers.ratio(ratios), gain),
-                                     tuple(dict.fromkeys(each.name for each in runs))))
+        for (factor, level), effect in _effects(cells).items():
+            first = effect.runs[0]
+            gain, gap = (answers.difference(found, "points", resolution=answers.one_example(first))
+                         for found in (effect.gains, effect.gaps))
+            lines.append(ListingLine(
+                (place(first.run), str(first.run.epochs), factor, level, answers.ratio(effect.ratios), gain, gap),
+                tuple(dict.fromkeys(each.name for each in effect.runs))))
     return headings, lines
 
 
@@ -130,9 +133,9 @@ def answer(store):
         found = _effects(cells)
         if len({factor for factor, _ in found}) < len(FACTORS):
             continue
-        parts = [f"{_WORDS[factor, level]} multiplies LB’s sharpness by {answers.ratio(ratios)}, with a training loss "
-                 f"of {_loss(runs[::2])} instead of {_loss(runs[1::2])}"
-                 for (factor, level), (ratios, _, runs) in sorted(found.items(), key=lambda item: _size(item[1][0]))]
+        parts = [f"{_WORDS[levels]} multiplies LB’s sharpness by {answers.ratio(effect.ratios)}, with a training loss "
+                 f"of {_loss(effect.runs[::2])} instead of {_loss(effect.runs[1::2])}"
+                 for levels, effect in sorted(found.items(), key=lambda item: _size(item[1].ratios))]
         run = next(iter(cells[-1].runs.values())).run
         return (f"{place(run)}, {run.epochs} epochs, each averaged over the levels of the other two: "
                 f"{'; '.join(parts)}.")
@@ -147,12 +150,25 @@ _WORDS = {
 }
 
 
-def _effects(cells):
-    """Returns for each factor and level but the first the ratios of sharpness, the gains of accuracy, and the runs.
+@dataclasses.dataclass(frozen=True)
+class Effect:
+    """What a level does in place of LB's own, for each trial the mean over the levels of the other factors.
 
-    There is one of each for a trial: the mean over the levels of the other factors, for which both are measured. The
-    runs come in pairs, each of the level before LB's own.
+    Attributes:
+        ratios: The ratios of the sharpness, pairs whose second number is 1.
+        gains: The changes of the test accuracy, in points.
+        gaps: The changes of the gap, training less test accuracy, in points.
+        runs: The runs in pairs, each of the level before LB's own.
     """
+
+    ratios: list
+    gains: list
+    gaps: list
+    runs: list
+
+
+def _effects(cells):
+    """Returns by factor and level but the first its `Effect`, over the combinations for which both are measured."""
     by_levels = {cell.levels: cell.runs for cell in cells if cell.levels}
     protocol = protocol_of([cell.runs.values() for cell in cells])
     result = {}
@@ -170,13 +186,17 @@ def _effects(cells):
                     if all(sharpness):
                         runs += pair
                         per_trial.setdefault(trial, []).append((
-                            math.log(sharpness[0] / sharpness[1]),
-                            100 * (pair[0].metrics["test_accuracy"] - pair[1].metrics["test_accuracy"])))
+                            math.log(sharpness[0] / sharpness[1]), test_accuracy(pair[0]) - test_accuracy(pair[1]),
+                            _gap(pair[0]) - _gap(pair[1])))
             if per_trial:
-                result[factor, level] = (
-                    [(math.exp(mean(each[0] for each in found)), 1.0) for _, found in sorted(per_trial.items())],
-                    [mean(each[1] for each in found) for _, found in sorted(per_trial.items())], runs)
+                logarithms, gains, gaps = zip(*(map(mean, zip(*found)) for _, found in sorted(per_trial.items())))
+                result[factor, level] = Effect(
+                    [(math.exp(each), 1.0) for each in logarithms], list(gains), list(gaps), runs)
     return result
+
+
+def _gap(finished_run):
+    return 100 * finished_run.metrics["train_accuracy"] - test_accuracy(finished_run)
 
 
 def _tried(preset):
