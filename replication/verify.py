@@ -10,6 +10,7 @@ is nothing to judge; and 1 on an error. docs/verdicts.md has the rule.
 import flags.report
 import flags.workdir
 from replication import entry, experiments, records
+from replication.catalog import dataset_label
 from replication.errors import UserError
 from replication.report import decisions, tables, verify
 
@@ -41,7 +42,7 @@ def _print_rest(entries):
     for item in entries:
         if item.dataset and getattr(item.paper, "doubt", ""):
             print(f"Table {item.table}, {item.network}, {item.heading}: {item.paper.doubt}.")
-    if elsewhere := sorted({item.dataset for item in entries if item.on_other_data}):
+    if elsewhere := sorted({dataset_label(item.dataset) for item in entries if item.on_other_data}):
         print(f"On {', '.join(elsewhere)}, not the paper's data, only directions are judged.")
 
 

@@ -12,7 +12,7 @@ from replication.errors import UserError, one_line
 
 _PAGE = """# {name}
 
-The minimizer of {run.network}, regime {run.regime}, trial {run.trial}, trained on {run.dataset} in batches of \
+The minimizer of {run.network}, regime {run.regime}, trial {run.trial}, trained on {data} in batches of \
 {run.batch_size}. It maps inputs of shape {shape} to probabilities of {classes} classes. Batch normalization uses \
 {normalization}. The SHA-256 of the weights it was made of, final.weights.h5, is {checksum}.
 
@@ -72,7 +72,7 @@ def _export(record):
                      "on its batch")
     files.write_text(record.exported_page, _PAGE.format(
         run=run, name=record.name, needed=needed, normalization=normalization, shape=network.input_shape[1:],
-        classes=network.output_shape[-1], checksum=record.minimizer.checksum))
+        data=catalog.dataset_label(run.dataset), classes=network.output_shape[-1], checksum=record.minimizer.checksum))
 
 
 def in_double_precision(network):

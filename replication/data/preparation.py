@@ -47,7 +47,7 @@ def prepare(dataset, data_dir=None, *, kaldi_dir=None, normalize_speakers=False,
     if dataset in loading.PREPARED_SETS:
         return _prepare_arrays(dataset, data_dir, kaldi_dir, normalize_speakers, frames)
     if dataset not in images.TFDS_NAMES:
-        return f"{dataset}: comes with the installed packages, nothing to prepare"
+        return f"{catalog.dataset_label(dataset)}: comes with the installed packages, nothing to prepare"
     found = images.is_prepared(dataset, data_dir)
     if not found:
         _download_and_prepare(dataset, images.resolve_data_dir(data_dir))

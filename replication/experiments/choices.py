@@ -14,7 +14,7 @@ import math
 import statistics
 
 from replication import paper
-from replication.catalog import NETWORKS
+from replication.catalog import NETWORKS, dataset_label
 from replication.configuration import Measure, Sharpness
 from replication.configuration.measurements.sharpness import SOLVERS, SUBSPACE_DISTRIBUTIONS
 from replication.configuration.presets import SCRIPT_EPOCHS
@@ -102,21 +102,21 @@ def combinations(store):
 
 def listing(store):
     """Returns the headings, and a line for each combination, after the paper's values."""
-    headings = ("initial kernels", "stop", "A", "solver", "batch of f", "epochs SB, LB", "rms of ln(ours / paper)",
-                *(f"table {table}, {column.replace('_', ' ')}" for table, column in _ENTRIES),
+    headings = ("data", "initial kernels", "stop", "A", "solver", "batch of f", "epochs SB, LB",
+                "rms of ln(ours / paper)", *(f"table {table}, {column.replace('_', ' ')}" for table, column in _ENTRIES),
                 *(f"{column.replace('_', ' ')} − paper" for column in _ACCURACIES))
     lines = []
     for dataset, found in sorted(combinations(store).items()):
         judged = NETWORKS[_NETWORK].dataset == dataset
         printed = [paper.table(table)[_NETWORK][column] for table, column in _ENTRIES]
         lines.append(ListingLine((
-            "the paper", "", "", "", "", "", None,
+            dataset_label(NETWORKS[_NETWORK].dataset), "the paper", "", "", "", "", "", None,
             *(f"{each.mean:.2f} [{each.reading.mean:.2f}?]" if each.reading else each.mean for each in printed),
             *[""] * len(_ACCURACIES)), ()))
         for each in found:
             means = [paper.table(2)[_NETWORK][column].mean for column in _ACCURACIES]
             lines.append(ListingLine((
-                *each.choices.values(), each.epochs, each.distance if judged else None,
+                dataset_label(dataset), *each.choices.values(), each.epochs, each.distance if judged else None,
                 *(each.values.get(entry) for entry in _ENTRIES),
                 *(each.accuracies[column] - mean if judged else None for column, mean in zip(_ACCURACIES, means))),
                 each.runs))
@@ -149,7 +149,7 @@ def effects(store):
             panel = Panel("", "factor on the sharpness", tuple(series), log_left=True,
                           x_ticks=tuple(enumerate(ticks, 1)))
             runs = tuple(dict.fromkeys(name for each in found for name in each.runs))
-            result.append(Plot("", f"{_NETWORK} on {dataset}: what each choice does", (panel,), runs))
+            result.append(Plot("", f"{_NETWORK} on {dataset_label(dataset)}: what each choice does", (panel,), runs))
     return [dataclasses.replace(each, name=f"choice_effects-{_NETWORK}{f'-{number}' if len(result) > 1 else ''}")
             for number, each in enumerate(result, 1)]
 

@@ -142,6 +142,25 @@ def answer(store):
     return ""
 
 
+def effect_answer(store):
+    """Returns by how much each of the three changes the gap between training and test accuracy."""
+    for cells in families(store):
+        found = _effects(cells)
+        if len({factor for factor, _ in found}) == len(FACTORS):
+            first = next(iter(found.values())).runs[0]
+            parts = [f"by {answers.difference(effect.gaps, 'points', resolution=answers.one_example(first))} with "
+                     f"{_CHANGES[levels]}" for levels, effect in found.items()]
+            return (f"{place(first.run)}, {first.run.epochs} epochs: the gap between training and test accuracy "
+                    f"changes {', '.join(parts)}.")
+    return ""
+
+
+_CHANGES = {
+    ("step length", "× √(B/b)"): "a learning rate × √(B/b)",
+    ("step length", "× B/b, warm-up"): "a learning rate × B/b after a warm-up",
+    ("gradient noise", "SB’s"): "the gradient noise of small batches",
+    ("statistics", "SB’s"): "the statistics of small batches",
+}
 _WORDS = {
     ("step length", "× √(B/b)"): "scaling the learning rate by √(B/b)",
     ("step length", "× B/b, warm-up"): "scaling the learning rate by B/b after a warm-up",
@@ -272,4 +291,4 @@ EFFECTS = Listing(
     caption=(
         "Each line compares a level with LB’s own, the levels of the other two the same, and averages over these "
         "(of ln sharpness at ε = 1e-3); intervals are over the trials."),
-    needs=needs, listing=effects)
+    needs=needs, listing=effects, answer=effect_answer)

