@@ -188,7 +188,13 @@ def choice(default, help, values=None, *, expected=None, name=None, search=None,
 
 
 class Configuration:
-    """Base class of frozen dataclasses of choices: it checks each field, and converts to a JSON object and back."""
+    """Base class of frozen dataclasses of choices: it checks each field, and converts to a JSON object and back.
+
+    Attributes:
+        PREFIX: What stands before the names of its fields in flags and messages.
+    """
+
+    PREFIX = ""
 
     def __post_init__(self):
         """Checks every field.
@@ -200,7 +206,7 @@ class Configuration:
             values, value = field.metadata.get("values"), _plain(getattr(self, field.name))
             nullable = field.default is None or field.metadata.get("nullable")
             if values is not None and not (value is None and nullable):
-                require(values.admits(value), field.metadata["name"] or field.name, value,
+                require(values.admits(value), self.PREFIX + (field.metadata["name"] or field.name), value,
                         field.metadata["expected"] or values.expected)
                 if isinstance(values, Number):
                     # 1 and 1.0 are one choice, with one digest.

@@ -104,6 +104,8 @@ def _decode(dataset, data_dir):
         with fewer_messages():
             builder = tfds.builder(TFDS_NAMES[dataset], data_dir=resolve_data_dir(data_dir))
             return (*_read_split(builder, "train"), *_read_split(builder, "test"))
+    except (tf.errors.PermissionDeniedError, tf.errors.ResourceExhaustedError) as error:
+        raise UserError(f"{prepared_folder(dataset, data_dir)}: cannot be read ({_reason(error)})") from error
     except (tf.errors.OpError, json_format.ParseError, ValueError, KeyError) as error:
         raise UserError(f"{prepared_folder(dataset, data_dir)}: damaged ({_reason(error)}); remove the "
                         f"folder and run {command(dataset, data_dir)}") from error

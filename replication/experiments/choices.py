@@ -103,7 +103,8 @@ def combinations(store):
 def listing(store):
     """Returns the headings, and a line for each combination, after the paper's values."""
     headings = ("data", "initial kernels", "stop", "A", "solver", "batch of f", "epochs SB, LB",
-                "rms of ln(ours / paper)", *(f"table {table}, {column.replace('_', ' ')}" for table, column in _ENTRIES),
+                "rms of ln(ours / paper)",
+                *(f"table {table}, {column.replace('_', ' ')}" for table, column in _ENTRIES),
                 *(f"{column.replace('_', ' ')} − paper" for column in _ACCURACIES))
     lines = []
     for dataset, found in sorted(combinations(store).items()):

@@ -37,6 +37,7 @@ class Remedy(Configuration):
         super().__init_subclass__(**options)
         if "NAME" in vars(cls):
             REMEDIES[cls.NAME] = cls
+            cls.PREFIX = f"{cls.NAME}_"
 
     @property
     def gradients(self):

@@ -33,11 +33,11 @@ class DynamicSampling(Remedy):
                            search=Search(1.1, 3.0, log=True))
     theta: float = number(
         0.5, "With the variance test: largest standard error of a batch's gradient, as a share of the gradient's norm.",
-        above=0, search=Search(0.1, 1.0, log=True))
+        above=0, below=1, search=Search(0.1, 0.9, log=True))
 
     def check_run(self, run):
         super().check_run(run)
-        require(self.first_batch_size <= run.batch_size, "first_batch_size", self.first_batch_size,
+        require(self.first_batch_size <= run.batch_size, f"{self.PREFIX}first_batch_size", self.first_batch_size,
                 f"at most {run.batch_size}, the run's batch size, up to which batches grow")
 
     @classmethod
@@ -56,18 +56,23 @@ class DynamicSampling(Remedy):
         return cls(**options)
 
     def batch_size(self, run, history, model, *, examples):
+        number = examples.size("train")
         if self.test == "schedule":
-            return self.scheduled_size(len(history), limit=run.batch_size)
+            return without_a_small_rest(self.scheduled_size(len(history), limit=run.batch_size), number,
+                                        limit=run.batch_size)
         if not history:
             return self.first_batch_size
         size = history[-1]["batch_size"]
         if size >= run.batch_size:
             return size
-        part = part_size(size, examples.size("train"))
+        part = part_size(size, number)
         order = examples.order(seed=run.trial, epoch=len(history))
         gradient, variance = gradient_variance(model, examples, [order[i * part:(i + 1) * part] for i in range(PARTS)],
                                                jit_compile=run.jit_compile)
-        return self.sufficient_size(size, gradient, part * variance, limit=run.batch_size)
+        # A part that is smaller than a batch has a larger squared gradient, by the variance that the batch has less.
+        gradient -= variance * (1 - part / size)
+        return without_a_small_rest(self.sufficient_size(size, gradient, part * variance, limit=run.batch_size), number,
+                                    limit=run.batch_size)
 
     def test_gradients(self, run, history, examples):
         if self.test == "schedule":
@@ -92,6 +97,23 @@ class DynamicSampling(Remedy):
         if variance >= self.theta**2 * gradient * limit:
             return limit
         return math.ceil(variance / (self.theta**2 * gradient))
+
+
+def without_a_small_rest(size, examples, *, limit):
+    """Returns a batch size that leaves the last batch of an epoch at least a tenth of it.
+
+    Fewer would make an update whose batch normalization knows few examples. If the size would leave fewer, the examples
+    are divided equally between as many batches. The run's own batch size, the limit, stays as it is.
+
+    Args:
+        size: The batch size.
+        examples: Number of training examples.
+        limit: The run's batch size.
+    """
+    rest = examples % size
+    if size >= limit or rest == 0 or rest >= size / 10:
+        return size
+    return math.ceil(examples / math.ceil(examples / size))
 
 
 def part_size(size, examples):

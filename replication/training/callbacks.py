@@ -1,8 +1,12 @@
 """The callbacks of a run: its history, its stopping rule, and the end of a run whose loss is not finite."""
 
+import contextlib
+import math
 import time
 
 import keras
+
+from replication.devices import full_precision
 
 # In percent: less than one example of any data set, and more than the rounding of Keras's float32 accuracies.
 _ROUNDING = 1e-5
@@ -34,7 +38,7 @@ class History(keras.callbacks.Callback):
         self._rows.append({"epoch": epoch + 1, **row})
 
 
-class StopWhenNotFinite(keras.callbacks.TerminateOnNaN):
+class StopWhenNotFinite(keras.callbacks.Callback):
     """Stops a run whose training loss becomes NaN or infinite.
 
     Attributes:
@@ -46,14 +50,18 @@ class StopWhenNotFinite(keras.callbacks.TerminateOnNaN):
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
 
-    def on_batch_end(self, batch, logs=None):
-        super().on_batch_end(batch, logs)
-        if self.model.stop_training and self.failure is None:
-            self.failure = f"the training loss became {logs['loss']} in epoch {self._epoch + 1}, batch {batch + 1}"
+    def on_train_batch_end(self, batch, logs=None):
+        # Another callback may have asked for the end of a run whose loss is finite.
+        loss = (logs or {}).get("loss")
+        if loss is not None and not math.isfinite(loss) and self.failure is None:
+            self.failure = f"the training loss became {loss} in epoch {self._epoch + 1}, batch {batch + 1}"
+            self.model.stop_training = True
 
 
 class EvaluationWatch(keras.callbacks.Callback):
-    """Tells whether `fit` is evaluating the test set.
+    """Tells whether `fit` is evaluating the test set, and has it compute in full precision.
+
+    XLA keeps the precision with which it compiled the evaluation, and `fit` compiles it.
 
     Attributes:
         is_evaluating: True from the end of an epoch's training to the end of its evaluation.
@@ -61,11 +69,17 @@ class EvaluationWatch(keras.callbacks.Callback):
 
     is_evaluating = False
 
+    def __init__(self):
+        super().__init__()
+        self._precision = contextlib.ExitStack()
+
     def on_test_begin(self, logs=None):
         self.is_evaluating = True
+        self._precision.enter_context(full_precision())
 
     def on_test_end(self, logs=None):
         self.is_evaluating = False
+        self._precision.close()
 
 
 class Stopping(keras.callbacks.Callback):

@@ -8,7 +8,7 @@ from absl import logging
 
 from replication import files
 from replication.configuration import tasks
-from replication.errors import require
+from replication.errors import UserError, require
 from replication.weights import save_weights
 
 
@@ -70,10 +70,17 @@ def keep_minimizer(record, keep):
         iterate.finish()
 
 
-def drop_others(record, keep):
-    """Removes the iterates of a run that has just ended that were kept because its stops were not known before."""
+def drop_others(record, keep, *, epochs, stops):
+    """Removes the iterates of a run at its end that were kept because its stops were not known before.
+
+    Args:
+        record: Its `records.RunRecord`.
+        keep: The schedules whose iterates are kept.
+        epochs: The epoch at which it ends.
+        stops: The epochs at which it would have ended, by the name of the stop; empty if it has but one.
+    """
     if tasks.STOPS in keep:
-        asked = tasks.scheduled_epochs(keep, record.epochs, record.stops)
+        asked = tasks.scheduled_epochs(keep, epochs, tuple(stops.values()) or (epochs,))
         for iterate in record.iterates():
             if iterate.epoch not in asked:
                 shutil.rmtree(iterate.folder)
@@ -94,6 +101,8 @@ def starting_point(run, workdir, dataset):
     if run.start is None:
         return None
     other = workdir.run_named(run.start.run)
+    if not other.is_finished and (run.start.epoch is None or not other.iterate(run.start.epoch).exists):
+        raise UserError(f"--warm_start: {run.start.run} is not finished in {workdir.path}; train it first")
     start = other.minimizer if run.start.epoch is None else other.kept_iterate(run.start.epoch)
     require(other.configuration.architecture == run.architecture, "start.run", run.start.run,
             f"a run of the architecture {run.architecture}")

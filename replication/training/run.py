@@ -172,6 +172,8 @@ class _Training:
             self._fail(f"epoch {len(history)}: the loss at the weights it ended with is not finite")
         record.write_history(history)
         save_weights(self._network, record.final_weights)
+        # Before the result: if the process is killed between the two, the run ends here once more.
+        iterates.drop_others(record, keep, epochs=len(history), stops=stopping.stops)
         record.finish({
             "epochs": len(history),
             "stop": stopping.reason,
@@ -183,7 +185,6 @@ class _Training:
             "seconds": sum(row["seconds"] for row in history),
             **({"sessions": sessions} if sessions else {}),
         })
-        iterates.drop_others(record, keep)
 
     def replay(self, missing, *, verbose):
         """Trains a finished run once more and writes only the iterates of the epochs in `missing`."""

@@ -9,6 +9,10 @@ from keras_tuner.engine.trial import Trial
 from replication import files
 from replication.errors import UserError
 
+# Bayesian optimization draws so many trials at random before its first model. keras-tuner's own number, three times
+# that of the hyperparameters, is more than most searches have trials.
+_RANDOM_TRIALS = 10
+
 
 class _Durable:
     """An oracle whose files are complete at any moment, and consistent with each other when they are read.
@@ -98,7 +102,7 @@ def make_oracle(search, on_trial_end):
     if search.tuner == "random":
         return _Random(max_trials=search.max_trials, **options)
     if search.tuner == "bayesian":
-        return _Bayesian(max_trials=search.max_trials, **options)
+        return _Bayesian(max_trials=search.max_trials, num_initial_points=_RANDOM_TRIALS, **options)
     # Hyperband counts sweeps, and each sweep has at least one trial.
     oracle = _Hyperband(max_epochs=search.epochs, hyperband_iterations=search.max_trials, **options)
     oracle.max_trials = search.max_trials

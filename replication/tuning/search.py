@@ -177,7 +177,10 @@ class Tuner(BaseTuner):
             described |= {"run": run.name, **metrics(self._search, run)}
             described["admissible"] = self._search.is_admissible(described["sharpness"])
         elif described["status"] == "failed":
-            described["reason"] = files.read_json(self._record.failure(trial.trial_id)).get("reason")
+            failure = self._record.failure(trial.trial_id)
+            # A trial that keras-tuner itself gave up, for a score that is no number, has no such file.
+            described["reason"] = files.read_json(failure).get("reason") if failure.exists() else str(
+                trial.message or "keras-tuner gave it up").strip().splitlines()[-1]
         return described
 
 

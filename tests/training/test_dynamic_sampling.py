@@ -1,5 +1,7 @@
 """The sizes of growing batches: the schedule, and the test of the variance against NumPy."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -65,3 +67,22 @@ def test_parts_fit_into_the_training_set():
     assert dynamic_sampling.part_size(50, 1437) == 50
     assert dynamic_sampling.part_size(500, 1437) == 143
     assert dynamic_sampling.part_size(5, 7) == 1
+
+
+@pytest.mark.parametrize("size, examples, limit, expected", [
+    (108, 4000, 400, 106),  # would leave 4
+    (100, 4000, 400, 100), (400, 4001, 400, 400), (576, 60_000, 6000, 576), (59_999, 60_000, 60_000, 30_000)])
+def test_the_last_batch_is_not_tiny(size, examples, limit, expected):
+    """Its batch normalization would know few examples. The run's own batch size stays as it is."""
+    assert dynamic_sampling.without_a_small_rest(size, examples, limit=limit) == expected
+
+
+@pytest.mark.parametrize("size, expected", [(50, 200), (400, 1000)])
+def test_a_gradient_of_noise_alone_fails_the_test_at_any_size(size, expected, monkeypatch):
+    """Parts of at most a tenth of the examples have a larger squared gradient than a batch has, by their variance."""
+    part = dynamic_sampling.part_size(size, 1000)
+    monkeypatch.setattr(dynamic_sampling, "gradient_variance", lambda *_, **options: (3.0 / part, 3.0 / part))
+    examples = types.SimpleNamespace(size=lambda split: 1000, order=lambda **options: np.arange(1000))
+    run = types.SimpleNamespace(batch_size=1000, trial=0, jit_compile=False)
+    remedy = remedies.DynamicSampling(test="variance", theta=0.5, first_batch_size=20)
+    assert remedy.batch_size(run, [{"batch_size": size}], None, examples=examples) == expected

@@ -1,15 +1,17 @@
 """The ends of a run: by the loss, by the training accuracy, and one run that serves them all."""
 
 import dataclasses
+import types
 
 import absl.flags
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from replication import configuration, files, records, training
 from replication.configuration.tasks import STOPS, measured_epochs, scheduled_epochs
 from replication.errors import UserError
-from replication.training.callbacks import Stopping
+from replication.training.callbacks import EvaluationWatch, Stopping, StopWhenNotFinite
 from tests import forked, networks
 from tests.scripts import script
 
@@ -126,3 +128,25 @@ def test_stops_of_the_flag_resolve_to_choices_of_the_run():
         run = described("--stop=accuracy", f"--regime={regime}")
         assert (run.epochs, run.stop, run.target_accuracy) == (None, "accuracy", accuracy)
     assert described("--stop=ceased") == described()
+
+
+@pytest.mark.parametrize("loss, failed", [(0.5, False), (float("nan"), True), (float("inf"), True)])
+def test_only_a_loss_that_is_not_finite_fails_a_run(loss, failed):
+    """A user's callback may have asked for the end of the run before."""
+    callback = StopWhenNotFinite()
+    callback.set_model(types.SimpleNamespace(stop_training=True))
+    callback.on_epoch_begin(6)
+    callback.on_train_batch_end(0, {"loss": loss})
+    assert (callback.failure is not None) == failed
+    assert not failed or callback.failure == f"the training loss became {loss} in epoch 7, batch 1"
+
+
+def test_fit_evaluates_in_full_precision():
+    """XLA keeps the precision with which it has compiled the evaluation."""
+    is_enabled, watch = tf.config.experimental.tensor_float_32_execution_enabled, EvaluationWatch()
+    before = is_enabled()
+    for _ in range(2):
+        watch.on_test_begin()
+        assert watch.is_evaluating and not is_enabled()
+        watch.on_test_end()
+        assert not watch.is_evaluating and is_enabled() == before

@@ -6,6 +6,7 @@ import pytest
 
 from replication import configuration
 from replication.errors import UserError
+from replication.tuning.oracles import make_oracle
 
 SEARCH = configuration.Search(network="F1", dataset="digits")
 
@@ -60,3 +61,9 @@ def test_without_a_bound_the_objective_is_the_score():
 def test_wrong_choices_are_named(changes, message):
     with pytest.raises(UserError, match=message.replace(".", r"\.")):
         dataclasses.replace(SEARCH, **changes)
+
+
+def test_bayesian_optimization_has_a_model_after_ten_trials():
+    """keras-tuner would wait for three times as many as the standard space has hyperparameters."""
+    search = dataclasses.replace(SEARCH, tuner="bayesian")
+    assert make_oracle(search, lambda: None).num_initial_points == 10
