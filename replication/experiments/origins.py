@@ -5,9 +5,8 @@
 
 LB is trained with each of them taken from SB: learning rates of 1e-3 and scaled, with and without the gradient noise of
 small batches, with the statistics of the whole batch or of ghost batches, all combined, for equally many epochs.
-On two cores a training takes 1.5 to 2.5 minutes and a measurement half a minute. F1, trial 0, without the learning
-rate × B/b and without equal updates (results/tables/origins.md): a learning rate × √(B/b) makes LB's sharpness an
-eighth, at the same training loss.
+On two cores a training takes 1 to 2 minutes and a measurement half a minute. F1, trial 0, without equal updates
+(results/tables/origins.md): with a learning rate × B/b alone LB ends as far from x_0 and as flat as SB.
 """
 
 import dataclasses
@@ -128,45 +127,51 @@ def effects(store):
 
 
 def answer(store):
-    """Returns by how much each of the three changes LB's sharpness and its training loss, as means over the others."""
+    """Returns how much less sharp than LB SB is, and LB with each of the three alone, beside the training losses."""
     for cells in families(store):
-        found = _effects(cells)
+        found = _effects(cells, alone=True)
         if len({factor for factor, _ in found}) < len(FACTORS):
             continue
         parts = [f"{_WORDS[levels]} multiplies LB’s sharpness by {answers.ratio(effect.ratios)}, with a training loss "
                  f"of {_loss(effect.runs[::2])} instead of {_loss(effect.runs[1::2])}"
                  for levels, effect in sorted(found.items(), key=lambda item: _size(item[1].ratios))]
         run = next(iter(cells[-1].runs.values())).run
-        return (f"{place(run)}, {run.epochs} epochs, each averaged over the levels of the other two: "
-                f"{'; '.join(parts)}.")
+        small = _small_beside_large(cells)
+        return (f"{place(run)}, {run.epochs} epochs{f', where SB’s sharpness is LB’s times {small}' if small else ''}: "
+                f"alone, {'; '.join(parts)}.")
     return ""
 
 
 def effect_answer(store):
-    """Returns by how much each of the three changes the gap between training and test accuracy."""
+    """Returns by how much each of the three changes LB's sharpness and its gap, as means over the other two."""
     for cells in families(store):
         found = _effects(cells)
         if len({factor for factor, _ in found}) == len(FACTORS):
             first = next(iter(found.values())).runs[0]
-            parts = [f"by {answers.difference(effect.gaps, 'points', resolution=answers.one_example(first))} with "
-                     f"{_CHANGES[levels]}" for levels, effect in found.items()]
-            return (f"{place(first.run)}, {first.run.epochs} epochs: the gap between training and test accuracy "
-                    f"changes {', '.join(parts)}.")
+            parts = [f"{_WORDS[levels]} multiplies LB’s sharpness by {answers.ratio(effect.ratios)} and changes its "
+                     f"gap by {answers.difference(effect.gaps, 'points', resolution=answers.one_example(first))}"
+                     for levels, effect in sorted(found.items(), key=lambda item: _size(item[1].ratios))]
+            return (f"{place(first.run)}, {first.run.epochs} epochs, each averaged over the levels of the other two: "
+                    f"{'; '.join(parts)}.")
     return ""
 
 
-_CHANGES = {
-    ("step length", "× √(B/b)"): "a learning rate × √(B/b)",
-    ("step length", "× B/b, warm-up"): "a learning rate × B/b after a warm-up",
-    ("gradient noise", "SB’s"): "the gradient noise of small batches",
-    ("statistics", "SB’s"): "the statistics of small batches",
-}
 _WORDS = {
     ("step length", "× √(B/b)"): "scaling the learning rate by √(B/b)",
     ("step length", "× B/b, warm-up"): "scaling the learning rate by B/b after a warm-up",
     ("gradient noise", "SB’s"): "adding the gradient noise of small batches",
     ("statistics", "SB’s"): "normalizing by the statistics of small batches",
 }
+
+
+def _small_beside_large(cells):
+    """Returns SB's sharpness relative to LB's with its own levels, as text; "" if one of them was not measured."""
+    by_levels = {cell.levels: cell.runs for cell in cells}
+    small, large = by_levels.get(None, {}), by_levels.get(_OWN, {})
+    protocol = protocol_of([cell.runs.values() for cell in cells])
+    pairs = [[sharpness_of(runs[trial], protocol) for runs in (small, large)]
+             for trial in sorted(small.keys() & large.keys())]
+    return answers.ratio([pair for pair in pairs if all(pair)])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,8 +191,13 @@ class Effect:
     runs: list
 
 
-def _effects(cells):
-    """Returns by factor and level but the first its `Effect`, over the combinations for which both are measured."""
+def _effects(cells, *, alone=False):
+    """Returns by factor and level but the first its `Effect`, over the combinations for which both are measured.
+
+    Args:
+        cells: The `Cell`s of a family.
+        alone: Whether only the combination with LB's own levels of the other factors counts.
+    """
     by_levels = {cell.levels: cell.runs for cell in cells if cell.levels}
     protocol = protocol_of([cell.runs.values() for cell in cells])
     result = {}
@@ -196,9 +206,10 @@ def _effects(cells):
         for level in others:
             per_trial, runs = {}, []
             for combination, changed in by_levels.items():
-                if combination[position] != level:
+                reference_levels = (*combination[:position], own, *combination[position + 1:])
+                if combination[position] != level or (alone and reference_levels != _OWN):
                     continue
-                reference = by_levels.get((*combination[:position], own, *combination[position + 1:]), {})
+                reference = by_levels.get(reference_levels, {})
                 for trial in changed.keys() & reference.keys():
                     pair = changed[trial], reference[trial]
                     sharpness = [sharpness_of(each, protocol) for each in pair]
