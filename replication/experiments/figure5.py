@@ -1,6 +1,7 @@
 """Figure 5: LB warm-started from the iterates of an SB run.
 
     python -m replication.reproduce --preset=paper --networks=F2,C1 --experiments=figure5
+    python -m replication.reproduce --preset=paper --networks=F1 --warm_start_every=10 --experiments=figure5
 
 F1, trial 0, ten warm starts (results/figures/figure5-F1.pdf): LB from x_0 ends at a test accuracy of 98.15 % and a
 sharpness of 505 %; from SB's epochs 10, 20 and 30 at 98.67 % or more and a sharpness of 62, 0.6 and 5.7 %, and from

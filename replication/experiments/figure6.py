@@ -1,6 +1,6 @@
 """Figure 6: sharpness against cross-entropy along an SB and an LB run.
 
-    python -m replication.reproduce --preset=paper --networks=F2,C1 --experiments=figure6
+    python -m replication.reproduce --preset=paper --networks=F1 --experiments=figure6
 
 It takes 20 minutes on two cores with the two trainings. F1, trial 0 (results/figures/figure6-F1.pdf): as f falls, SB's
 sharpness falls to 3.3 and LB's rises to 404.

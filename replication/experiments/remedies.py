@@ -1,6 +1,6 @@
 """The remedies of sections 4 and 5 and appendix E: LB with each, beside plain runs.
 
-    python -m replication.reproduce --preset=paper --networks=F2,C1 --experiments=remedies
+    python -m replication.reproduce --preset=paper --networks=F1 --trials=1 --experiments=remedies
 
 F1, one trial (results/tables/remedies.md): adversarial training gains most on the test set, and conservative training
 leaves LB as sharp as it was. The seven without a scaled learning rate took 2.8 hours of one processor while other jobs

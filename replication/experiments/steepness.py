@@ -1,9 +1,10 @@
 """The steepness of section 2.2.2: in how many directions the loss rises at a minimizer.
 
-    python -m replication.reproduce --preset=paper --networks=F2,C1 --experiments=steepness
+    python -m replication.reproduce --preset=paper --networks=F1 --experiments=steepness
 
-It takes 5 minutes on two cores in addition to the trainings. F1, trial 0 (results/figures/steepness-F1.pdf): most of
-the rise comes with a fifth of the coordinates, ranked by the gradient.
+It takes 5 minutes on two cores in addition to the trainings. F1, trial 0 (results/figures/steepness-F1.pdf): a fifth of
+the coordinates, ranked by the gradient, gives 19 % of the rise at LB and 50 % at SB, a twentieth 1 % and 19 %. That a
+few directions suffice, as in the paper, is not seen at LB.
 """
 
 from replication.configuration import Measure, Steepness
