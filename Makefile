@@ -4,6 +4,8 @@ ifndef PYTHON
 PYTHON := $(shell for each in python3.11 python3.12 python3.13 python3; do \
 	if $$each -c "$(SUITS)" 2>/dev/null; then echo $$each; break; fi; done)
 endif
+CHECK_PYTHON = $(if $(PYTHON),,$(error no Python 3.11, 3.12 or 3.13 with the module venv; install python3.11 and \
+	python3.11-venv))
 BIN := .venv/bin
 # The lock file pins versions for Python 3.11 on Linux (x86-64); elsewhere requirements-dev.txt gives their bounds.
 VERSION := $(if $(PYTHON),$(shell $(PYTHON) -c "import sys; print('%d.%d' % sys.version_info[:2])"))
@@ -26,6 +28,7 @@ ray: .venv/installed ## Add Ray to .venv, for `reproduce --executor=ray` and its
 	$(BIN)/python -m pip install --quiet --requirement $(RAY_REQUIREMENTS)
 
 oldest: requirements.txt requirements-dev.txt ## Test the solver with the oldest packages that requirements.txt allows
+	$(CHECK_PYTHON)
 	$(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet uv
 	.venv-oldest/bin/uv pip install --quiet --python .venv-oldest/bin/python --resolution lowest-direct \
@@ -54,7 +57,7 @@ lock: .venv/installed ## Renew the lock files with the newest versions within th
 	$(COMPILE) --constraint requirements.lock --output-file requirements-ray.lock requirements-dev.txt requirements-ray.txt
 
 .venv/installed: requirements.txt requirements-dev.txt $(REQUIREMENTS)
-	$(if $(PYTHON),,$(error no Python 3.11, 3.12 or 3.13 with the module venv; install python3.11 and python3.11-venv))
+	$(CHECK_PYTHON)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --no-compile --requirement $(REQUIREMENTS)
 	touch $@

@@ -25,6 +25,7 @@ _PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "tensorflow-datasets", "sc
 _GREETING = (b"All log messages before absl::InitializeLog()", b"oneDNN custom operations are on.",
              b"This TensorFlow binary is optimized to use available CPU instructions",
              b"To enable the following instructions:")
+_CLEAR_LINE = "\r\x1b[K"
 _ABSENT_GPU = (b"Could not find cuda drivers on your machine", b"failed call to cuInit")
 
 
@@ -168,7 +169,8 @@ def find_devices():
 class _PlainFormatter(logging.Formatter):
     def format(self, record):
         level = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
-        return level + super().format(record)
+        # On a terminal a progress bar may stand on the line, of this process or of the one that started it.
+        return (_CLEAR_LINE if sys.stderr.isatty() and os.name == "posix" else "") + level + super().format(record)
 
 
 class _QuietImport(importlib.abc.MetaPathFinder):

@@ -11,7 +11,7 @@ import pytest
 
 from replication import experiments, records
 from replication.configuration import Sharpness, presets
-from replication.experiments import choices, origins
+from replication.experiments import choices, combinations
 from replication.report import decisions, formatting, make_report, verify
 from replication.store import Store
 from replication.store.grouping import comparisons
@@ -73,17 +73,16 @@ def test_readme_begins_with_the_result(redrawn):
                     for name in ("ours", "paper"))
     first, second, third = (3, "eps1e-3_ratio"), (3, "eps5e-4_ratio"), (4, "eps1e-3_ratio")
     assert f"the gap on the test set ({ours[2, 'test_gap']:.2f} points; the paper: {papers[2, 'test_gap']:.2f}) and " \
-        f"the ratio of sharpness in the full space (LB / SB {ours[first]:.0f} and {ours[second]:.0f} for ε = 1e-3 and " \
-        f"5e-4; the paper: {papers[first]:.0f} and {papers[second]:.0f}) replicate. The ratio in a random subspace of " \
-        f"100 dimensions does not ({ours[third]:.1f}; the paper: {papers[third]:.0f})" in _readme()
+        f"the ratio of sharpness in the full space (LB / SB {ours[first]:.0f} and {ours[second]:.0f} for ε = 1e-3 " \
+        f"and 5e-4; the paper: {papers[first]:.0f} and {papers[second]:.0f}) replicate. The ratio in a random " \
+        f"subspace of 100 dimensions does not ({ours[third]:.1f}; the paper: {papers[third]:.0f})" in _readme()
     assert decisions.exit_code(decisions.checks(verify(redrawn)[0])) == 2 and "*not replicated*" in _readme()
 
 
 def test_readme_tells_why_lb_is_sharp(redrawn):
     """Geometric means of the sharpness over the trials that SB, LB, and LB with scaled steps alone have."""
-    cells = {cell.levels: cell.runs for cell in origins.families(Store(redrawn))[0]}
-    own = tuple(next(iter(levels)) for levels in origins.FACTORS.values())
-    runs = [cells[levels] for levels in (("× B/b, warm-up", *own[1:]), own, None)]
+    cells = {cell.levels: cell.runs for cell in combinations.families(Store(redrawn))[0]}
+    runs = [cells[levels] for levels in (("× B/b, warm-up", *combinations.OWN[1:]), combinations.OWN, None)]
     trials = set.intersection(*map(set, runs))
     scaled, large, small = (math.exp(sum(math.log(each[trial].sharpness(Sharpness(seed=trial))) for trial in trials)
                                      / len(trials)) for each in runs)

@@ -3,8 +3,8 @@
     python -m replication.reproduce --preset=paper --networks=F1 --experiments=choices
     python -m replication.reproduce --preset=paper --networks=F1 --experiments=choice_effects
 
-Together they take about 100 minutes on two cores. F1, trial 0 (results/tables/choices.md): kernels on [-0.05, 0.05] with
-the default stop, A and solver come nearest (rms 0.66), the defaults third (0.99); SciPy's solver on over-trained
+Together they take about 100 minutes on two cores. F1, trial 0 (results/tables/choices.md): kernels on [-0.05, 0.05]
+with the default stop, A and solver come nearest (rms 0.66), the defaults third (0.99); SciPy's solver on over-trained
 minimizers is the farthest (6.1).
 """
 

@@ -15,35 +15,19 @@ import math
 
 from replication.configuration import Geometry, Measure, Reparametrization
 from replication.experiments import answers
-from replication.experiments.base import Listing, ListingLine, place, test_accuracy
-from replication.experiments.groups import NUMBERS, mean, measured_trials, numbers, protocol_of, sharpness_of
+from replication.experiments.base import Listing, ListingLine, place
+from replication.experiments.combinations import (
+    FACTORS,
+    OWN,
+    effects_of,
+    families,
+    options_of,
+    small_beside_large,
+)
+from replication.experiments.groups import NUMBERS, mean, measured_trials, numbers, protocol_of
 from replication.experiments.table3 import measure, values
 from replication.experiments.table6 import remedied
 from replication.remedies import Imitation
-from replication.store.grouping import buckets, key
-
-# Each level of a factor, by the fields of `Imitation`; the first is LB's own.
-FACTORS = {
-    "step length": {"1e-3": {}, "× √(B/b)": {"rule": "sqrt"},
-                    "× B/b, warm-up": {"rule": "linear", "warmup_epochs": 5.0}},
-    "gradient noise": {"LB’s": {}, "SB’s": {"noise": True}},
-    "statistics": {"LB’s": {}, "SB’s": {"ghost": True}},
-}
-_OWN = tuple(next(iter(levels)) for levels in FACTORS.values())
-_FREE = ("remedy", "jit_compile")
-
-
-@dataclasses.dataclass(frozen=True)
-class Cell:
-    """One combination of levels, as it was trained.
-
-    Attributes:
-        levels: The level of each factor, in the order of FACTORS; None for SB.
-        runs: The `store.FinishedRun`s, by trial.
-    """
-
-    levels: tuple | None
-    runs: dict
 
 
 def needs(setup):
@@ -56,7 +40,7 @@ def needs(setup):
         if preset.origin_updates:
             size = setup.resolved_dataset(large.network).training_size
             steps = math.ceil(size / small.batch_size) / math.ceil(size / large.batch_size)
-            runs += [_imitating(large, (rule, *_OWN[1:]), small, round(preset.origin_epochs * steps))
+            runs += [_imitating(large, (rule, *OWN[1:]), small, round(preset.origin_epochs * steps))
                      for rule in list(FACTORS["step length"])[:2]]
         for dimension in (0, 100):
             if dimension in preset.remedy_subspace_dims:
@@ -66,27 +50,6 @@ def needs(setup):
             exchange_only=True, examples=preset.study_examples, statistics=run.statistics, seed=run.trial),))
             for run in runs if run.epochs == preset.origin_epochs]
     return tasks
-
-
-def families(store):
-    """Returns the `Cell`s of each network, data set and number of epochs, SB first, as lists."""
-    # Runs that the stopping rule ends make no comparison at equal epochs.
-    imitating = [each for each in store.runs
-                 if _levels(each.run) is not None and each.run.remedy and each.run.epochs is not None]
-    result = []
-    for alike, members in buckets(imitating, lambda each: (key(each, *_FREE), each.run.remedy.small_batch)):
-        alike, small_batch = alike
-        plain = [each for each in store.runs if each.run.remedy is None and key(each, *_FREE) == alike]
-        of_both = key(members[0], *_FREE, "regime", "batch_size")
-        small = [each for each in store.runs if each.run.remedy is None
-                 and (each.run.regime, each.run.batch_size) == ("SB", small_batch)
-                 and key(each, *_FREE, "regime", "batch_size") == of_both]
-        cells = [Cell(None, _by_trial(small))] if small else []
-        for levels in itertools.product(*FACTORS.values()):
-            if found := [each for each in (*plain, *members) if _levels(each.run) == levels]:
-                cells.append(Cell(levels, _by_trial(found)))
-        result.append(cells)
-    return result
 
 
 def listing(store):
@@ -116,7 +79,7 @@ def effects(store):
                 "gap, training less test accuracy")
     lines = []
     for cells in families(store):
-        for (factor, level), effect in _effects(cells).items():
+        for (factor, level), effect in effects_of(cells).items():
             first = effect.runs[0]
             gain, gap = (answers.difference(found, "points", resolution=answers.one_example(first))
                          for found in (effect.gains, effect.gaps))
@@ -129,14 +92,14 @@ def effects(store):
 def answer(store):
     """Returns how much less sharp than LB SB is, and LB with each of the three alone, beside the training losses."""
     for cells in families(store):
-        found = _effects(cells, alone=True)
+        found = effects_of(cells, alone=True)
         if len({factor for factor, _ in found}) < len(FACTORS):
             continue
         parts = [f"{_WORDS[levels]} multiplies LB’s sharpness by {answers.ratio(effect.ratios)}, with a training loss "
                  f"of {_loss(effect.runs[::2])} instead of {_loss(effect.runs[1::2])}"
                  for levels, effect in sorted(found.items(), key=lambda item: _size(item[1].ratios))]
         run = next(iter(cells[-1].runs.values())).run
-        small = _small_beside_large(cells)
+        small = small_beside_large(cells)
         return (f"{place(run)}, {run.epochs} epochs{f', where SB’s sharpness is LB’s times {small}' if small else ''}: "
                 f"alone, {'; '.join(parts)}.")
     return ""
@@ -145,7 +108,7 @@ def answer(store):
 def effect_answer(store):
     """Returns by how much each of the three changes LB's sharpness and its gap, as means over the other two."""
     for cells in families(store):
-        found = _effects(cells)
+        found = effects_of(cells)
         if len({factor for factor, _ in found}) == len(FACTORS):
             first = next(iter(found.values())).runs[0]
             parts = [f"{_WORDS[levels]} multiplies LB’s sharpness by {answers.ratio(effect.ratios)} and changes its "
@@ -164,71 +127,6 @@ _WORDS = {
 }
 
 
-def _small_beside_large(cells):
-    """Returns SB's sharpness relative to LB's with its own levels, as text; "" if one of them was not measured."""
-    by_levels = {cell.levels: cell.runs for cell in cells}
-    small, large = by_levels.get(None, {}), by_levels.get(_OWN, {})
-    protocol = protocol_of([cell.runs.values() for cell in cells])
-    pairs = [[sharpness_of(runs[trial], protocol) for runs in (small, large)]
-             for trial in sorted(small.keys() & large.keys())]
-    return answers.ratio([pair for pair in pairs if all(pair)])
-
-
-@dataclasses.dataclass(frozen=True)
-class Effect:
-    """What a level does in place of LB's own, for each trial the mean over the levels of the other factors.
-
-    Attributes:
-        ratios: The ratios of the sharpness, pairs whose second number is 1.
-        gains: The changes of the test accuracy, in points.
-        gaps: The changes of the gap, training less test accuracy, in points.
-        runs: The runs in pairs, each of the level before LB's own.
-    """
-
-    ratios: list
-    gains: list
-    gaps: list
-    runs: list
-
-
-def _effects(cells, *, alone=False):
-    """Returns by factor and level but the first its `Effect`, over the combinations for which both are measured.
-
-    Args:
-        cells: The `Cell`s of a family.
-        alone: Whether only the combination with LB's own levels of the other factors counts.
-    """
-    by_levels = {cell.levels: cell.runs for cell in cells if cell.levels}
-    protocol = protocol_of([cell.runs.values() for cell in cells])
-    result = {}
-    for position, (factor, levels) in enumerate(FACTORS.items()):
-        own, *others = levels
-        for level in others:
-            per_trial, runs = {}, []
-            for combination, changed in by_levels.items():
-                reference_levels = (*combination[:position], own, *combination[position + 1:])
-                if combination[position] != level or (alone and reference_levels != _OWN):
-                    continue
-                reference = by_levels.get(reference_levels, {})
-                for trial in changed.keys() & reference.keys():
-                    pair = changed[trial], reference[trial]
-                    sharpness = [sharpness_of(each, protocol) for each in pair]
-                    if all(sharpness):
-                        runs += pair
-                        per_trial.setdefault(trial, []).append((
-                            math.log(sharpness[0] / sharpness[1]), test_accuracy(pair[0]) - test_accuracy(pair[1]),
-                            _gap(pair[0]) - _gap(pair[1])))
-            if per_trial:
-                logarithms, gains, gaps = zip(*(map(mean, zip(*found)) for _, found in sorted(per_trial.items())))
-                result[factor, level] = Effect(
-                    [(math.exp(each), 1.0) for each in logarithms], list(gains), list(gaps), runs)
-    return result
-
-
-def _gap(finished_run):
-    return 100 * finished_run.metrics["train_accuracy"] - test_accuracy(finished_run)
-
-
 def _tried(preset):
     """Returns the names of the levels of each factor that a preset tries."""
     lengths, *others = map(list, FACTORS.values())
@@ -236,29 +134,9 @@ def _tried(preset):
 
 
 def _imitating(large, levels, small, epochs):
-    options = _options(levels)
+    options = options_of(levels)
     run = dataclasses.replace(large, epochs=epochs)
     return remedied(run, Imitation(**options, small_batch=small.batch_size)) if options else run
-
-
-def _options(levels):
-    """Returns the options of `Imitation` that a combination of levels has, by name; none for LB itself."""
-    return {name: value for level, known in zip(levels, FACTORS.values()) for name, value in known[level].items()}
-
-
-def _levels(run):
-    """Returns the levels of a run as the study trains it; None for a run with another remedy or with other options."""
-    if run.remedy is not None and not isinstance(run.remedy, Imitation):
-        return None
-    for levels in itertools.product(*FACTORS.values()):
-        options = _options(levels)
-        if run.remedy == (Imitation(**options, small_batch=run.remedy.small_batch) if options else None):
-            return levels
-    return None
-
-
-def _by_trial(found):
-    return {each.run.trial: each for each in sorted(found, key=lambda each: each.run.trial)}
 
 
 def _updates(finished_run):
