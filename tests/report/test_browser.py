@@ -68,3 +68,12 @@ def test_a_link_to_a_run_shows_its_details(paper_workdir, tmp_path):
         tmp_path, paper_workdir.page.read_text(), f"[{height.format(name)}, {height.format(other_name)}]", width=1200,
         target=f"#{name}")
     assert shown > 5 * closed > 0
+
+
+@pytest.mark.parametrize("width", [1200, 400])
+def test_the_finding_is_on_the_first_screen(paper_workdir, tmp_path, width):
+    """The sentence on LB beside SB ends above the lower edge of a window of 800 pixels."""
+    make_report(paper_workdir)
+    box = "d.querySelector('header .lead b').getBoundingClientRect()"
+    top, bottom = measured(tmp_path, paper_workdir.page.read_text(), f"[{box}.top, {box}.bottom]", width=width)
+    assert 0 < top < bottom < 800
