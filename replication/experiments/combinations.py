@@ -38,7 +38,10 @@ class Cell:
 
 
 def families(store):
-    """Returns the `Cell`s of each network, data set and number of epochs, SB first, as lists."""
+    """Returns the `Cell`s of each network, data set and number of epochs, SB first, as lists.
+
+    SB has been trained for as many epochs, or if there is no such run for as many updates.
+    """
     # Runs that the stopping rule ends make no comparison at equal epochs.
     imitating = [each for each in store.runs
                  if levels_of(each.run) is not None and each.run.remedy and each.run.epochs is not None]
@@ -46,16 +49,24 @@ def families(store):
     for alike, members in buckets(imitating, lambda each: (key(each, *_FREE), each.run.remedy.small_batch)):
         alike, small_batch = alike
         plain = [each for each in store.runs if each.run.remedy is None and key(each, *_FREE) == alike]
-        of_both = key(members[0], *_FREE, "regime", "batch_size")
-        small = [each for each in store.runs if each.run.remedy is None
-                 and (each.run.regime, each.run.batch_size) == ("SB", small_batch)
-                 and key(each, *_FREE, "regime", "batch_size") == of_both]
+        free = (*_FREE, "regime", "batch_size", "epochs")
+        of_both, first = key(members[0], *free), members[0]
+        trained = [each for each in store.runs if each.run.remedy is None and each.run.epochs is not None
+                   and (each.run.regime, each.run.batch_size) == ("SB", small_batch) and key(each, *free) == of_both]
+        steps = math.ceil(first.training_size / first.run.batch_size)
+        small = [each for each in trained if each.run.epochs == first.run.epochs] or [
+            each for each in trained if abs(updates(each) - updates(first)) < steps]
         cells = [Cell(None, _by_trial(small))] if small else []
         for levels in itertools.product(*FACTORS.values()):
             if found := [each for each in (*plain, *members) if levels_of(each.run) == levels]:
                 cells.append(Cell(levels, _by_trial(found)))
         result.append(cells)
     return result
+
+
+def updates(finished_run):
+    """Returns the number of updates of a run, all of whose batches have its batch size."""
+    return finished_run.result["epochs"] * math.ceil(finished_run.training_size / finished_run.run.batch_size)
 
 
 def small_beside_large(cells):

@@ -23,6 +23,7 @@ from replication.experiments.combinations import (
     families,
     options_of,
     small_beside_large,
+    updates,
 )
 from replication.experiments.groups import NUMBERS, mean, measured_trials, numbers, protocol_of
 from replication.experiments.table3 import measure, values
@@ -48,7 +49,7 @@ def needs(setup):
         tasks += [Measure((run,), (Geometry(),)) for run in (small, *runs)]
         tasks += [Measure((small, run), (Reparametrization(
             exchange_only=True, examples=preset.study_examples, statistics=run.statistics, seed=run.trial),))
-            for run in runs if run.epochs == preset.origin_epochs]
+            for run in runs]
     return tasks
 
 
@@ -67,7 +68,7 @@ def listing(store):
             exchanged = [_exchanged(store, each, small) for each in group]
             levels = cell.levels or ("SB", "", "")
             lines.append(ListingLine((
-                place(run), *levels, f"{_updates(group[0]):,}", *numbers(group, full),
+                place(run), *levels, f"{updates(group[0]):,}", *numbers(group, full),
                 mean(values(group, subspace, 1e-3)), mean(exchanged), mean(place["distance"] for place in places),
                 mean(place["norm"] for place in places)), tuple(each.name for each in group)))
     return headings, lines
@@ -137,10 +138,6 @@ def _imitating(large, levels, small, epochs):
     options = options_of(levels)
     run = dataclasses.replace(large, epochs=epochs)
     return remedied(run, Imitation(**options, small_batch=small.batch_size)) if options else run
-
-
-def _updates(finished_run):
-    return finished_run.result["epochs"] * math.ceil(finished_run.training_size / finished_run.run.batch_size)
 
 
 def _exchanged(store, finished_run, small):

@@ -132,8 +132,8 @@ LISTING = Listing(
         "Metric 2.1 is the inner problem of robust optimization over the weights, adversarial training that over the "
         "inputs. The rises are those of f, counted as in Metric 2.1: in its box (ε = 1e-3), in the ball of "
         "sharpness-aware minimization (radius 0.05), in its adaptive ball (0.5), and in the box of all inputs (0.02, "
-        "after ten projected steps), over a part of the training set; the steepest layer is the one whose own box "
-        "gives the largest rise. Accuracies are those of the test set under one step of the gradient’s sign and "
+        "the largest along these attacks), over a part of the training set; the steepest layer is the one whose own "
+        "box gives the largest rise. Accuracies are those of the test set under one step of the gradient’s sign and "
         "under ten projected steps."),
     needs=needs, listing=listing, answer=answer)
 RANKS = Listing(
