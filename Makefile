@@ -63,6 +63,7 @@ lock: .venv/installed ## Renew the lock files with the newest versions within th
 	touch $@
 
 .venv-cross/installed: requirements-cross.txt
+	$(CHECK_PYTHON)
 	$(PYTHON) -m venv .venv-cross
 	.venv-cross/bin/python -m pip install --quiet --no-compile --requirement requirements-cross.txt
 	touch $@

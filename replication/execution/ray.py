@@ -23,14 +23,14 @@ _SECONDS_TO_ANSWER = 10
 _PACKAGES = tuple(str(pathlib.Path(__file__).parents[2] / name) for name in ("models", "replication"))
 
 
-def execute(found, workdir, executor, *, data_dir=None, begin=None, end=None):
+def execute(found, workdir, executor, *, data_dir=None, begin=None, end=None, meanwhile=None):
     """Carries out the tasks that are not on disk yet, as many at a time as the cluster has room for.
 
     A task that fails does not stop the others, unless its data are missing. A task whose process or node is lost is
     tried again, twice at most, and goes on from the files on disk.
 
     Args:
-        found, workdir, data_dir, begin, end: See `local.execute`.
+        found, workdir, data_dir, begin, end, meanwhile: See `local.execute`.
         executor: A `configuration.executors.Ray`.
 
     Returns:
@@ -47,7 +47,7 @@ def execute(found, workdir, executor, *, data_dir=None, begin=None, end=None):
             num_cpus=executor.cpus, num_gpus=executor.gpus, max_retries=RETRIES,
             memory=None if executor.memory is None else int(executor.memory * 1e9))(_run_task)
         return _distribute(ray, remote, found, workdir.path.absolute(),
-                          resolve_data_dir(data_dir).absolute(), executor, begin, end)
+                          resolve_data_dir(data_dir).absolute(), executor, begin, end, meanwhile)
 
 
 def _check_room(ray, executor):
@@ -61,7 +61,7 @@ def _check_room(ray, executor):
                         f"no node of the cluster has so much ({offers})")
 
 
-def _distribute(ray, remote, found, folder, data_dir, executor, begin, end):
+def _distribute(ray, remote, found, folder, data_dir, executor, begin, end, meanwhile):
     schedule, running = Schedule(found), {}
     try:
         while True:
@@ -69,6 +69,8 @@ def _distribute(ray, remote, found, folder, data_dir, executor, begin, end):
                 if begin is not None:
                     begin(number)
                 running[remote.remote(found[number], folder, data_dir, schedule.waits(number), executor)] = number
+            if meanwhile is not None:
+                meanwhile()
             if not running:
                 return schedule.failures()
             (reference,), _ = ray.wait(list(running))

@@ -159,7 +159,7 @@ LISTING = Listing(
         "All runs end when the training loss reaches 0.01, so that none is flat because it has not converged. The gap "
         "is training accuracy less test accuracy. The granulated coefficient (Jiang et al., 2020) averages τ along "
         "each axis alone. Intervals are percentiles of bootstrap resamples of the runs; fewer than ten have none. Runs "
-        "that do not reach the loss are left out, and “of” gives the number that was tried. Andriushchenko et al. "
-        "(2023) find no correlation, or a negative one, in many settings: an interval that contains 0 says nothing "
-        "about the sign."),
+        "that do not reach the loss, or lack the measure, are left out, and “of” gives the number that was tried. "
+        "Andriushchenko et al. (2023) find no correlation, or a negative one, in many settings: an interval that "
+        "contains 0 says nothing about the sign."),
     needs=needs, listing=listing, answer=answer)

@@ -71,7 +71,7 @@ def _compared(store):
         for kind, levels in (("loss", _LOSSES), ("updates", _UPDATES)):
             curves = [_curve(each, kind, protocol) for each in (small, large)]
             for level in levels:
-                values = [_crossing(level, curve) for curve in curves]
+                values = [_crossing(level, curve, falling=kind == "loss") for curve in curves]
                 if None not in values:
                     what = f"f = {level:g}" if kind == "loss" else f"{level:,} updates"
                     found.append((what, kind, *values))
@@ -86,10 +86,13 @@ def _curve(finished_run, kind, protocol):
             for epoch, loss, sharpness in points(finished_run, protocol) if epoch and loss > 0 and sharpness > 0]
 
 
-def _crossing(level, curve):
-    """Returns the first `Crossing` of a level between consecutive iterates; None if there is none."""
+def _crossing(level, curve, *, falling):
+    """Returns the first `Crossing` of a level between consecutive iterates; None if the first is beyond it already."""
+    sign = -1 if falling else 1
+    if not curve or sign * curve[0][1] > sign * level:
+        return None
     for (epoch, before, sharpness), (next_epoch, after, next_sharpness) in itertools.pairwise(curve):
-        if min(before, after) <= level <= max(before, after):
+        if sign * before <= sign * level <= sign * after:
             share = math.log(level / before) / math.log(after / before) if after != before else 0.0
             return Crossing(f"{epoch} to {next_epoch}", sharpness * (next_sharpness / sharpness) ** share)
     return None

@@ -61,7 +61,8 @@ def ranks(store):
         if len(members) < _FEWEST:
             continue
         names = tuple(each.name for each, _ in members)
-        columns = [[values[title] for _, content in members for values in (_measures(content),)] for title in _TITLES]
+        measures = [_measures(content) for _, content in members]
+        columns = [[each[title] for each in measures] for title in _TITLES]
         ranked = zip(*(scipy.stats.rankdata(column) for column in columns))
         lines += [ListingLine((place(each.run), _name(each.run), *(f"{rank:g}" for rank in found)), (each.name,))
                   for (each, _), found in zip(members, ranked)]
@@ -104,7 +105,7 @@ def answer(store):
 
 
 def _tau(first, second):
-    """Returns Kendall's tau with its exact p-value, as text."""
+    """Returns Kendall's tau with its p-value, which is exact without ties, as text."""
     found = scipy.stats.kendalltau(first, second)
     return f"{answers.signed(found.statistic)} (p = {found.pvalue:.2g})"
 
@@ -141,5 +142,5 @@ RANKS = Listing(
     caption=(
         "Each minimizer’s rank, 1 the most robust: by the rise of f in the four sets, by the accuracy under one step "
         "of the gradient’s sign and under ten projected steps, and by the test accuracy. The last line is Kendall’s τ "
-        "of each column with Metric 2.1’s box, with its exact p-value."),
+        "of each column with Metric 2.1’s box, with its p-value."),
     needs=needs, listing=ranks)

@@ -66,8 +66,8 @@ def _usual(run, examples, dimension):
 def _variations(usual, training_size):
     """Returns the choices of the measurements of each variation by its name.
 
-    One of them is the usual one. The random starts in the full space have a single measurement, with four starts. The
-    partition alone varies over a choice of all examples, because its seed chooses the examples too.
+    One of them is the usual one, but of the partition, which alone varies over a choice of all examples, because its
+    seed chooses the examples too. The random starts in the full space have a single measurement, with four starts.
     """
     def having(**changes):
         return dataclasses.replace(usual, **changes)
@@ -75,8 +75,8 @@ def _variations(usual, training_size):
     found = {
         **({"starts and subspace": (usual, having(starts=4), *(having(seed=usual.seed + each) for each in _SEEDS[1:]))}
            if usual.subspace_dim else {_STARTS: (having(starts=4),)}),
-        **({} if usual.subspace_dim else {"the partition": tuple(
-            having(examples=training_size, partition=seed) for seed in _SEEDS[:3])}),
+        **({} if usual.subspace_dim or not training_size else {"the partition": tuple(
+            having(examples=training_size, partition=seed) for seed in _SEEDS)}),
         "the partition and choice of the examples": tuple(having(partition=seed) for seed in _SEEDS),
         "the batch of f": (usual, having(batch_size=1000), having(batch_size="all")),
         "the number of examples": (usual, having(examples=usual.examples // 2), having(examples=usual.examples // 5)),

@@ -54,7 +54,7 @@ def line_answer(store):
                  if loss is not None}
         before, after = (max((each for each in along if each < 0), default=None),
                          min((each for each in along if each > 1), default=None))
-        if before is None or after is None or not {0.0, 1.0} <= along.keys():
+        if before is None or after is None or not {0.0, 1.0} <= along.keys() or not math.isclose(-before, after - 1):
             continue
         large, small = ([answers.significant(along[each]) for each in ends] for ends in ((1.0, after), (0.0, before)))
         return (f"{place(path.small.run)}, one trial: {after - 1:.3g} of the distance beyond LB’s "

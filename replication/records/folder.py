@@ -202,7 +202,7 @@ def configuration_of(kind, content, *, file, remedy):
     try:
         return kind.from_json(fields)
     except UserError as error:
-        raise UserError(f"{file}: {error}; it is of a later version, or damaged") from None
+        raise UserError(f"{file}: {error}") from None
 
 
 def check_file(path, checksum, *, named_in, remedy):

@@ -142,7 +142,7 @@ class Remedy(Configuration):
     def hyperparameter(cls, hp, option):
         """The value of one option as a hyperparameter NAME_option in the range of its field's `search`."""
         field = cls.__dataclass_fields__[option]
-        name, values, search = f"{cls.NAME}_{option}", field.metadata["values"], field.metadata["search"]
+        name, values, search = f"{cls.PREFIX}{option}", field.metadata["values"], field.metadata["search"]
         if isinstance(values, Boolean):
             return hp.Boolean(name, default=field.default)
         if isinstance(values, OneOf):

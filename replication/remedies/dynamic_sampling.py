@@ -61,7 +61,7 @@ class DynamicSampling(Remedy):
             return without_a_small_rest(self.scheduled_size(len(history), limit=run.batch_size), number,
                                         limit=run.batch_size)
         if not history:
-            return self.first_batch_size
+            return without_a_small_rest(self.first_batch_size, number, limit=run.batch_size)
         size = history[-1]["batch_size"]
         if size >= run.batch_size:
             return size
@@ -102,8 +102,9 @@ class DynamicSampling(Remedy):
 def without_a_small_rest(size, examples, *, limit):
     """Returns a batch size that leaves the last batch of an epoch at least a tenth of it.
 
-    Fewer would make an update whose batch normalization knows few examples. If the size would leave fewer, the examples
-    are divided equally between as many batches. The run's own batch size, the limit, stays as it is.
+    Fewer would make an update whose batch normalization knows few examples. If the size would leave fewer, they are
+    shared out among the other batches, or if these would then exceed the limit, the examples are divided equally. The
+    run's own batch size, the limit, stays as it is.
 
     Args:
         size: The batch size.
@@ -113,7 +114,8 @@ def without_a_small_rest(size, examples, *, limit):
     rest = examples % size
     if size >= limit or rest == 0 or rest >= size / 10:
         return size
-    return math.ceil(examples / math.ceil(examples / size))
+    larger = math.ceil(examples / (examples // size))
+    return larger if larger <= limit else math.ceil(examples / (examples // size + 1))
 
 
 def part_size(size, examples):

@@ -8,7 +8,7 @@ _RUN = ("network", "regime", "trial", "dataset", "batch_size")
 _SHARPNESS = ("sharpness", "solver_sharpness", "loss", "max_loss", "evaluations", "vertex_evaluations", "at_bound",
               "status", "jit_compile", "from_epsilon")
 _STEEPNESS = ("direction", "share", "rise")
-# A training has those but the first.
+# A line of a training has all of these but alpha.
 _PATH = ("alpha", "train_loss", "train_accuracy", "test_loss", "test_accuracy")
 _OTHERS = ("quantity", "value")
 

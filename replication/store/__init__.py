@@ -84,7 +84,7 @@ class Store:
 
 
 def _monotone(measured):
-    """Yields the sharpness measurements of one point, none below that in a smaller box, which lies within its own.
+    """Yields the sharpness measurements of one point, none of ours below that in a smaller box, which lies within.
 
     One that is raised so has the epsilon of the smaller box in the field "from_epsilon" of its content. Its record
     stays as it is.

@@ -36,7 +36,10 @@ def measurement(content, kind, folder, *, weights):
         folder: The folder of the file.
         weights: The checksum of the weights of which it must have been made.
     """
-    choices = configuration_of(configuration.KINDS[kind], content, file=folder, remedy=FILE_REMEDY)
+    try:
+        choices = configuration_of(configuration.KINDS[kind], content, file=folder, remedy=FILE_REMEDY)
+    except UserError as error:
+        raise UserError(f"{error} (a record of another version, or a damaged one)") from None
     where = folder / f"{choices.record_name()}.json"
     _require_fields(choices, content, where)
     if content.get("weights_checksum") != weights:

@@ -96,13 +96,14 @@ def starting_point(run, workdir, dataset):
     """The iterate or minimizer of another run at which a run starts, a `records.folder.WeightsRecord`; None for x_0.
 
     Raises:
-        UserError: the iterate was not kept, or the other run has another architecture, normalization or other data.
+        UserError: the iterate was not kept, the other run is not finished, or it has another architecture,
+            normalization or other data.
     """
     if run.start is None:
         return None
     other = workdir.run_named(run.start.run)
-    if not other.is_finished and (run.start.epoch is None or not other.iterate(run.start.epoch).exists):
-        raise UserError(f"--warm_start: {run.start.run} is not finished in {workdir.path}; train it first")
+    if run.start.epoch is None and not other.is_finished:
+        raise UserError(f"{other.folder}: not finished, so there is no minimizer to start from; train it first")
     start = other.minimizer if run.start.epoch is None else other.kept_iterate(run.start.epoch)
     require(other.configuration.architecture == run.architecture, "start.run", run.start.run,
             f"a run of the architecture {run.architecture}")

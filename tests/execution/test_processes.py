@@ -20,9 +20,16 @@ from tests.execution.runs import Measure, Train
 
 def test_the_records_are_those_of_one_process(tmp_path, monkeypatch):
     together, alone = (records.Workdir.create(tmp_path / name) for name in ("together", "alone"))
-    begun = []
-    assert execution.execute(runs.TASKS, together, executor=Local(2), begin=begun.append) == []
-    assert sorted(begun) == list(range(len(runs.TASKS)))
+    events = []
+    assert execution.execute(
+        runs.TASKS, together, executor=Local(2), begin=lambda number: events.append((number, "begins")),
+        end=lambda number: events.append((number, "ends")), meanwhile=lambda: events.append("meanwhile")) == []
+    each = [event for event in events if event != "meanwhile"]
+    assert sorted(each) == [(number, what) for number in range(len(runs.TASKS)) for what in ("begins", "ends")]
+    assert all(each.index((number, "begins")) < each.index((number, "ends")) for number in range(len(runs.TASKS)))
+    # No more than two at a time, by what `begin` and `end` tell; and what comes last can be drawn.
+    running = [sum(1 if what == "begins" else -1 for _, what in each[:stop + 1]) for stop in range(len(each))]
+    assert max(running) == 2 and events[-1] == "meanwhile"
     runs.replicate(alone, threads=max(1, processors() // 2))
     assert runs.contents(together) == runs.contents(alone)
     threads = max(1, processors() // 2)

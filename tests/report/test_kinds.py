@@ -69,5 +69,6 @@ def test_a_damaged_measurement_of_any_kind_is_one_line(paper_workdir, trace):
         "it again",
         f"{second}: was measured on other weights than the run's; remove it, or give `reproduce --remake_damaged`, to "
         "have it made again",
-        f"{third.parent}: probes=0: expected a whole number of at least 1; it is of a later version, or damaged"])
+        f"{third.parent}: probes=0: expected a whole number of at least 1 (a record of another version, or a damaged "
+        "one)"])
     assert not any(each.measurements["trace"] for each in Store(paper_workdir).runs)

@@ -218,6 +218,16 @@ def test_matched_losses_are_passed_between_consecutive_iterates(paper_workdir):
     assert "at equal training loss LB is " in answer("matched", paper_workdir)
 
 
+def test_a_loss_that_the_first_iterate_is_below_is_not_compared(paper_workdir):
+    for regime, losses in (("SB", (0.002, 0.05, 0.0005)), ("LB", (0.05, 0.02, 0.002))):
+        record = paper_workdir.run(paper_run(regime, 0))
+        for epoch, loss in zip((1, 2, 4), losses):
+            iterate = fixtures.write_iterate(record, epoch)
+            fixtures.write_measurement(iterate, Sharpness(), 5.0, loss=loss, weights_checksum=iterate.checksum)
+    _, lines = experiments.get("matched").listing(Store(paper_workdir))
+    assert not [line for line in lines if line.cells[1].startswith("f = ")]
+
+
 def test_robustness_ranks_the_minimizers_by_each_set_and_attack(workdir):
     """Four runs; the ball ranks them the other way round, and one attack ranks two of them alike."""
     choices = Robustness()

@@ -70,8 +70,9 @@ def test_parts_fit_into_the_training_set():
 
 
 @pytest.mark.parametrize("size, examples, limit, expected", [
-    (108, 4000, 400, 106),  # would leave 4
-    (100, 4000, 400, 100), (400, 4001, 400, 400), (576, 60_000, 6000, 576), (59_999, 60_000, 60_000, 30_000)])
+    (108, 4000, 400, 109),  # would leave 4
+    (1999, 4000, 1999, 1999), (1998, 4000, 1999, 1334),  # would leave 4, and 2,000 exceed the limit
+    (100, 4000, 400, 100), (400, 4001, 400, 400), (576, 60_000, 6000, 576), (59_999, 60_000, 60_000, 60_000)])
 def test_the_last_batch_is_not_tiny(size, examples, limit, expected):
     """Its batch normalization would know few examples. The run's own batch size stays as it is."""
     assert dynamic_sampling.without_a_small_rest(size, examples, limit=limit) == expected
