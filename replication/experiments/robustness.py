@@ -4,8 +4,8 @@
     python -m replication.reproduce --preset=paper --networks=F1 --experiments=robustness_ranks
 
 It is the link to robust optimization and adversarial training that the reviewers asked for. Measuring one minimizer
-took 8 minutes on two cores while another was being measured. F1, trial 0, four minimizers, SB, LB and two with a scaled
-learning rate (results/tables/robustness.md): Metric 2.1 ranks them as the box of the inputs does, and not as the balls.
+took 6 minutes on one core while another was being measured. F1, trial 0, SB and LB with and without the remedies
+(results/tables/robustness.md): Metric 2.1 ranks them more or less as the box of the inputs does, and not as the balls.
 """
 
 import scipy.stats
