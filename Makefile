@@ -15,6 +15,9 @@ RAY_REQUIREMENTS := $(or $(and $(LOCKED),$(wildcard requirements-ray.lock)),requ
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --python-version 3.11 \
 	--python-platform linux
 
+# pip compiles no bytecode, so that it is written where it is imported, even where the environment forbids that.
+export PYTHONDONTWRITEBYTECODE =
+
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-8s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 

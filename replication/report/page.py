@@ -83,14 +83,15 @@ def _head(store, judged):
 
 
 def _set_up(finished_run, networks):
-    """Returns the name of the preset that trains a run, "plain" if none does, or "" for a variant of the plain runs.
+    """Returns the names of the presets that train a run, "plain" if none does, or "" for a variant of the plain runs.
 
-    Of presets that train it alike, it is the one with the fewest networks among those with all `networks` of the page.
+    Of presets that train it alike, those count that have all `networks` of the page, if there is one.
     """
     if not MAIN.admits(finished_run):
         return ""
-    return min(presets.presets_of(finished_run.run) or ["plain"], key=lambda name: name != "plain" and (
-        not set(networks) <= set(presets.PRESETS[name].networks), len(presets.PRESETS[name].networks)))
+    names = presets.presets_of(finished_run.run) or ["plain"]
+    whole = [name for name in names if name != "plain" and set(networks) <= set(presets.PRESETS[name].networks)]
+    return " and ".join(whole or names[:1])
 
 
 def _findings(judged):

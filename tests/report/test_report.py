@@ -237,11 +237,24 @@ def test_figure_files_carry_no_date(paper_workdir):
 
 
 def test_fixture_is_quick(quick_workdir):
+    """F1 alone may have been trained by another preset, which trains it in the same way."""
     make_report(quick_workdir)
     page = quick_workdir.page.read_text()
-    assert "C2 and C4 are left out: they pool five times" in page
-    assert "preset <i>quick</i>" in page and "not the paper’s data" in page
-    assert fixtures.quick_run("SB", 1).name in page
+    assert "presets <i>quick and tour</i>" in page and "not the paper’s data" in page
+    assert "C2 and C4 are left out" not in page and fixtures.quick_run("SB", 1).name in page
+    write_run(quick_workdir, fixtures.quick_run("SB", 0, network="C1"))
+    make_report(quick_workdir)
+    page = quick_workdir.page.read_text()
+    assert "preset <i>quick</i>" in page and "C2 and C4 are left out: they pool five times" in page
+
+
+def test_runs_on_data_of_no_preset_are_no_variants(tmp_path):
+    workdir = records.Workdir.create(tmp_path / "work")
+    for regime in ("SB", "LB"):
+        write_run(workdir, fixtures.free_run(regime, 0))
+    make_report(workdir)
+    page = workdir.page.read_text()
+    assert "plain SB and LB on data of no preset" in page and "of the plain SB and LB; the list" not in page
 
 
 def test_page_calls_synthetic_data_so_and_gives_their_size(tmp_path):
