@@ -53,9 +53,8 @@ def families(store):
         of_both, first = key(members[0], *free), members[0]
         trained = [each for each in store.runs if each.run.remedy is None and each.run.epochs is not None
                    and (each.run.regime, each.run.batch_size) == ("SB", small_batch) and key(each, *free) == of_both]
-        steps = math.ceil(first.training_size / first.run.batch_size)
         small = [each for each in trained if each.run.epochs == first.run.epochs] or [
-            each for each in trained if abs(updates(each) - updates(first)) < steps]
+            each for each in trained if abs(updates(each) - updates(first)) < first.updates_per_epoch]
         cells = [Cell(None, _by_trial(small))] if small else []
         for levels in itertools.product(*FACTORS.values()):
             if found := [each for each in (*plain, *members) if levels_of(each.run) == levels]:
@@ -66,7 +65,7 @@ def families(store):
 
 def updates(finished_run):
     """Returns the number of updates of a run, all of whose batches have its batch size."""
-    return finished_run.result["epochs"] * math.ceil(finished_run.training_size / finished_run.run.batch_size)
+    return finished_run.result["epochs"] * finished_run.updates_per_epoch
 
 
 def small_beside_large(cells):

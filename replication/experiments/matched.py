@@ -81,8 +81,7 @@ def _compared(store):
 
 def _curve(finished_run, kind, protocol):
     """Returns the epoch, f or the number of updates, and the sharpness of each measured iterate but x_0, by epoch."""
-    steps = math.ceil(finished_run.training_size / finished_run.run.batch_size)
-    return [(epoch, loss if kind == "loss" else epoch * steps, sharpness)
+    return [(epoch, loss if kind == "loss" else epoch * finished_run.updates_per_epoch, sharpness)
             for epoch, loss, sharpness in points(finished_run, protocol) if epoch and loss > 0 and sharpness > 0]
 
 

@@ -19,8 +19,11 @@ from replication.store.grouping import buckets, key
 
 _SET_TITLES = {"box": "Metric 2.1’s box", "ball": "SAM’s ball", "adaptive ball": "ASAM’s ball",
                "inputs": "the inputs’ box"}
-_TITLES = (*_SET_TITLES.values(), *(f"one step of {radius:g}" for radius in Robustness.RADII),
-           *(f"steps of {radius:g}" for radius in Robustness.RADII), "test accuracy")
+# The field of a record, and the index in it, by the title of an attack.
+_ATTACKS = {f"{words} of {radius:g}": (field, index)
+            for field, words in (("single_step", "one step"), ("steps", "steps"))
+            for index, radius in enumerate(Robustness.RADII)}
+_TITLES = (*_SET_TITLES.values(), *_ATTACKS, "test accuracy")
 # The fewest minimizers that are ranked.
 _FEWEST = 3
 
@@ -38,10 +41,8 @@ def needs(setup):
 
 def listing(store):
     """Returns the headings, and a line for each run that was measured."""
-    radii = Robustness.RADII
     headings = ("network", "run", *(f"rise in {title} (%)" for title in _SET_TITLES.values()), "steepest layer",
-                "its rise (%)", "test accuracy (%)", *(f"one step of {radius:g} (%)" for radius in radii),
-                *(f"steps of {radius:g} (%)" for radius in radii))
+                "its rise (%)", "test accuracy (%)", *(f"{title} (%)" for title in _ATTACKS))
     lines = []
     for members in _families(store):
         for each, content in members:
@@ -49,7 +50,7 @@ def listing(store):
             lines.append(ListingLine((
                 place(each.run), _name(each.run),
                 *(content["rises"][name] for name in SETS), layer.rpartition("/")[2], rise, 100 * content["clean"],
-                *(100 * share for name in ("single_step", "steps") for share in content[name])), (each.name,)))
+                *(100 * content[field][index] for field, index in _ATTACKS.values())), (each.name,)))
     return headings, lines
 
 
@@ -74,8 +75,7 @@ def ranks(store):
 def _measures(content):
     """Returns what is ranked by its title; less is more robust."""
     found = {title: content["rises"][name] for name, title in _SET_TITLES.items()}
-    found |= {f"one step of {radius:g}": -share for radius, share in zip(Robustness.RADII, content["single_step"])}
-    found |= {f"steps of {radius:g}": -share for radius, share in zip(Robustness.RADII, content["steps"])}
+    found |= {title: -content[field][index] for title, (field, index) in _ATTACKS.items()}
     return found | {"test accuracy": -content["clean"]}
 
 

@@ -56,23 +56,24 @@ class DynamicSampling(Remedy):
         return cls(**options)
 
     def batch_size(self, run, history, model, *, examples):
-        number = examples.size("train")
+        return without_a_small_rest(self._wanted_size(run, history, model, examples), examples.size("train"),
+                                    limit=run.batch_size)
+
+    def _wanted_size(self, run, history, model, examples):
         if self.test == "schedule":
-            return without_a_small_rest(self.scheduled_size(len(history), limit=run.batch_size), number,
-                                        limit=run.batch_size)
+            return self.scheduled_size(len(history), limit=run.batch_size)
         if not history:
-            return without_a_small_rest(self.first_batch_size, number, limit=run.batch_size)
+            return self.first_batch_size
         size = history[-1]["batch_size"]
         if size >= run.batch_size:
             return size
-        part = part_size(size, number)
+        part = part_size(size, examples.size("train"))
         order = examples.order(seed=run.trial, epoch=len(history))
         gradient, variance = gradient_variance(model, examples, [order[i * part:(i + 1) * part] for i in range(PARTS)],
                                                jit_compile=run.jit_compile)
         # A part that is smaller than a batch has a larger squared gradient, by the variance that the batch has less.
         gradient -= variance * (1 - part / size)
-        return without_a_small_rest(self.sufficient_size(size, gradient, part * variance, limit=run.batch_size), number,
-                                    limit=run.batch_size)
+        return self.sufficient_size(size, gradient, part * variance, limit=run.batch_size)
 
     def test_gradients(self, run, history, examples):
         if self.test == "schedule":

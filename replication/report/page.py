@@ -89,9 +89,9 @@ def _set_up(finished_run, networks):
     """
     if not MAIN.admits(finished_run):
         return ""
-    names = presets.presets_of(finished_run.run) or ["plain"]
-    whole = [name for name in names if name != "plain" and set(networks) <= set(presets.PRESETS[name].networks)]
-    return " and ".join(whole or names[:1])
+    names = presets.presets_of(finished_run.run)
+    whole = [name for name in names if set(networks) <= set(presets.PRESETS[name].networks)]
+    return " and ".join(whole or names[:1]) or "plain"
 
 
 def _findings(judged):

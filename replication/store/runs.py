@@ -1,6 +1,7 @@
 """Finished runs with their iterates and measurements, and searches, as a store holds them."""
 
 import dataclasses
+import math
 
 from replication import catalog, configuration
 from replication.errors import is_whole
@@ -106,6 +107,11 @@ class FinishedRun(_Measured):
         """The number of training examples; 0 if the record does not tell it."""
         size = self.config["data"].get("training_size")
         return size if is_whole(size, 1) else 0
+
+    @property
+    def updates_per_epoch(self):
+        """The number of updates of an epoch, all of whose batches have the run's batch size."""
+        return math.ceil(self.training_size / self.run.batch_size)
 
     @property
     def resolved_dataset(self):
