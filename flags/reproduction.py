@@ -25,6 +25,7 @@ _EXPERIMENTS = flags.DEFINE_list(
 _TRIALS = flags.DEFINE_integer(
     "trials", None, "Trials of each network and regime; by default the preset's (the paper: 5).", lower_bound=1)
 _ARCHITECTURE = define(configuration.Run, "architecture")["architecture"]
+_RECOMPUTE = define(configuration.Run, "recompute")["recompute"]
 _BATCH_SIZES = flags.DEFINE_list(
     "batch_sizes", None, "Figure 4's batch sizes, separated by commas: numbers of examples, or fractions of the "
     "training set; by default the preset's.")
@@ -130,7 +131,7 @@ def setup(resolve_jit_compile):
         preset=preset, networks=networks, trials=preset.trials if _TRIALS.value is None else _TRIALS.value,
         architecture=_ARCHITECTURE.value, describe=data.resolve,
         study_networks=networks if _NETWORKS.value and _EXPERIMENTS.value else None,
-        batch_sizes=_batch_sizes(), warm_start_every=every,
+        batch_sizes=_batch_sizes(), warm_start_every=every, recompute=_RECOMPUTE.value,
         jit_compile=lambda network: resolve_jit_compile(_JIT_COMPILE.value, network))
     for flag, figure in ((_BATCH_SIZES, "figure4"), (_WARM_START_EVERY, "figure5")):
         if flag.value is not None and not (figure in names and result.study_networks):

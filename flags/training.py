@@ -15,7 +15,7 @@ _RUN = define(
     configuration.Run, "network", "architecture", "regime", "trial", "batch_size", "epochs", "max_epochs", "patience",
     "min_improvement", "optimizer", "learning_rate", "statistics", "deterministic", "dropout", "precision",
     "kernel_initializer", "normalization_epsilon", "adam_epsilon", "training_loss", "kernel_scale",
-    "without_normalization", "target_loss",
+    "without_normalization", "target_loss", "recompute",
     defaults={"network": "F1", "regime": "SB", "trial": 0, "batch_size": None, "learning_rate": None})
 _STOP = flags.DEFINE_enum(
     "stop", "ceased", ["ceased", "accuracy", "loss", "epochs"],

@@ -5,19 +5,20 @@ import numpy as np
 
 from models.networks import KERNEL_INITIALIZERS, SPECIFICATIONS, Layers
 from models.normalization import BatchNormalization
+from models.recomputation import Recomputing, can_recompute
 
 NETWORKS = tuple(SPECIFICATIONS)
 # The function that builds each network. A network that is added here has no defaults: `build` needs its input_shape and
 # classes, and passes on an architecture only if one is given.
 BUILDERS = {name: specification.builder for name, specification in SPECIFICATIONS.items()}
 
-__all__ = ["BUILDERS", "NETWORKS", "BatchNormalization", "build"]
+__all__ = ["BUILDERS", "NETWORKS", "BatchNormalization", "Recomputing", "build"]
 
 
 def build(name: str, *, statistics: str = "batch", architecture: str | None = None, input_shape: tuple | None = None,
           classes: int | None = None, seed: int = 0, precision: str = "float32", dropout: float | None = None,
           kernel_initializer: str = "glorot_uniform", normalization_epsilon: float = 1e-3, kernel_scale: float = 1.0,
-          normalized: bool = True) -> keras.Model:
+          normalized: bool = True, recompute: bool = False) -> keras.Model:
     """Builds a network of table 1.
 
     Args:
@@ -38,6 +39,7 @@ def build(name: str, *, statistics: str = "batch", architecture: str | None = No
         normalization_epsilon: Batch normalization's epsilon, default 1e-3.
         kernel_scale: Factor on all initial kernels, default 1.
         normalized: Whether batch normalization follows each inner layer, as in the paper (default).
+        recompute: Whether the backward pass of a convolutional network recomputes activations, see `Recomputing`.
 
     Returns:
         A built functional `keras.Model` from inputs [batch, *input_shape] to class probabilities [batch, classes].
@@ -45,8 +47,8 @@ def build(name: str, *, statistics: str = "batch", architecture: str | None = No
 
     Raises:
         ValueError: `name`, `statistics`, `architecture` or `kernel_initializer` is unknown, the network has only one
-            architecture or no dropout, a convolutional network gets an `input_shape` that is not that of an image, or a
-            network without defaults lacks `input_shape` or `classes`.
+            architecture, no dropout or no convolutions, a convolutional network gets an `input_shape` that is not that
+            of an image, or a network without defaults lacks `input_shape` or `classes`.
 
     Example:
 
@@ -74,7 +76,11 @@ def build(name: str, *, statistics: str = "batch", architecture: str | None = No
                     dropout=dropout, kernel_initializer=kernel_initializer,
                     normalization_epsilon=normalization_epsilon, kernel_scale=kernel_scale, normalized=normalized)
     choice = {} if architecture is None else {"architecture": architecture}
-    return BUILDERS[name](name, layers, input_shape=tuple(input_shape), classes=classes, **choice)
+    network = BUILDERS[name](name, layers, input_shape=tuple(input_shape), classes=classes, **choice)
+    if not recompute:
+        return network
+    _require(can_recompute(network), "recompute", recompute, f"False, {name} does not convolve")
+    return Recomputing(network.input, network.output, name=name)
 
 
 def _require(condition, name, value, expected):

@@ -8,6 +8,7 @@ import keras
 import psutil
 import tensorflow as tf
 
+from models.recomputation import Recomputing, can_recompute, recomputes, split
 from replication.errors import DoesNotFitError
 
 _CGROUP = pathlib.Path("/sys/fs/cgroup")
@@ -18,12 +19,15 @@ def peak_bytes(model):
     """Returns an upper bound of the memory for one example in a forward and backward pass, in bytes.
 
     It is the size of all layer outputs, plus the gradient and the workspace of the largest. Measured peaks in training
-    F1, F2, C1 and C2 are 0.76 to 0.9 of it.
+    F1, F2, C1 and C2 are 0.76 to 0.9 of it. Of a network that recomputes activations, it is that of the block which
+    takes most, plus the outputs of the other blocks; C2's measured peaks are 0.97 to 1.03 of it.
 
     Args:
         model: A built `keras.Model`. A model that is not a graph of layers counts as 0.
     """
-    return sum(sizes := _output_bytes(model)) + 2 * max(sizes, default=0)
+    if isinstance(model, Recomputing) and recomputes(model):
+        return _recomputing_bytes(model)
+    return _bytes(_output_bytes(model))
 
 
 def available():
@@ -51,10 +55,11 @@ def guard(model, batch_size, name="batch_size", *, held=None, backward=True, is_
             GPU was exhausted within the block.
     """
     each = peak_bytes(model) if backward else sum(sorted(_output_bytes(model))[-2:])
+    in_one = backward and held in (None, batch_size)
     if held is not None:
         each = each * held // batch_size
     if not tf.config.list_logical_devices("GPU") and each * batch_size > available():
-        raise _too_large(model, batch_size, name, each, available())
+        raise _too_large(model, batch_size, name, each, available(), in_one)
     try:
         yield
     except (tf.errors.ResourceExhaustedError, tf.errors.InternalError) as error:
@@ -62,7 +67,7 @@ def guard(model, batch_size, name="batch_size", *, held=None, backward=True, is_
             raise
         device = tf.config.list_logical_devices("GPU")
         room = tf.config.experimental.get_memory_info(device[0].name)["peak"] if device else available()
-        raise _too_large(model, batch_size, name, each, room) from None
+        raise _too_large(model, batch_size, name, each, room, in_one) from None
 
 
 def is_exhaustion(error):
@@ -72,10 +77,27 @@ def is_exhaustion(error):
             or isinstance(error, tf.errors.InternalError) and "Dst tensor" in str(error))
 
 
+def _bytes(sizes):
+    """Returns the bytes that layers with outputs of these sizes take in a forward and backward pass."""
+    return sum(sizes) + 2 * max(sizes, default=0)
+
+
+def _recomputing_bytes(model):
+    """Returns the bytes for one example in a forward and backward pass that recomputes activations."""
+    blocks = [_sizes(layer.output for layer in block) for block in split(model.layers)]
+    kept = [block[-1] if block else 0 for block in blocks]
+    return max(sum(kept) - own + _bytes(block) for own, block in zip(kept, blocks))
+
+
 def _output_bytes(model):
     """Returns the bytes for one example of each layer's output."""
+    return _sizes(_outputs(model))
+
+
+def _sizes(tensors):
+    """Returns the bytes for one example of those tensors whose shape is known."""
     return [math.prod(tensor.shape[1:]) * tf.as_dtype(tensor.dtype).size
-            for tensor in _outputs(model) if None not in tensor.shape[1:]]
+            for tensor in tensors if None not in tensor.shape[1:]]
 
 
 def _outputs(model):
@@ -110,12 +132,17 @@ def _left(root, path, limit, usage, cache):
             yield int((folder / limit).read_text()) - int((folder / usage).read_text()) + int(statistics[cache])
 
 
-def _too_large(model, batch_size, name, each, room):
+def _too_large(model, batch_size, name, each, room, in_one):
     room = max(room, 0)
     fitting = room // each if each else batch_size
     # If a device's memory was exhausted in spite of the estimate, the estimated size was tried already.
     advice = ("not even one fits" if not fitting else
               f"about {fitting} would fit" if fitting < batch_size else "try a smaller one")
+    if in_one and not isinstance(model, Recomputing) and can_recompute(model):
+        recomputed = _recomputing_bytes(model) * batch_size
+        if recomputed <= room:
+            advice += (f"; a gradient that recomputes them (--recompute of train and reproduce, models.Recomputing) "
+                       f"takes {recomputed / 1e9:.1f} GB")
     return DoesNotFitError(
         f"{name}={batch_size}: the activations of {model.name} do not fit into memory: they take up to "
         f"{each / 1e6:.2g} MB per example, {each * batch_size / 1e9:.1f} GB in all, and {room / 1e9:.1f} GB are "

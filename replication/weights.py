@@ -1,5 +1,6 @@
 """A run's network, its weights on disk, and its trainable weights as one vector x."""
 
+import dataclasses
 import os
 import zipfile
 
@@ -61,7 +62,10 @@ def export_keras(record):
 
 
 def _export(record):
-    network, run = load_minimizer(record), record.configuration
+    # The class of a recomputing network is ours, and the file is to load without it.
+    run = dataclasses.replace(record.configuration, recompute=False)
+    network = build_network(run)
+    load_weights(network, record.minimizer)
     if run.statistics == "moving":
         network = _with_layers_of_keras(network)
     with files.replacing(record.exported_model) as temporary:
@@ -140,7 +144,7 @@ def build_network(run, *, statistics=None):
                         seed=run.trial, input_shape=dataset.input_shape, classes=run.classes or dataset.classes,
                         precision=run.precision, dropout=run.dropout, kernel_initializer=run.kernel_initializer,
                         normalization_epsilon=run.normalization_epsilon, kernel_scale=run.kernel_scale,
-                        normalized=not run.without_normalization)
+                        normalized=not run.without_normalization, recompute=run.recompute)
 
 
 def load_model(path, *, compile=False):

@@ -42,7 +42,8 @@ _OTHERS = {
     "start": configuration.Start("C1-SB-trial0-00000000"), "dropout": 0.1,
     "distribution": configuration.Distribution(2), "kernel_initializer": "he_uniform", "normalization_epsilon": 0.1,
     "adam_epsilon": 0.1, "stop": "accuracy", "target_accuracy": 70.0, "min_epochs": 7, "target_loss": 0.7,
-    "training_loss": "mean_squared_error", "kernel_scale": 7.0, "without_normalization": True}
+    "training_loss": "mean_squared_error", "kernel_scale": 7.0, "without_normalization": True,
+    "recompute": True}
 
 
 def test_readers_are_told_of_every_choice_that_tells_a_run_from_the_usual_one():

@@ -118,11 +118,12 @@ class Preset:
         sizes = self.network_batch_sizes.get(network, self.batch_sizes)
         return regime_batch_size(sizes[regime], dataset)
 
-    def run(self, network, regime, trial, *, jit_compile, architecture=None, describe=DATASETS.__getitem__):
+    def run(self, network, regime, trial, *, jit_compile, architecture=None, recompute=False,
+            describe=DATASETS.__getitem__):
         """The resolved configuration of one run of this preset.
 
         Args:
-            network, regime, trial, jit_compile, architecture: Choices of the `Run`.
+            network, regime, trial, jit_compile, architecture, recompute: Choices of the `Run`.
             describe: Function from a data set's name to its resolved `catalog.Dataset`.
         """
         require_name("network", network, NETWORKS)
@@ -133,7 +134,7 @@ class Preset:
             batch_size=self.batch_size(network, regime, description),
             classes=open_classes(dataset, description),
             max_epochs=self.max_epochs, patience=self.patience, min_improvement=self.min_improvement,
-            jit_compile=jit_compile, architecture=architecture,
+            jit_compile=jit_compile, architecture=architecture, recompute=recompute,
         )
 
     def sharpness(self, run, epsilon, *, subspace_dim=0):
@@ -215,10 +216,12 @@ def peculiarities(run, dataset):
         dataset: The resolved `catalog.Dataset` of its data.
     """
     name = preset_of(run)
-    # SB and LB have these choices in common, and a run of any other batch size takes them too.
+    # A run of the regime "grid" has SB's choices but for its batch size, which is what it is for.
+    regime = run.regime if run.regime in PAPER_BATCH_SIZES else "SB"
     usual = run if name is None else PRESETS[name].run(
-        run.network, "SB", run.trial, jit_compile=run.jit_compile, describe=lambda _: dataset)
-    return [*filter(None, [run.peculiarities]), *(
+        run.network, regime, run.trial, jit_compile=run.jit_compile, describe=lambda _: dataset)
+    own_size = run.regime != regime or run.batch_size == usual.batch_size
+    return [*filter(None, [run.peculiarities, None if own_size else f"batches of {run.batch_size:,}"]), *(
         f"{choice.replace('_', ' ')} {getattr(run, choice)}" for choice in _OF_THE_PRESET
         if getattr(run, choice) != getattr(usual, choice))]
 
@@ -229,7 +232,7 @@ def usual_sharpness(run, subspace_dim):
 
 
 def is_plain_but_for(run, dataset, *choices):
-    """Whether a run differs from `standard` in some choices, the trial and XLA alone.
+    """Whether a run differs from `standard` in some choices, the trial, XLA and recomputation alone.
 
     Args:
         run, dataset: See `standard`.
@@ -241,7 +244,7 @@ def is_plain_but_for(run, dataset, *choices):
 
 
 def standard(run, dataset):
-    """The run that a run of SB or LB must equal, except for trial and XLA, to enter the main tables.
+    """The run that a run of SB or LB must equal, but for trial, XLA and recomputation, to enter the main tables.
 
     It is the run that the preset with this data set trains for the network, the regime and the architecture. On data
     of no preset it is the run itself with the usual optimizer and network, in float32, from x_0, on one device and

@@ -69,6 +69,8 @@ class Distribution(Configuration):
         self.check_batches(run.batch_size, DATASETS[run.dataset].training_size)
         require(not run.jit_compile, "jit_compile", run.jit_compile,
                 "false with strategy=mirrored, which XLA cannot compile")
+        require(not run.recompute, "recompute", run.recompute,
+                "false with strategy=mirrored, which divides the activations between the devices")
         require(run.remedy is None, "remedy", run.remedy and run.remedy.NAME,
                 "none with strategy=mirrored, which supports no remedy")
         require(self.synchronized or run.statistics == "batch", "statistics", run.statistics,
@@ -166,6 +168,9 @@ class Run(Configuration):
         added=True)
     kernel_scale: float = number(1.0, "Factor on all initial kernels.", above=0, added=True)
     without_normalization: bool = boolean(False, "Leave out batch normalization.")
+    recompute: bool = boolean(
+        False, "Recompute the activations of a convolutional network in the backward pass (gradient checkpointing): C2 "
+        "and C4 need 2.1 MB an example instead of 3.3, and 5/4 of the time, for the same gradients but for rounding.")
 
     def __post_init__(self):
         super().__post_init__()
@@ -173,6 +178,7 @@ class Run(Configuration):
         network.require_input_shape(known.input_shape)
         object.__setattr__(self, "architecture", network.resolve_architecture(self.architecture))
         network.require_dropout(self.dropout)
+        network.require_recomputation(self.recompute)
         require_batch_size("batch_size", self.batch_size, known)
         require(not (self.deterministic and self.jit_compile), "jit_compile", self.jit_compile,
                 "false with deterministic, with which Keras does not use XLA")
@@ -212,9 +218,9 @@ class Run(Configuration):
         return dataclasses.replace(self, jit_compile=jit_compile)
 
     def differences(self, other):
-        """The names of the choices in which another run differs, apart from the trial and XLA."""
+        """The names of the choices in which another run differs, apart from the trial, XLA and recomputation."""
         return {field.name for field in dataclasses.fields(self)
-                if getattr(self, field.name) != getattr(other, field.name)} - {"trial", "jit_compile"}
+                if getattr(self, field.name) != getattr(other, field.name)} - {"trial", "jit_compile", "recompute"}
 
     @property
     def peculiarities(self):
@@ -245,4 +251,5 @@ class Run(Configuration):
             None if self.epochs is None else f"exactly {self.epochs} epochs",
             self.start and f"from {self.start.label}",
             self.distribution and self.distribution.label,
-            "deterministic" if self.deterministic else None)))
+            "deterministic" if self.deterministic else None,
+            "activations recomputed" if self.recompute else None)))

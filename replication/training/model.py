@@ -27,9 +27,14 @@ class TrainingModel(keras.Model):
     def __init__(self, network, examples, remedy=None, *, seed=0):
         super().__init__(network.inputs, network.outputs)
         self._examples = examples
+        self._call_network = network.call
         self.remedy = remedy or Remedy()
         self.seed = seed
         self.remedy.prepare(self)
+
+    def call(self, inputs, training=None, mask=None):
+        # The network may recompute activations, which the graph of its layers does not.
+        return self._call_network(inputs, training=training, mask=mask)
 
     def train_step(self, batch):
         return self.remedy.learn(self, *self._examples.gather(batch))

@@ -140,7 +140,8 @@ def test_augmentation_goes_on_in_its_sequence(tmp_path):
 
 
 @pytest.mark.parametrize("remedy, choices", [
-    (remedies.Stability(), {"jit_compile": True}), (remedies.Adversarial(), {"jit_compile": True}),
+    (remedies.Stability(), {"jit_compile": True, "batch_size": 479}),
+    (remedies.Adversarial(), {"jit_compile": True, "batch_size": 479}),
     (remedies.SharpnessAware(), {"precision": "mixed_bfloat16"}),
 ], ids=str)
 def test_remedies_work_with_xla_and_in_mixed_precision(remedy, choices, tmp_path):
