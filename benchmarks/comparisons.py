@@ -6,6 +6,7 @@ import statistics
 import numpy as np
 
 from benchmarks import memory, peer, problems, timing, torch_peer
+from benchmarks.forward_over_backward import ForwardOverBackward
 from replication import data
 from replication.sharpness.maximizer import Box, maximize
 
@@ -51,8 +52,10 @@ def passes(objective, fit_epoch, inputs, labels, *, widths, epsilon, batch_size,
     x, size = objective.x, objective.size
     flops = problems.product_flops(widths, size)
     product = timing.LargeProduct(product_size, flops=flops)
+    forward = ForwardOverBackward(objective.model, inputs, labels, batch_size=batch_size)
     actions = {"pass": lambda: objective.value_and_gradient(x), "fit": fit_epoch, "products": product,
-               "hessian": lambda: objective.hessian_product(x, np.ones_like(x))}
+               "hessian": lambda: objective.hessian_product(x, np.ones_like(x)),
+               "forward over backward": lambda: forward.product(np.ones_like(x))}
     missing, agreement, peers = torch_peer.why_missing("CPU"), None, {}
     if missing is None:
         order, bounds = data.partition(size, batch_size)
@@ -78,6 +81,8 @@ def passes(objective, fit_epoch, inputs, labels, *, widths, epsilon, batch_size,
                    goal=_PASS_GOAL * statistics.median(needed) / statistics.median(times["fit"])),
         timing.row("pass : its matrix products", times["pass"], needed, goal=_PASS_GOAL),
         timing.row("product with the Hessian : pass", times["hessian"], times["pass"], goal=_HESSIAN_GOAL),
+        timing.row("product with the Hessian : forward over backward", times["hessian"],
+                   times["forward over backward"], goal=1),
     ]
     if "curvlinops" in times:
         rows.append(timing.row("product with the Hessian : curvlinops", times["hessian"], times["curvlinops"], goal=1))

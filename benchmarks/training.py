@@ -1,4 +1,4 @@
-"""Times an epoch of our training beside plain Keras and PyTorch, and fills the table of --jit_compile=auto.
+"""Times an epoch of our training beside plain Keras, PyTorch and a pass, and fills the table of --jit_compile=auto.
 
     python -m benchmarks.training --output=results.json
     python -m benchmarks.training --networks=F1,C1 --update_table
@@ -84,6 +84,7 @@ def _compare(network, threads, device):
         "off": _ours(network, inputs, labels, classes, batch_size, jit_compile=False),
         "on": _ours(network, inputs, labels, classes, batch_size, jit_compile=True),
         "keras": _plain_keras(network, inputs, labels, classes, batch_size),
+        "pass": _pass(network, inputs, labels),
     }
     # PyTorch on the CPU is no peer of TensorFlow on a GPU.
     missing, peers = torch_peer.why_missing(device), {}
@@ -103,7 +104,8 @@ def _compare(network, threads, device):
                                goal=1 if network in ("F1", "C1") else None))
     else:
         rows.append(timing.filled_row(f"{title} : PyTorch", f"{statistics.median(ours):.3g} s", missing or died, None))
-    rows.append(timing.row(f"{network} with XLA : without", times["on"], times["off"]))
+    rows += [timing.row(f"{network}, a pass of f : the step", times["pass"], ours, goal=1),
+             timing.row(f"{network} with XLA : without", times["on"], times["off"])]
     for row in rows:
         row["microseconds an example"] = 1e6 * statistics.median(ours) / size
     return rows, xla
@@ -141,6 +143,15 @@ def _plain_keras(network, inputs, labels, classes, batch_size):
     model = models.build(network)
     model.compile("adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     return lambda: model.fit(inputs, labels, batch_size=batch_size, epochs=1, verbose=0)
+
+
+def _pass(network, inputs, labels):
+    """Returns a function that takes f and its gradient over all examples in one batch."""
+    import models
+    from replication.sharpness import Objective
+
+    objective = Objective(models.build(network), inputs, labels, batch_size="all")
+    return lambda: objective.value_and_gradient(objective.x)
 
 
 def _pytorch(ended, network, inputs, labels, classes, batch_size, threads, device):

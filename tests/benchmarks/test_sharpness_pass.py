@@ -2,9 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from benchmarks import problems, torch_peer
+from benchmarks.forward_over_backward import ForwardOverBackward
+from replication.sharpness import Objective
 from tests.scripts import module
 
 
@@ -17,7 +20,7 @@ def results(tmp_path_factory):
 
 
 def test_every_row_is_complete(results):
-    assert len(results["rows"]) == (8 if torch_peer.version() is None else 9)
+    assert len(results["rows"]) == (9 if torch_peer.version() is None else 10)
     for row in results["rows"]:
         assert row["what"] and row["ours"] and row["peer"]
         assert row["met"] in ("yes", "no", "-")
@@ -30,6 +33,15 @@ def test_pytorch_computes_the_same(results):
     if torch_peer.version() is None:
         pytest.skip("PyTorch is not installed")
     assert results["agreement"]["agrees"]
+
+
+def test_forward_over_backward_computes_the_same():
+    model, inputs, labels = problems.f1(smoke=True)
+    objective = Objective(model, inputs, labels, batch_size=500)
+    direction = np.random.default_rng(0).normal(size=len(objective.x))
+    product = objective.hessian_product(objective.x, direction)
+    other = ForwardOverBackward(model, inputs, labels, batch_size=500).product(direction)
+    assert np.linalg.norm(other - product) < 1e-5 * np.linalg.norm(product)
 
 
 def test_names_the_machine(results):

@@ -25,7 +25,7 @@ def test_every_row_is_complete(tmp_path):
     finished = _run("--networks=F1", f"--output={tmp_path / 'results.json'}")
     assert finished.returncode == 0, finished.stderr
     rows = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["rows"]
-    assert len(rows) == 3
+    assert len(rows) == 4
     for row in rows:
         assert row["what"].startswith("F1") and row["ours"] and row["peer"] and row["met"] in ("yes", "no", "-")
         assert (row["ratio"] is None) == (row["peer"] == "not installed")
