@@ -57,6 +57,11 @@ class Network:
     architectures: tuple = ()
     dropout: bool = False
 
+    @property
+    def is_convolutional(self):
+        """Whether the network convolves images."""
+        return len(self.input_shape) == 3
+
     def resolve_architecture(self, architecture):
         """Returns `architecture`, or the default if it is None; None for a network that has only one.
 
@@ -73,13 +78,18 @@ class Network:
 
     def require_input_shape(self, input_shape):
         """Raises a UserError unless the network can be built for inputs of this shape."""
-        require(len(self.input_shape) == 1 or len(input_shape) == 3, "input_shape", tuple(input_shape),
+        require(not self.is_convolutional or len(input_shape) == 3, "input_shape", tuple(input_shape),
                 f"height, width and channels of an image, which {self.name} convolves")
 
     def require_dropout(self, rate):
         """Raises a UserError unless `rate` is None, or the network has dropout and `rate` is in [0, 1)."""
         require(rate is None or self.dropout, "dropout", rate, f"none, {self.name} has no dropout")
         require(rate is None or is_finite(rate) and 0 <= rate < 1, "dropout", rate, "a number in [0, 1)")
+
+    def require_recomputation(self, recompute):
+        """Raises a UserError if `recompute` is true and the network is not convolutional."""
+        require(not recompute or self.is_convolutional, "recompute", recompute,
+                f"false, {self.name} does not convolve")
 
 
 DATASETS = {

@@ -27,7 +27,9 @@ def main(argv):
 
     processes = execution.divide_processors(tasks, records.Workdir(path), executor=executor)
     if not dry_run:
-        execution.check(tasks, executor=executor, data_dir=flags.data.DATA_DIR.value)
+        # What is damaged counts as done until it is set aside.
+        execution.check(tasks, None if remake_damaged else records.Workdir(path), executor=executor,
+                        data_dir=flags.data.DATA_DIR.value)
     workdir = records.Workdir(path) if dry_run else records.Workdir.create(path)
     if remake_damaged:
         damage.set_aside(workdir)

@@ -31,6 +31,13 @@ def module(name, *arguments):
     return subprocess.CompletedProcess([name, *arguments], child.poll(), output, errors)
 
 
+def program(path, folder):
+    """Returns the same of a Python file that is run in a folder, in a forked process."""
+    child = forked.Child(_program, str(path), str(folder))
+    output, errors = child.communicate()
+    return subprocess.CompletedProcess([path], child.poll(), output, errors)
+
+
 def fresh_script(name, *arguments, env=None):
     """Returns the same of a Python that is started anew, for what the import of TensorFlow must not do."""
     return subprocess.run([sys.executable, "-m", f"replication.{name}", *map(str, arguments)], cwd=ROOT, text=True,
@@ -60,6 +67,14 @@ def _main(name, arguments):
     machine.find_devices()
     sys.argv[1:] = arguments
     runpy.run_module(name, run_name="__main__", alter_sys=True)
+
+
+def _program(path, folder):
+    os.chdir(folder)
+    machine.find_devices()
+    sys.path.insert(0, str(ROOT))
+    sys.argv[:] = [path]
+    runpy.run_path(path, run_name="__main__")
 
 
 def assert_one_line(process, *words):

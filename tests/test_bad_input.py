@@ -1,6 +1,8 @@
 """Each mistake a user can make: one clear line, exit code 1, no traceback, nothing harmed on disk."""
 
+import dataclasses
 import os
+import shutil
 import subprocess
 import sys
 
@@ -10,7 +12,7 @@ import pytest
 
 from replication import configuration, files, records, training, weights
 from replication.errors import UserError
-from tests.scripts import ROOT, assert_one_line, fresh_script, script
+from tests.scripts import ROOT, assert_one_line, cases, fresh_script, script
 
 RUN = configuration.Run(network="F1", regime="SB", trial=0, dataset="digits", batch_size=719, epochs=1)
 
@@ -24,15 +26,13 @@ def trained(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", ["measure_sharpness", "make_report", "verify", "plot_parametric"])
-@pytest.mark.parametrize("kind", ["absent", "empty", "file"])
-def test_workdir_without_runs(name, kind, tmp_path):
-    folder = tmp_path / "work"
-    if kind == "empty":
-        folder.mkdir()
-    elif kind == "file":
-        folder.write_text("precious")
-    assert_one_line(script(name, f"--workdir={folder}"), "--workdir", folder)
-    assert kind != "file" or folder.read_text() == "precious"
+def test_workdir_without_runs(name, tmp_path):
+    absent, empty, file = folders = [tmp_path / kind for kind in ("absent", "empty", "file")]
+    empty.mkdir()
+    file.write_text("precious")
+    for folder, process in zip(folders, cases(name, [[f"--workdir={folder}"] for folder in folders])):
+        assert_one_line(process, "--workdir", folder)
+    assert file.read_text() == "precious" and not absent.exists()
 
 
 @pytest.mark.parametrize("name", ["train", "reproduce"])
@@ -108,28 +108,32 @@ def test_second_process_on_the_same_run(trained):
                         RUN.name, "another process")
 
 
-@pytest.mark.parametrize("name", ["config.json", "result.json", "final.weights.h5"])
-def test_damaged_run_is_reported_and_the_others_are_used(trained, name, tmp_path):
-    import shutil
+def test_damaged_runs_are_reported_and_the_others_are_used(trained, tmp_path):
+    """One run with each of its files damaged, each in a line of its own."""
+    workdir = records.Workdir(shutil.copytree(trained.path, tmp_path / "work"))
+    damaged = []
+    for trial, name in enumerate(("config.json", "result.json", "final.weights.h5"), 7):
+        other = dataclasses.replace(RUN, trial=trial)
+        folder = shutil.copytree(trained.run(RUN).folder, workdir.run(other).folder)
+        config = files.read_json(folder / "config.json")
+        files.write_json(folder / "config.json", {**config, "configuration": other.to_json()})
+        damaged.append(folder / name)
+        damaged[-1].write_bytes(damaged[-1].read_bytes()[:-100])
+    before = _contents(damaged)
+    measured = script("measure_sharpness", f"--workdir={workdir.path}", "--subspace_dim=0", "--epsilon=1e-3",
+                      "--iterations=1")
+    reported = script("make_report", f"--workdir={workdir.path}")
+    for process in (measured, reported):
+        lines = [line for line in process.stderr.splitlines() if line.startswith("error: ")]
+        assert process.returncode == 1 and "Traceback" not in process.stderr and len(lines) == 3
+        assert all(sum(str(file) in line for line in lines) == 1 for file in damaged)
+    assert RUN.name in measured.stdout and workdir.page.exists()
+    assert _contents(damaged) == before
 
-    workdir = records.Workdir(tmp_path / "work")
-    shutil.copytree(trained.path, workdir.path)
-    damaged = workdir.path / "runs" / "F1-SB-trial9-00000000"
-    shutil.copytree(trained.run(RUN).folder, damaged)
-    other = configuration.Run.from_json({**RUN.to_json(), "trial": 9})
-    damaged = damaged.rename(damaged.with_name(other.name))
-    files.write_json(damaged / "config.json", {**files.read_json(damaged / "config.json"),
-                                               "configuration": other.to_json()})
-    file = damaged / name
-    file.write_bytes(file.read_bytes()[:-100])
-    before = {path: path.read_bytes() for path in damaged.rglob("*") if path.is_file()}
-    process = script("measure_sharpness", f"--workdir={workdir.path}", "--subspace_dim=0", "--epsilon=1e-3",
-                     "--iterations=1")
-    assert_one_line(process, file)
-    assert RUN.name in process.stdout
-    assert_one_line(script("make_report", f"--workdir={workdir.path}"), file)
-    assert workdir.page.exists()
-    assert {path: path.read_bytes() for path in damaged.rglob("*") if path.is_file()} == before
+
+def _contents(damaged):
+    """The contents of all files in the folders of damaged files."""
+    return {path: path.read_bytes() for file in damaged for path in file.parent.rglob("*") if path.is_file()}
 
 
 def test_training_data_with_nan_are_named():

@@ -1,11 +1,9 @@
 """The notebook runs as it stands, and prints what it shows."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 
+from tests import scripts
 from tests.scripts import ROOT
 
 
@@ -16,8 +14,7 @@ def test_the_cells_run_in_order(tmp_path):
     shown = "".join("".join(output["text"]) for cell in cells for output in cell["outputs"])
     program = tmp_path / "notebook.py"
     program.write_text("\n\n".join("".join(cell["source"]) for cell in cells), encoding="utf-8")
-    finished = subprocess.run([sys.executable, program], cwd=tmp_path, capture_output=True, text=True, timeout=600,
-                              env={**os.environ, "PYTHONPATH": str(ROOT)})
+    finished = scripts.program(program, tmp_path)
     assert finished.returncode == 0, finished.stderr
 
     def words(text):

@@ -20,7 +20,7 @@ def test_a_dry_run_tells_what_would_run_and_writes_nothing(tmp_path):
 def test_the_last_line_is_the_page_and_problems_make_the_exit_code_1(tmp_path):
     """Everything is on disk, so that nothing is trained."""
     workdir = records.Workdir.create(tmp_path / "work")
-    fixtures.write_tasks(workdir, fixtures.tasks_of("quick"))
+    fixtures.write_tasks(workdir, [task for task in fixtures.tasks_of("quick") if task.run.network == "F1"])
     arguments = ("--preset=quick", "--jit_compile=off", "--experiments=table2,table3,table4", "--networks=F1",
                  f"--workdir={workdir.path}")
     printed = succeed("reproduce", *arguments).splitlines()

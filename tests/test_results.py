@@ -31,6 +31,17 @@ def redrawn(tmp_path_factory):
     return workdir
 
 
+@pytest.fixture(scope="module")
+def store(redrawn):
+    return Store(redrawn)
+
+
+@pytest.fixture(scope="module")
+def entries(redrawn):
+    """The entries of all tables with their verdicts."""
+    return verify(redrawn)[0]
+
+
 def test_tables_are_redrawn_byte_for_byte(redrawn):
     published = sorted((ROOT / "results" / "tables").iterdir())
     assert len(published) == 87
@@ -43,19 +54,29 @@ def test_tables_are_redrawn_byte_for_byte(redrawn):
     assert redrawn.measurements_table.read_bytes() == (ROOT / "results" / "measurements.csv").read_bytes()
 
 
-def test_readme_shows_each_row_of_tables_2_to_4(redrawn):
+def _judged(entries):
+    """The entries of plain runs on the paper's data, by network, table and name."""
+    return {(entry.network, entry.table, entry.name): entry for entry in entries
+            if entry.ours and entry.plain and entry.on_papers_data}
+
+
+def _decided(entries, network):
+    """The gates and endpoints of a network."""
+    return [check for check in decisions.checks(entries) if check.entry.network == network]
+
+
+def test_readme_shows_each_row_of_tables_2_to_4(entries):
     """Ours beside the paper's, with interval and verdict, rounded as the tables round."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = [entry for entry in verify(redrawn)[0] if entry.ours and entry.plain and entry.on_papers_data
-             and entry.table in (2, 3, 4)]
+    shown = [entry for (network, table, _), entry in _judged(entries).items() if network == "F1" and table in (2, 3, 4)]
     assert len(shown) == 17
     for entry in shown:
         assert (f"| {entry.table} | {entry.heading} | {formatting.ours(entry)} | {formatting.papers(entry)} | "
                 f"{formatting.interval(entry)} | {formatting.verdict(entry)} |") in readme
 
 
-def test_the_page_of_questions_quotes_the_answers(redrawn):
-    store, text = Store(redrawn), (ROOT / "docs" / "questions.md").read_text(encoding="utf-8")
+def test_the_page_of_questions_quotes_the_answers(store):
+    text = (ROOT / "docs" / "questions.md").read_text(encoding="utf-8")
     quotes = [" ".join(each.replace("\n> ", " ").split())
               for each in re.findall(r"\n\n> (.*?)(?=\n\n)", text, re.DOTALL)]
     found = [each.answer(store) for each in map(experiments.get, experiments.names()) if each.answer]
@@ -66,9 +87,8 @@ def _readme():
     return " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
 
 
-def test_readme_begins_with_the_result(redrawn):
-    found = {(entry.table, entry.name): entry for entry in verify(redrawn)[0]
-             if entry.ours and entry.plain and entry.on_papers_data}
+def test_readme_begins_with_the_result(redrawn, entries):
+    found = {tuple(name): entry for (network, *name), entry in _judged(entries).items() if network == "F1"}
     ours, papers = ({key: getattr(entry, name).mean for key, entry in found.items() if getattr(entry, name)}
                     for name in ("ours", "paper"))
     first, second, third = (3, "eps1e-3_ratio"), (3, "eps5e-4_ratio"), (4, "eps1e-3_ratio")
@@ -76,12 +96,13 @@ def test_readme_begins_with_the_result(redrawn):
         f"the ratio of sharpness in the full space (LB / SB {ours[first]:.0f} and {ours[second]:.0f} for ε = 1e-3 " \
         f"and 5e-4; the paper: {papers[first]:.0f} and {papers[second]:.0f}) replicate. The ratio in a random " \
         f"subspace of 100 dimensions does not ({ours[third]:.1f}; the paper: {papers[third]:.0f})" in _readme()
-    assert decisions.exit_code(decisions.checks(verify(redrawn)[0])) == 2 and "*not replicated*" in _readme()
+    assert decisions.exit_code(_decided(entries, "F1")) == 2 and "*not replicated*" in _readme()
+    assert "F1 as a whole is not replicated, because of table 4, ε = 1e-3, LB / SB." in redrawn.page.read_text()
 
 
-def test_readme_tells_why_lb_is_sharp(redrawn):
+def test_readme_tells_why_lb_is_sharp(store):
     """Geometric means of the sharpness over the trials that SB, LB, and LB with scaled steps alone have."""
-    cells = {cell.levels: cell.runs for cell in combinations.families(Store(redrawn))[0]}
+    cells = {cell.levels: cell.runs for cell in combinations.families(store)[0]}
     runs = [cells[levels] for levels in (("× B/b, warm-up", *combinations.OWN[1:]), combinations.OWN, None)]
     trials = set.intersection(*map(set, runs))
     scaled, large, small = (math.exp(sum(math.log(each[trial].sharpness(Sharpness(seed=trial))) for trial in trials)
@@ -92,22 +113,26 @@ def test_readme_tells_why_lb_is_sharp(redrawn):
     assert scaled < 3 * small and large > 50 * scaled
 
 
-def test_readme_tells_what_the_named_solver_finds(redrawn):
+def test_readme_tells_what_the_named_solver_finds(store):
     usual = {"initial kernels": "glorot_uniform", "stop": "ceased", "A": "normal", "solver": "scipy"}
     whole, parts = ([each.values[3, f"{epsilon}_{regime}"] for epsilon in ("eps1e-3", "eps5e-4")
                      for regime in ("SB", "LB")]
-                    for batch in ("all", "5000") for each in choices.combinations(Store(redrawn))["mnist"]
+                    for batch in ("all", "5000") for each in choices.combinations(store)["mnist"]
                     if {**usual, "batch of f": batch}.items() <= each.choices.items())
+    early, = ([each.values[3, f"{epsilon}_{regime}"] for regime in ("SB", "LB") for epsilon in ("eps1e-3", "eps5e-4")]
+              for each in choices.combinations(store)["mnist"]
+              if {**usual, "stop": "accuracy", "batch of f": "5000"}.items() <= each.choices.items())
+    assert "SB {:.1f} and {:.1f} %, LB {:.0f} and {:.0f} %".format(*early) in _readme()
     assert f"With its defaults LB / SB is {parts[1] / parts[0]:.0f} at ε = 1e-3 with f in batches of 5,000 and " \
         f"{whole[1] / whole[0]:.1f} in a single batch, and at ε = 5e-4 LB's value is {parts[3]:.3f} and " \
         f"{whole[3]:.3f} %, below SB's" in _readme()
     assert parts[3] < parts[2] and whole[3] < whole[2]
 
 
-def test_readme_tells_how_steep_the_steepest_coordinates_are(redrawn):
+def test_readme_tells_how_steep_the_steepest_coordinates_are(store):
     shares = {}
     for regime in ("SB", "LB"):
-        (content,) = (item.content for run in Store(redrawn).runs for item in run.measurements["steepness"]
+        (content,) = (item.content for run in store.runs for item in run.measurements["steepness"]
                       if run.run.regime == regime and run.run.network == "F1")
         ranked = {round(share, 2): rise for share, rise in content["ranked"] if share > 0.04}
         shares[regime] = [100 * ranked[share] / ranked[1.0] for share in (0.2, 0.05)]
@@ -116,17 +141,17 @@ def test_readme_tells_how_steep_the_steepest_coordinates_are(redrawn):
         f"{narrow:.0f} and {small_narrow:.0f} %" in _readme()
 
 
-def test_readme_quotes_answers(redrawn):
+def test_readme_quotes_answers(store):
     readme = _readme()
     for name in ("origins", "matched", "spectrum", "reparametrization"):
-        answer = experiments.get(name).answer(Store(redrawn))
+        answer = experiments.get(name).answer(store)
         assert answer and answer in readme, name
 
 
-def test_readme_tells_the_decision_of_the_records(redrawn):
-    found = decisions.checks(verify(redrawn)[0])
-    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-    assert f"`python -m replication.verify --workdir=results` exits with {decisions.exit_code(found)} by" in readme
+def test_readme_tells_the_decision_of_the_records(entries):
+    found, readme = _decided(entries, "F1"), _readme()
+    code = decisions.exit_code(decisions.checks(entries))
+    assert f"`python -m replication.verify --workdir=results` exits with {code} by" in readme
     held = sum(check.kind == "gate" and check.outcome == "in favour" for check in found)
     against = sum(check.kind == "endpoint" and check.outcome == "against" for check in found)
     favour = sum(check.kind == "endpoint" and check.outcome == "in favour" for check in found)
@@ -134,33 +159,32 @@ def test_readme_tells_the_decision_of_the_records(redrawn):
     assert f"Of the four endpoints {favour} are decided in favour of the paper, {against} against it" in readme
 
 
-def test_the_claims_on_f1_hold(redrawn):
+def test_the_claims_on_f1_hold(store, entries):
     """The large-batch minimizer is far sharper in the full space, at comparable accuracy, and not in the subspace."""
-    entries = {(entry.table, entry.name): entry for entry in verify(redrawn)[0]
-               if entry.ours and entry.plain and entry.on_papers_data}
-    assert all(entries[2, name].verdict == "replicated" for name in ("test_SB", "test_LB", "train_SB", "train_LB"))
-    ratios = {(entry.table, entry.heading[4:8]): entry for entry in entries.values() if entry.kind == "ratio"}
+    found = {tuple(name): entry for (network, *name), entry in _judged(entries).items() if network == "F1"}
+    assert all(found[2, name].verdict == "replicated" for name in ("test_SB", "test_LB", "train_SB", "train_LB"))
+    ratios = {(entry.table, entry.heading[4:8]): entry for entry in found.values() if entry.kind == "ratio"}
     assert all(ratios[3, epsilon].verdict == "replicated" and ratios[3, epsilon].ours.mean > 20
                for epsilon in ("1e-3", "5e-4"))
     # "More than 20 times in every trial."
-    row, = (row for row in experiments.tables()[3].rows(Store(redrawn)) if row.dataset == "mnist" and not row.label)
+    row, = (row for row in experiments.tables()[3].rows(store) if row.dataset == "mnist" and not row.label)
     for epsilon in ("eps1e-3", "eps5e-4"):
         small, large = (row.values[f"{epsilon}_{regime}"] for regime in ("SB", "LB"))
         assert len(small) == 5 and all(large[trial] > 20 * value for trial, value in small.items())
     assert ratios[4, "1e-3"].verdict == "not replicated" and ratios[4, "5e-4"].ours.mean < 1
 
 
-def test_readme_tells_what_the_ratio_depends_on(redrawn):
+def test_readme_tells_what_the_ratio_depends_on(store):
     """On the stop, in the study of choices with the defaults otherwise, and on the vertex search."""
-    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    readme = _readme()
     usual = {"initial kernels": "glorot_uniform", "A": "normal", "solver": "scaled", "batch of f": "5000"}
     found = {each.choices["stop"]: [each.values[3, f"eps1e-3_{regime}"] for regime in ("SB", "LB")]
-             for each in choices.combinations(Store(redrawn))["mnist"] if usual.items() <= each.choices.items()}
+             for each in choices.combinations(store)["mnist"] if usual.items() <= each.choices.items()}
     ratios = {stop: large / small for stop, (small, large) in found.items()}
     assert f"LB is {ratios['ceased']:.0f} times as sharp as SB with our stopping rule, {ratios['epochs']:.0f} times " \
         f"after 20 epochs, and {ratios['accuracy']:.1f} times if both stop at the paper's training accuracy, where " \
         f"SB's sharpness is {found['accuracy'][0]:.0f} % instead of {found['ceased'][0]:.1f} %" in readme
-    comparison, = (each for each in comparisons(Store(redrawn).runs) if each.dataset == "mnist" and not each.label)
+    comparison, = (each for each in comparisons(store.runs) if each.dataset == "mnist" and not each.label)
 
     def without(dimension, epsilon):
         logarithms = [math.log(large / small) for small, large in (
@@ -174,9 +198,9 @@ def test_readme_tells_what_the_ratio_depends_on(redrawn):
         f"{without(100, 1e-3):.1f} in the subspace at ε = 1e-3" in readme
 
 
-def test_readme_tells_what_f2_has_on_synthetic_data(redrawn):
-    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-    found = {(entry.table, entry.name): entry.ours.mean for entry in verify(redrawn)[0]
+def test_readme_tells_what_f2_has_on_synthetic_data(entries):
+    readme = _readme()
+    found = {(entry.table, entry.name): entry.ours.mean for entry in entries
              if entry.ours and entry.plain and entry.dataset == "timit_shaped"}
     small, large, ratios, others = ([found[table, f"{epsilon}_{what}"] for epsilon in ("eps1e-3", "eps5e-4")]
                                     for table, what in ((3, "SB"), (3, "LB"), (3, "ratio"), (4, "ratio")))
@@ -188,8 +212,23 @@ def test_readme_tells_what_f2_has_on_synthetic_data(redrawn):
 
 def test_the_minimizers_of_trial_0_are_there_and_no_others():
     weights = sorted(path.parent.name[:12] for path in (ROOT / "results").rglob("*.h5"))
-    assert weights == ["F1-LB-trial0", "F1-SB-trial0"]
+    assert weights == ["C1-SB-trial0", "F1-LB-trial0", "F1-SB-trial0"]
     assert sum(path.stat().st_size for path in (ROOT / "results").rglob("*.h5")) < 30e6
+
+
+def test_the_model_card_names_every_minimizer():
+    card = (ROOT / "results" / "MODEL_CARD.md").read_text(encoding="utf-8")
+    for path in (ROOT / "results" / "runs").glob("*/final.weights.h5"):
+        assert f"runs/{path.parent.name}/final.weights.h5" in card
+
+
+def test_readme_tells_of_c1(entries):
+    found = {name: entry for (network, _, name), entry in _judged(entries).items() if network == "C1"}
+    train, test, sharpness = found["train_SB"], found["test_SB"], found["eps1e-3_SB"]
+    assert f"in the full space is {sharpness.ours.mean:.2f} % ({sharpness.paper.mean:.2f} %)" in _readme()
+    assert f"training accuracy of {train.ours.mean:.2f} % (the paper: {train.paper.mean:.2f} %) and a test accuracy " \
+        f"of {test.ours.mean:.2f} % ({test.paper.mean:.2f} %)" in _readme()
+    assert {check.outcome for check in _decided(entries, "C1")} == {decisions.IN_FAVOUR, decisions.OPEN}
 
 
 def test_the_minimizers_give_the_records_again(tmp_path):
@@ -202,7 +241,7 @@ def test_the_minimizers_give_the_records_again(tmp_path):
     if not data_dir:
         pytest.skip("set REPLICATION_DATA_DIR to a folder where TFDS has prepared mnist")
     card = (ROOT / "results" / "MODEL_CARD.md").read_text(encoding="utf-8")
-    for folder in (path.parent for path in (ROOT / "results" / "runs").glob("*/final.weights.h5")):
+    for folder in (path.parent for path in (ROOT / "results" / "runs").glob("F1-*/final.weights.h5")):
         assert f"results/runs/{folder.name} " in card
         shutil.copytree(folder, tmp_path / "runs" / folder.name, ignore=shutil.ignore_patterns("sharpness"))
     finished = script("measure_sharpness", f"--workdir={tmp_path}", f"--data_dir={data_dir}", "--epsilon=1e-3",
@@ -223,8 +262,8 @@ def test_every_file_that_the_readme_and_docs_link_exists():
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
-def test_readme_tells_how_far_the_open_choices_move_the_sharpness(redrawn):
-    plot, = choices.effects(Store(redrawn))
+def test_readme_tells_how_far_the_open_choices_move_the_sharpness(store):
+    plot, = choices.effects(store)
     panel, = plot.panels
     labels = dict(panel.x_ticks)
     factors = {labels[round(x)]: y for series in panel.series if series.marker and series.label == "LB"
@@ -235,21 +274,23 @@ def test_readme_tells_how_far_the_open_choices_move_the_sharpness(redrawn):
         ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_readme_tells_the_threshold_of_figure_4(redrawn):
-    plot, = (each for each in experiments.get("figure4").axes(Store(redrawn)) if "F1 on mnist" in each.title)
+def test_readme_tells_the_threshold_of_figure_4(store):
+    plot, = (each for each in experiments.get("figure4").axes(store) if "F1 on mnist" in each.title)
     accuracy, sharpness = plot.panels[0].series
     assert accuracy.x == sharpness.x == (256, 512, 1024, 1536, 2048, 4096, 6000)
-    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    readme = _readme()
     assert f"batches of up to 1,536 have a test accuracy of {min(accuracy.y[:4]):.1f} to {max(accuracy.y[:4]):.1f} % " \
         f"and a sharpness of at most {max(sharpness.y[:4]):.0f} %, and those from 2,048 on {min(accuracy.y[4:]):.1f} " \
         f"to {max(accuracy.y[4:]):.1f} % and {min(sharpness.y[4:]):.0f} to {max(sharpness.y[4:]):.0f} %" in readme
+    assert f"LB is {10 * round(sharpness.y[-1] / sharpness.y[0] / 10):,} times as sharp: SB's sharpness goes on " \
+        f"falling, to {sharpness.y[0]:.2f} %" in readme
 
 
-def test_readme_tells_the_warm_starts_of_figure_5(redrawn):
-    plot, = (each for each in experiments.get("figure5").axes(Store(redrawn)) if "F1 on mnist" in each.title)
+def test_readme_tells_the_warm_starts_of_figure_5(store):
+    plot, = (each for each in experiments.get("figure5").axes(store) if "F1 on mnist" in each.title)
     (warm, _, cold), (sharpness,) = (panel.series for panel in plot.panels)
     assert warm.x == (*range(10, 101, 10),) and sharpness.x == (0, *warm.x)
     assert max(sharpness.y[4:]) < 0.1 < min(sharpness.y[:4])
-    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    readme = _readme()
     assert f"from the tenth epoch on ({min(warm.y):.1f} to {max(warm.y):.1f} %; from x₀ it has {cold.y[0]:.1f} %), " \
         "and from the fortieth on a sharpness below 0.1 %" in readme

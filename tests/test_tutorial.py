@@ -1,12 +1,9 @@
 """The program that the tutorial prints runs as it stands."""
 
-import os
-import pathlib
 import re
-import subprocess
-import sys
 
-ROOT = pathlib.Path(__file__).parent.parent
+from tests import scripts
+from tests.scripts import ROOT
 
 
 def test_the_blocks_run_in_order(tmp_path):
@@ -15,8 +12,7 @@ def test_the_blocks_run_in_order(tmp_path):
     assert len(blocks) == 7 and page.count("```") == 2 * len(blocks)
     program = tmp_path / "tutorial.py"
     program.write_text("\n\n".join(blocks), encoding="utf-8")
-    finished = subprocess.run([sys.executable, program], cwd=tmp_path, capture_output=True, text=True, timeout=600,
-                              env={**os.environ, "PYTHONPATH": str(ROOT)})
+    finished = scripts.program(program, tmp_path)
     assert finished.returncode == 0, finished.stderr
     assert len(list(tmp_path.glob("tutorial/tuning/*/best.json"))) == 1
     assert "sharpness" in finished.stdout and "label smoothing" in finished.stdout

@@ -1,5 +1,7 @@
 """The execution of a replication's tasks: how long they will take, and where they run."""
 
+import contextlib
+
 from replication.configuration.executors import Local, Ray
 from replication.errors import UserError
 from replication.execution import local
@@ -61,11 +63,12 @@ def execute(found, workdir, *, executor=None, **options):
     return local.execute(found, workdir, **options)
 
 
-def check(found, *, executor=None, data_dir=None):
+def check(found, workdir=None, *, executor=None, data_dir=None):
     """Raises an error, within seconds, if what tasks need is not there.
 
     Args:
         found, executor, data_dir: See `execute`.
+        workdir: A `records.Workdir`: what is on disk there needs nothing. None (default) if everything may be made.
 
     Raises:
         UserError: there is no such Ray cluster.
@@ -75,4 +78,7 @@ def check(found, *, executor=None, data_dir=None):
         from replication.execution import ray
 
         ray.check(executor)
+    # A damaged record is set aside or named later.
+    with contextlib.suppress(UserError):
+        found = found if workdir is None else pending(found, workdir)
     local.load_all(found, data_dir)

@@ -6,7 +6,6 @@ import functools
 import statistics
 import time
 
-import keras
 import numpy as np
 
 from replication import memory
@@ -146,13 +145,12 @@ def time_steps(run, optimizer):
     Returns:
         Seconds for the gradient of one example.
     """
-    network = build_network(run)
+    model = build_network(run)
     dataset = DATASETS[run.dataset]
     batch_size = min(run.batch_size, _LARGEST_BATCH)
     generator = np.random.default_rng(0)
     inputs = generator.random((batch_size, *dataset.input_shape), dtype=np.float32)
     labels = generator.integers(run.classes or dataset.classes, size=batch_size)
-    model = keras.Model(network.inputs, network.outputs)
     model.compile(optimizer, loss="sparse_categorical_crossentropy", jit_compile=False)
     # The first step compiles.
     model.train_on_batch(inputs, labels)
@@ -192,7 +190,9 @@ def fitting_processes(jobs, found, datasets):
 
 def _bytes(task, dataset):
     batch = tasks.largest_batch(task, len(dataset.train_labels))
-    parameters, peak = _size(task.run)
+    # Products with the Hessian keep all activations.
+    keeps_all = task.kind != "training" and task.choices[0].KIND == "spectrum"
+    parameters, peak = _size(dataclasses.replace(task.run, recompute=False) if keeps_all else task.run)
     return (_BYTES_OF_A_PROCESS + sum(array.nbytes for array in dataset.arrays) + batch * peak
             + tasks.vector_bytes(task, parameters))
 
@@ -212,4 +212,4 @@ def _size_of(run):
 def _setup(run):
     # A small batch leaves a processor idle between its steps, so its size matters.
     return (run.network, run.dataset, run.architecture, min(run.batch_size, _LARGEST_BATCH), run.precision,
-            run.jit_compile)
+            run.jit_compile, run.recompute)

@@ -74,6 +74,7 @@ class Setup:
         trials: Number of trials of each network and regime.
         jit_compile: Function from a network's name to whether XLA compiles its training.
         architecture: Form of C1 to C4, see `configuration.Run`; None for the default.
+        recompute: Whether convolutional networks recompute activations, see `configuration.Run`.
         describe: Function from a data set's name to its resolved `catalog.Dataset`.
         study_networks: Networks of the studies; None for those of `networks` that the preset has for them.
         batch_sizes: Figure 4's batch sizes, numbers or fractions of the training set; None for the preset's.
@@ -89,6 +90,7 @@ class Setup:
     study_networks: tuple | None = None
     batch_sizes: tuple | None = None
     warm_start_every: int | None = None
+    recompute: bool = False
 
     def __post_init__(self):
         if self.study_networks is None:
@@ -100,7 +102,8 @@ class Setup:
     def run(self, network, regime, trial):
         """Returns the `configuration.Run` of one network, regime and trial."""
         return self.preset.run(network, regime, trial, jit_compile=self.jit_compile(network),
-                               architecture=self.architecture, describe=self.describe)
+                               architecture=self.architecture, describe=self.describe,
+                               recompute=self.recompute and catalog.NETWORKS[network].is_convolutional)
 
     def pairs(self, networks=None, *, trials=None):
         """Returns the SB and the LB run of each trial, as pairs.

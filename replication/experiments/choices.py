@@ -144,7 +144,7 @@ def effects(store):
                         marks[regime].append((x, math.exp(mean)))
                         series.append(Series(f"{regime}, one standard deviation", (x, x),
                                              (math.exp(mean - spread), math.exp(mean + spread)), regime))
-        series += [Series(regime, *zip(*points), regime, marker="o", joined=False)
+        series += [Series(regime, *zip(*points), regime, marker={"SB": "o", "LB": "s"}[regime], joined=False)
                    for regime, points in marks.items() if points]
         if series:
             panel = Panel("", "factor on the sharpness", tuple(series), log_left=True,
@@ -272,6 +272,6 @@ FIGURE = Figure(
     caption=(
         "The factor of each alternative on the sharpness, as the geometric mean over the entries of tables 3 and 4 "
         "(for A, of table 4), relative to the mean over the alternatives of the same choice with all others the same. "
-        "The line is one "
-        "standard deviation over the settings of all others."),
+        "The line is one standard deviation over the settings of all others, the solver among them: one that "
+        "stops before it moves takes part in the averages of the other choices."),
     networks=(_NETWORK,), needs=needs, axes=effects)

@@ -11,7 +11,7 @@ from replication.experiments import answers
 from replication.experiments.base import test_accuracy
 from replication.experiments.groups import mean, protocol_of, sharpness_of
 from replication.remedies import Imitation
-from replication.store.grouping import buckets, key
+from replication.store.grouping import buckets, key, sort_key
 
 # Each level of a factor, by the fields of `Imitation`; the first is LB's own.
 FACTORS = {
@@ -46,10 +46,10 @@ def families(store):
     imitating = [each for each in store.runs
                  if levels_of(each.run) is not None and each.run.remedy and each.run.epochs is not None]
     result = []
-    for alike, members in buckets(imitating, lambda each: (key(each, *_FREE), each.run.remedy.small_batch)):
-        alike, small_batch = alike
+    for (_, alike, small_batch), members in buckets(imitating, lambda each: (
+            sort_key(each.run), key(each, *_FREE), each.run.remedy.small_batch)):
         plain = [each for each in store.runs if each.run.remedy is None and key(each, *_FREE) == alike]
-        free = (*_FREE, "regime", "batch_size", "epochs")
+        free = (*_FREE, "regime", "batch_size", "epochs", "recompute")
         of_both, first = key(members[0], *free), members[0]
         trained = [each for each in store.runs if each.run.remedy is None and each.run.epochs is not None
                    and (each.run.regime, each.run.batch_size) == ("SB", small_batch) and key(each, *free) == of_both]
@@ -82,6 +82,8 @@ def small_beside_large(cells):
 class Effect:
     """What a level does in place of LB's own, for each trial the mean over the levels of the other factors.
 
+    Trials that lack one of the combinations that others have are left out.
+
     Attributes:
         ratios: The ratios of the sharpness, pairs whose second number is 1.
         gains: The changes of the test accuracy, in points.
@@ -108,7 +110,7 @@ def effects_of(cells, *, alone=False):
     for position, (factor, levels) in enumerate(FACTORS.items()):
         own, *others = levels
         for level in others:
-            per_trial, runs = {}, []
+            per_trial = {}
             for combination, changed in by_levels.items():
                 reference_levels = (*combination[:position], own, *combination[position + 1:])
                 if combination[position] != level or (alone and reference_levels != OWN):
@@ -118,12 +120,14 @@ def effects_of(cells, *, alone=False):
                     pair = changed[trial], reference[trial]
                     sharpness = [sharpness_of(each, protocol) for each in pair]
                     if all(sharpness):
-                        runs += pair
-                        per_trial.setdefault(trial, []).append((
+                        per_trial.setdefault(trial, {})[combination] = pair, (
                             math.log(sharpness[0] / sharpness[1]), test_accuracy(pair[0]) - test_accuracy(pair[1]),
-                            _gap(pair[0]) - _gap(pair[1])))
-            if per_trial:
-                logarithms, gains, gaps = zip(*(map(mean, zip(*found)) for _, found in sorted(per_trial.items())))
+                            _gap(pair[0]) - _gap(pair[1]))
+            # A mean over other combinations is another effect.
+            tried = set().union(*per_trial.values())
+            if whole := [found.values() for _, found in sorted(per_trial.items()) if found.keys() == tried]:
+                runs = [each for found in whole for pair, _ in found for each in pair]
+                logarithms, gains, gaps = zip(*(map(mean, zip(*(change for _, change in found))) for found in whole))
                 result[factor, level] = Effect(
                     [(math.exp(each), 1.0) for each in logarithms], list(gains), list(gaps), runs)
     return result

@@ -21,7 +21,7 @@ from replication.experiments.base import Listing, ListingLine, measured_alike, p
 from replication.experiments.table6 import remedied
 from replication.remedies import REMEDIES
 from replication.statistics import bootstrap_interval, kendall, kendall_along
-from replication.store.grouping import buckets, key
+from replication.store.grouping import buckets, key, sort_key
 
 _TARGET = 0.01
 # The fewest runs whose bootstrap says something.
@@ -88,7 +88,8 @@ def _families(store):
     """Returns the network in words, the number of runs, and by measure the `_coefficients` of those that have it."""
     result = []
     tried = [each for each in store.runs if each.run.stop == "loss"]
-    for _, members in buckets(tried, lambda each: key(each, *AXES, "jit_compile") + str(each.run.trial)):
+    for _, members in buckets(tried, lambda each: (
+            sort_key(each.run), key(each, *AXES, "jit_compile"), each.run.trial)):
         runs = [each for each in members if each.result["stop"].startswith("the training loss reached")]
         measures = _measures(runs)
         table = {}

@@ -15,7 +15,7 @@ from replication.experiments.base import Figure, place
 from replication.experiments.drawing import Panel, Series, plots
 from replication.experiments.groups import sharpness_of
 from replication.experiments.table3 import common_protocol, measure
-from replication.store.grouping import buckets, key
+from replication.store.grouping import buckets, key, sort_key
 
 _EPSILON = 1e-3
 # Iterates of SB at which LB starts, beside its minimizer.
@@ -85,7 +85,8 @@ def _families(store):
     found = [each for each in store.runs if each.run.start and regimes.get(each.run.start.run) in _OTHER
              and len(_points(each)) > 1]
     result = []
-    for _, members in buckets(found, lambda each: (each.run.trial, key(each, "start", "batch_size"))):
+    for _, members in buckets(found, lambda each: (
+            sort_key(each.run), each.run.trial, key(each, "start", "batch_size"))):
         if any(each.run.start.epoch is None for each in members):
             result.append(sorted(members, key=lambda each: (each.run.batch_size, str(each.run.start.epoch))))
     return result

@@ -32,5 +32,6 @@ FIGURE = Figure(
         "Compare the dashed lines where the solid ones have met: once SB and LB fit the training set equally well, is "
         "LB’s test accuracy still below SB’s? The paper (F2 and C1) saw a gap that does not close with further "
         "training and is not due to overfitting: LB’s test accuracy does not fall again but levels off lower. Solid "
-        "lines: training accuracy measured during the epoch, with dropout; dashed lines: test accuracy after it."),
+        "lines: training accuracy measured during the epoch, with dropout where the network has it; dashed lines: test "
+        "accuracy after it."),
     needs=lambda setup: [Train(run) for run in setup.runs(trials=1)], axes=axes)

@@ -28,9 +28,9 @@ def variants(finished_runs, *choices):
              and presets.is_plain_but_for(each.run, each.resolved_dataset, *choices)]
     families = []
     for _, alike in buckets(found, lambda each: (*map(str, sort_key(each.run)), key(
-            each, *choices, "regime", "batch_size"))):
+            each, *choices, "regime", "batch_size", "recompute"))):
         groups = [tuple(sorted(group, key=lambda each: each.run.trial)) for _, group in buckets(alike, key)]
-        if len({key(group[0], "regime", "batch_size") for group in groups}) > 1:
+        if len({key(group[0], "regime", "batch_size", "recompute") for group in groups}) > 1:
             families.append(groups)
     return families
 
@@ -44,6 +44,18 @@ def measured_trials(group, *protocols):
     """
     known = [each for each in itertools.product(protocols, EPSILONS.values()) if values(group, *each)]
     return [run for run in group if all(values([run], *each) for each in known)] or list(group)
+
+
+def comparable(groups, *protocols):
+    """Returns `measured_trials` of groups, as far as all groups have the trial; of those that share none, all trials.
+
+    Args:
+        groups: Lists of `store.FinishedRun`s whose means are to be compared.
+        *protocols: The protocols of the measurements, see `table3.common_protocol`.
+    """
+    measured = [measured_trials(group, *protocols) for group in groups]
+    trials = shared_trials([each.run.trial for each in group] for group in measured) if measured else ()
+    return [[each for each in group if each.run.trial in trials] for group in measured]
 
 
 def numbers(group, protocol):

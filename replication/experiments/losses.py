@@ -16,8 +16,8 @@ from replication.experiments import answers
 from replication.experiments.base import Listing, ListingLine
 from replication.experiments.groups import (
     NUMBERS,
+    comparable,
     measured_place,
-    measured_trials,
     numbers,
     protocol_of,
     shared_trials,
@@ -43,7 +43,7 @@ def needs(setup, choice, levels):
 
 
 def listing(store, choice, *, title, write):
-    """Returns the headings, and a line for each regime and level: means over the trials.
+    """Returns the headings, and a line for each regime and level: means over the trials that all levels have.
 
     Args:
         store: A `store.Store`.
@@ -55,8 +55,9 @@ def listing(store, choice, *, title, write):
     for family in variants(store.runs, choice):
         protocol = protocol_of(family)
         where = measured_place(family[0], protocol)
-        for group in sorted(family, key=lambda group: (group[0].run.regime != "SB", getattr(group[0].run, choice))):
-            run, group = group[0].run, measured_trials(group, protocol)
+        for group in comparable(sorted(family, key=lambda group: (
+                group[0].run.regime != "SB", getattr(group[0].run, choice))), protocol):
+            run = group[0].run
             lines.append(ListingLine((where, run.regime, write(getattr(run, choice)), *numbers(group, protocol)),
                                      tuple(each.name for each in group)))
     return ("network", "regime", title, *NUMBERS), lines
@@ -97,7 +98,7 @@ LOSSES = Listing(
     caption=(
         "Each run minimizes another loss: cross-entropy, cross-entropy to labels that spread 0.1 over all classes, or "
         "the mean squared error of the probabilities. Training loss and sharpness are those of its own f, so that only "
-        "the ratio of LB and SB is comparable across losses. Means over the trials."),
+        "the ratio of LB and SB is comparable across losses. Means over the trials that all lines have, if any."),
     needs=functools.partial(needs, choice="training_loss", levels=TRAINING_LOSSES),
     listing=functools.partial(listing, choice="training_loss", title="loss", write=_loss),
     answer=functools.partial(answer, choice="training_loss", write=_loss))
@@ -106,7 +107,7 @@ SCALE = Listing(
     caption=(
         "All initial kernels are multiplied by 1/2, 1 or 2. Batch normalization makes all layers except the last "
         "invariant to the scale of their kernels. Metric 2.1’s box is not invariant, and ADAM’s steps have the same "
-        "length for large and small weights. Means over the trials."),
+        "length for large and small weights. Means over the trials that all lines have, if any."),
     needs=functools.partial(needs, choice="kernel_scale", levels=_SCALES),
     listing=functools.partial(listing, choice="kernel_scale", title="initial scale", write=_scale),
     answer=functools.partial(answer, choice="kernel_scale", write=_scale))

@@ -30,17 +30,18 @@ def listing(store):
 
 
 def answer(store):
-    """Returns how much sharper LB is at equal training loss and after equally many updates."""
-    parts = []
+    """Returns for each network how much sharper LB is at equal training loss and after equally many updates."""
+    sentences = []
     for where, _, found in _compared(store):
+        parts = []
         for kind, words in (("loss", "at equal training loss"), ("updates", "after equally many updates")):
-            ratios = [large.sharpness / small.sharpness for _, each, small, large in found if each == kind]
+            ratios = {what: large.sharpness / small.sharpness for what, each, small, large in found if each == kind}
             if ratios:
-                parts.append(f"{words} LB is {answers.span(ratios)} times as sharp as SB ({len(ratios)} "
-                             f"{'comparison' if len(ratios) == 1 else 'comparisons'})")
+                parts.append(f"{words} LB is {answers.span(ratios.values())} times as sharp as SB "
+                             f"({', '.join(ratios)})")
         if parts:
-            return f"{where}, one trial, interpolated between epochs: {'; '.join(parts)}."
-    return ""
+            sentences.append(f"{where}, one trial, interpolated between epochs: {'; '.join(parts)}.")
+    return " ".join(sentences)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -114,10 +114,11 @@ def effect_answer(store):
         if len({factor for factor, _ in found}) == len(FACTORS):
             first = next(iter(found.values())).runs[0]
             parts = [f"{_WORDS[levels]} multiplies LB’s sharpness by {answers.ratio(effect.ratios)} and changes its "
-                     f"gap by {answers.difference(effect.gaps, 'points', resolution=answers.one_example(first))}"
+                     "training less its test accuracy by "
+                     f"{answers.difference(effect.gaps, 'points', resolution=answers.one_example(first))}"
                      for levels, effect in sorted(found.items(), key=lambda item: _size(item[1].ratios))]
-            return (f"{place(first.run)}, {first.run.epochs} epochs, each averaged over the levels of the other two: "
-                    f"{'; '.join(parts)}.")
+            return (f"{place(first.run)}, {first.run.epochs} epochs, each averaged over the levels of the other two, "
+                    f"in the trials that have them all: {'; '.join(parts)}.")
     return ""
 
 
@@ -169,13 +170,13 @@ LISTING = Listing(
         "the number of its updates: its steps are short for the size of its batch, its gradient has little noise, and "
         "it is normalized by the statistics of many examples. LB is given each of them alone and in all combinations. "
         "The noise has the covariance of the small batch’s, up to the square of the mean gradient: the losses of the "
-        "examples are weighted by N(1, B/b − 1). All are trained for the same number of epochs, except the lines in "
-        "which LB makes as many updates as SB. Sharpness at SB’s layer lengths takes f over a part of the training "
-        "set."),
+        "examples are weighted by N(1, B/b − 1). All are trained for the same number of epochs, unless the column "
+        "of updates says that LB makes as many as SB. Means over the trials of each line. Sharpness at SB’s layer "
+        "lengths takes f over a part of the training set."),
     needs=needs, listing=listing, answer=answer)
 EFFECTS = Listing(
-    name="origin_effects", place="Why", title="The effect of each of the three",
+    name="origin_effects", place="Why", title="Step length, noise or statistics: the effect of each",
     caption=(
         "Each line compares a level with LB’s own, the levels of the other two the same, and averages over these "
-        "(of ln sharpness at ε = 1e-3); intervals are over the trials."),
+        "(of ln sharpness at ε = 1e-3); intervals are over the trials that have all combinations."),
     needs=needs, listing=effects, answer=effect_answer)

@@ -14,7 +14,7 @@ from replication.configuration import Measure, Reparametrization, Sharpness
 from replication.experiments import answers
 from replication.experiments.base import Listing, ListingLine, place
 from replication.experiments.groups import mean
-from replication.store.grouping import comparisons
+from replication.store.grouping import comparisons, sort_key
 
 _TITLES = {"as trained": "as trained", "kernels": "kernels before normalizations ×",
            "transfer": "number moved to the next kernel:", "other's lengths": "other's lengths"}
@@ -122,7 +122,8 @@ def _whole(store):
         pair = each.small.name, each.large.name
         if not each.choices.exchange_only and (pair not in found or _examples(each) > _examples(found[pair])):
             found[pair] = each
-    return sorted(found.values(), key=lambda each: (each.small.run.without_normalization, each.small.run.trial))
+    return sorted(found.values(), key=lambda each: (
+        sort_key(each.small.run), each.small.run.without_normalization, each.small.run.trial))
 
 
 def _examples(joined):

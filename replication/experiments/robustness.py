@@ -15,7 +15,7 @@ from replication.configuration.measurements.robustness import SETS
 from replication.experiments import answers, origins
 from replication.experiments.base import Listing, ListingLine, measured_alike, place
 from replication.experiments.remedies import with_remedies
-from replication.store.grouping import buckets, key
+from replication.store.grouping import buckets, key, sort_key
 
 _SET_TITLES = {"box": "Metric 2.1’s box", "ball": "SAM’s ball", "adaptive ball": "ASAM’s ball",
                "inputs": "the inputs’ box"}
@@ -68,7 +68,8 @@ def ranks(store):
         lines += [ListingLine((place(each.run), _name(each.run), *(f"{rank:g}" for rank in found)), (each.name,))
                   for (each, _), found in zip(members, ranked)]
         lines.append(ListingLine((place(members[0][0].run), "Kendall’s τ with Metric 2.1’s box", *(
-            _tau(columns[0], column) if _varies(columns[0], column) else "" for column in columns)), names))
+            _tau(columns[0], column) if number and _varies(columns[0], column) else ""
+            for number, column in enumerate(columns))), names))
     return headings, lines
 
 
@@ -88,19 +89,20 @@ def answer(store):
     for members in _families(store):
         if len(members) < _FEWEST:
             continue
-        contents = [content for _, content in members]
-        box = [content["rises"]["box"] for content in contents]
-        others = {f"the rise in {title}": [content["rises"][name] for content in contents]
-                  for name, title in _SET_TITLES.items() if name != "box"}
-        others |= {"the accuracy under attack": [content["steps"][0] for content in contents],
-                   "the test accuracy": [content["clean"] for content in contents]}
-        parts = [f"{_tau(box, values)} with {what}" for what, values in others.items()
-                 if _varies(box, values)]
+        measures = [_measures(content) for _, content in members]
+        box, *others = ([each[title] for each in measures] for title in _TITLES)
+        others = {title: values for title, values in zip(_TITLES[1:], others) if _varies(box, values)}
+        attacks = [scipy.stats.kendalltau(box, others[title]) for title in _ATTACKS if title in others]
+        parts = [f"{_tau(box, values)} with {'' if title == 'test accuracy' else 'the rise in '}{title}"
+                 for title, values in others.items() if title not in _ATTACKS]
+        if attacks:
+            parts.append(f"{answers.span([each.statistic for each in attacks], answers.signed)} with the accuracies "
+                         f"under {len(attacks)} attacks (p of at least {min(each.pvalue for each in attacks):.2g})")
         if not parts:
             continue
         run = members[0][0].run
-        return (f"{place(run)}, {len(members)} minimizers: Metric 2.1 has a Kendall’s τ of "
-                f"{', '.join(parts)}.")
+        return (f"{place(run)}, one trial, {len(members)} minimizers: Kendall’s τ of Metric 2.1, positive where the "
+                f"sharper one is the less robust, is {'; '.join(parts)}.")
     return ""
 
 
@@ -113,8 +115,8 @@ def _tau(first, second):
 def _families(store):
     """Returns lists of the runs of one network, data set and trial, measured alike, with their contents, SB first."""
     result = []
-    for _, members in buckets(store.runs, lambda each: key(
-            each, "regime", "batch_size", "remedy", "jit_compile", "epochs") + str(each.run.trial)):
+    for _, members in buckets(store.runs, lambda each: (sort_key(each.run), key(
+            each, "regime", "batch_size", "remedy", "jit_compile", "recompute", "epochs"), each.run.trial)):
         members = sorted(members, key=lambda each: (each.run.regime != "SB", _name(each.run)))
         found = measured_alike(dict(enumerate(members)), "robustness")
         if found:
@@ -142,5 +144,5 @@ RANKS = Listing(
     caption=(
         "Each minimizer’s rank, 1 the most robust: by the rise of f in the four sets, by the accuracy under one step "
         "of the gradient’s sign and under ten projected steps, and by the test accuracy. The last line is Kendall’s τ "
-        "of each column with Metric 2.1’s box, with its p-value."),
+        "of each other column with Metric 2.1’s box, with its p-value as if the minimizers were independent."),
     needs=needs, listing=ranks)

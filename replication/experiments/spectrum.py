@@ -154,8 +154,12 @@ def axes(store):
 
 
 def _panel(points, sign):
-    """Returns the share of the eigenvalues of one sign that are at least so large, against their size."""
-    largest = max(abs(node) for point in points for row in point.plain.content["nodes"] for node in row)
+    """Returns the share of the eigenvalues of one sign that are at least so large, against their size.
+
+    The sizes are those of the minimizers': eigenvalues at x_0 may be larger by orders of magnitude.
+    """
+    largest = max(abs(node) for point in [each for each in points if each.name != _START] or points
+                  for row in point.plain.content["nodes"] for node in row)
     sizes = np.geomspace(largest * 10.0**-_DECADES, largest, _PER_DECADE * _DECADES + 1)
     series = []
     for point in points:

@@ -76,7 +76,7 @@ class Remedy(Configuration):
     @classmethod
     def admits(cls, network):
         """Whether the remedy can train a `catalog.Network`."""
-        return len(network.input_shape) == 3 or not cls.NEEDS_IMAGES
+        return network.is_convolutional or not cls.NEEDS_IMAGES
 
     def check_run(self, run):
         """Raises a UserError unless a run can be trained with this remedy."""

@@ -46,12 +46,18 @@ def render(store, judged, drawn, *, listed, draw=figures.render):
         doubts=paper.doubts(), **_head(store, judged), findings=_findings(judged), overview=_overview(judged),
         tables=[_table(*each) for each in judged],
         figures=[{**_heading(figure, store), "pictures": [_pictures(plot, draw) for plot in plots]}
-                 for figure, plots in drawn if plots or _is_expected(figure)],
+                 for figure, plots in sorted(drawn, key=_order) if plots or _is_expected(figure)],
         listings=[{**_heading(listing, store), "headings": headings, "lines": lines}
-                  for listing, headings, lines in listed if lines or _is_expected(listing)],
+                  for listing, headings, lines in sorted(listed, key=_order) if lines or _is_expected(listing)],
         further=sorted(experiment.name for experiment, *_, found in (*drawn, *listed)
                        if not found and experiment.place in BEYOND_THE_PAPER),
     )
+
+
+def _order(drawn):
+    """Returns 0 for a figure or listing of the paper, with what was drawn; those beyond it follow by their place."""
+    place = drawn[0].place
+    return 1 + BEYOND_THE_PAPER.index(place) if place in BEYOND_THE_PAPER else 0
 
 
 def _is_expected(experiment):
@@ -65,10 +71,13 @@ def _head(store, judged):
     runs = [each.run for each in store.runs]
     networks = [network for network in catalog.NETWORKS if network in {run.network for run in runs}]
     known = {entry.network for entry in entries if entry.paper}
-    counts = verdicts.count(entries)
+    found = {}
+    for check in decisions.checks(entries):
+        found.setdefault(check.entry.network, []).append(check)
     return {
-        "counts": counts,
-        "checks": _counted(decisions.checks(entries)),
+        "counts": verdicts.count(entries),
+        "checks": {network: _counted(checks) for network, checks in found.items()},
+        "decided": [_decision(network, checks) for network, checks in found.items()],
         "absent_entries": sum(entry.network not in networks for entry in entries),
         "networks": networks,
         "beyond": [network for network in networks if network not in known],
@@ -99,29 +108,44 @@ def _findings(judged):
     groups = {}
     for table, entries in judged:
         for entry in entries:
-            if entry.ours and table.number in (2, 3):
-                groups.setdefault((entry.network, entry.dataset, entry.label), {})[entry.name] = entry
+            if entry.ours and table.number in (2, 3, 4):
+                groups.setdefault((entry.network, entry.dataset, entry.label), {})[table.number, entry.name] = entry
     found = []
     for (network, dataset, label), entries in groups.items():
-        gap, ratios = entries.get("test_gap"), [entries.get(f"{name}_ratio") for name in EPSILONS]
-        if gap:
-            where = f"{network} on {catalog.dataset_label(dataset)}" + (f" ({label})" if label else "")
-            ratios = ratios if all(ratios) else []
-            ours = _in_words(gap.ours.mean, [ratio.ours.mean for ratio in ratios])
-            papers = gap.paper and all(ratio.paper for ratio in ratios) and _in_words(
-                gap.paper.mean, [ratio.paper.mean for ratio in ratios])
-            trials = min(each.ours.trials for each in (gap, *ratios))
-            how = "in one trial, which is not a verdict" if trials == 1 else f"in {trials} trials"
-            data = catalog.NETWORKS[network].dataset if papers else dataset
-            elsewhere = "" if data == dataset else f", on {catalog.dataset_label(data)},"
-            found.append((f"{where}: LB is {ours}, {how}.{_warning(entries)}",
-                          f"In the paper{elsewhere} it is {papers}." if papers else ""))
+        if not (gap := entries.get((2, "test_gap"))):
+            continue
+        where = f"{network} on {catalog.dataset_label(dataset)}" + (f" ({label})" if label else "")
+        contrasts, ratios = [gap], [entries.get((3, f"{name}_ratio")) for name in EPSILONS]
+        if all(ratios):
+            contrasts += ratios
+        trials = min(each.ours.trials for each in contrasts)
+        subspace = entries.get((4, "eps1e-3_ratio"))
+        if all(ratios) and subspace and subspace.ours.trials == trials:
+            contrasts.append(subspace)
+        papers = _in_words([each.paper for each in contrasts]) if all(each.paper for each in contrasts) else ""
+        how = "in one trial, which decides no contrast" if trials == 1 else f"in {trials} trials"
+        data = catalog.NETWORKS[network].dataset if papers else dataset
+        elsewhere = "" if data == dataset else f", on {catalog.dataset_label(data)},"
+        found.append((
+            f"{where}: LB is {_in_words([each.ours for each in contrasts])}, {how}.{_warning(entries)}",
+            f"In the paper{elsewhere} it is {papers}." if papers else ""))
     return found
+
+
+def _decision(network, checks):
+    """Returns a sentence on what the gates and endpoints of a network decide, which are its `decisions.Check`s."""
+    against = [f"table {check.entry.table}, {check.entry.heading}" for check in checks
+               if check.outcome == decisions.AGAINST]
+    answer = {decisions.EXIT_REPLICATED: "is replicated", decisions.EXIT_NOT_REPLICATED: "is not replicated",
+              decisions.EXIT_UNDECIDED: "is undecided"}[decisions.exit_code(checks)]
+    reason = f", because of {formatting.enumeration(against)}" if against else ""
+    return f"By the rule, {network} as a whole {answer}{reason}."
 
 
 def _warning(entries):
     """Returns a sentence for SB and LB whose training accuracies are far apart, "" for others."""
-    accuracies = [entries[f"train_{regime}"].ours.mean for regime in REGIMES if f"train_{regime}" in entries]
+    accuracies = [entries[2, f"train_{regime}"].ours.mean for regime in REGIMES
+                  if (2, f"train_{regime}") in entries]
     if len(accuracies) < 2 or abs(accuracies[0] - accuracies[1]) <= decisions.MARGINS["accuracy"]:
         return ""
     small, large = (f"{accuracy:.2f} %" for accuracy in accuracies)
@@ -136,13 +160,17 @@ def _counted(checks):
     return found
 
 
-def _in_words(gap, ratios):
+def _in_words(contrasts):
+    """Returns the means of the gap, of the ratios in the full space and of that in the subspace, as far as given."""
+    gap, *ratios = (each.mean for each in contrasts)
     accuracy = f"{formatting.number(abs(gap))} points {'less' if gap > 0 else 'more'}" if gap else "as"
     accuracy = f"{accuracy} accurate on the test set"
     if not ratios:
         return accuracy
-    times = " and ".join(f"{ratio:,.0f}" if 10 <= ratio < math.inf else formatting.number(ratio) for ratio in ratios)
-    return f"{times} times as sharp as SB (ε\u00a0=\u00a01e-3 and 5e-4, geometric means) and {accuracy}"
+    times = [f"{ratio:,.0f}" if 10 <= ratio < math.inf else formatting.number(ratio) for ratio in ratios]
+    subspace = f", {times[2]} times in a random subspace (ε\u00a0=\u00a01e-3)" if len(times) > 2 else ""
+    return (f"{' and '.join(times[:2])} times as sharp as SB (ε\u00a0=\u00a01e-3 and 5e-4, geometric means)"
+            f"{subspace}{',' if subspace else ''} and {accuracy}")
 
 
 def _dataset(name, store, known):
@@ -175,9 +203,9 @@ def _overview(judged):
 
 
 def _heading(experiment, store):
-    """Returns the heading of a figure or listing; a figure of the paper is called as there: "Figure 3" for figure3."""
+    """Returns the heading of a figure or listing; a figure of the paper has a number: "Figure 3" for figure3."""
     name, place = experiment.name, experiment.place
-    short = name.capitalize() if place else name.replace("figure", "Figure ")
+    short = name.replace("_", " ").replace("figure", "figure ").capitalize()
     return {"id": name, "short": short, "place": place or short, "title": experiment.title,
             "caption": experiment.caption, "answer": experiment.answer(store) if experiment.answer else "",
             "command": experiment.command or f"--experiments={name}"}
@@ -188,6 +216,7 @@ def _table(table, entries):
     found = [row for row in rows if row[0].dataset]
     return {
         "id": f"table{table.number}", "number": table.number, "title": table.title, "caption": table.caption,
+        "note": tables.NOTE_ON_RATIOS if any(entry.kind == "ratio" for entry in rows[0]) else "",
         "headings": [entry.heading for entry in rows[0]],
         "rows": found, "absent": [row for row in rows if not row[0].dataset],
         "by_direction": sorted({f"{row[0].network} on {catalog.dataset_label(row[0].dataset)}" for row in found

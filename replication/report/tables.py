@@ -18,8 +18,8 @@ FIELDS = (
 )
 _NOTE = "Mean ± sample standard deviation (number of trials)."
 # The paper prints no ratio; ours of its values is not the quotient of the means.
-NOTE_ON_RATIOS = ("LB / SB is a ratio of geometric means: ours by trial, the paper's from its means and deviations for "
-                  "log-normal values.")
+NOTE_ON_RATIOS = ("LB / SB is a ratio of geometric means: ours by trial; the paper prints none, and its own follows "
+                  "from its means and deviations for log-normal values.")
 _LATEX = {"±": r"$\pm$", "ε": r"$\varepsilon$", "−": "$-$", "–": "--", "∞": r"$\infty$", "×": r"$\times$",
           "₀": "$_0$", "’": "'", "√": r"$\surd$", "τ": r"$\tau$", "‖": r"$\|$", "∇": r"$\nabla$", "ρ": r"$\rho$"}
 
@@ -136,8 +136,15 @@ def decision(checks):
         return "Nothing is decided: there is no plain run of one of the paper's networks on its data."
     lines = [[" ".join(filter(None, (check.entry.network, f"({check.entry.label})" if check.entry.label else ""))),
               check.kind, f"table {check.entry.table}, {check.entry.heading}", check.answer,
-              check.entry.note.partition(":")[0]] for check in checks]
+              _reason(check)] for check in checks]
     return "What decides:\n\n" + _text(["network", "", "entry", "outcome", "why"], lines, "simple") + "\n"
+
+
+def _reason(check):
+    """Returns in a few words why a check is undecided, or what its entry's note says."""
+    if check.entry.note:
+        return check.entry.note.partition(":")[0]
+    return "no run, or not measured as by the preset" if check.entry.ours is None else ""
 
 
 def _csv(fields, flat):

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from models.normalization import normalization_statistics
+from models.recomputation import keeping_activations, recomputes
 from replication import memory
 from replication.configuration import BATCH_SIZE
 from replication.data import partition
@@ -153,7 +154,7 @@ class Objective:
             LookupError: an operation has no second derivative.
         """
         self._direction.assign(direction)
-        with self._fitting(backward=True):
+        with keeping_activations(self.model), self._fitting(backward=True):
             return self._mean(self._add_product, x, tf.zeros([len(self.x)], tf.float64))[1].numpy()
 
     @functools.cached_property
@@ -216,12 +217,13 @@ class Objective:
     @contextlib.contextmanager
     def _fitting(self, *, backward):
         # A pass like one that fitted will fit again, while memory that TensorFlow keeps would look taken.
-        if backward in self._fitting_passes:
+        kind = (backward, recomputes(self.model))
+        if kind in self._fitting_passes:
             yield
             return
         with memory.guard(self.model, self._largest_batch, backward=backward):
             yield
-        self._fitting_passes |= {backward, False}
+        self._fitting_passes |= {kind, (False, kind[1])}
 
     def _compiled(self, compute, totals):
         """Returns a function from the size of a batch to the function that adds the sums of such a batch to totals.
@@ -266,7 +268,7 @@ class Objective:
         return loss, _concatenated(gradients)
 
     def _loss_and_product(self, seeds, inputs, labels, weights):
-        # Backward over backward takes 2.2 to 2.4 passes, forward over backward 2.5 to 3.1 (prototype, no record).
+        # Backward over backward; forward over backward takes longer, see benchmarks/README.md.
         values = [v.value for v in self.variables]
         with tf.GradientTape(watch_accessed_variables=False) as tape, tracing.twice_differentiable():
             tape.watch(values)

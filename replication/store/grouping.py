@@ -1,7 +1,8 @@
 """Which finished runs may be averaged and compared: never those of different configurations or data.
 
-Trials of one configuration form a group. An SB and an LB group are compared if their configurations differ in nothing
-but the regime and the batch size, and for tables 6 and 7 the remedy; a group without a counterpart stands alone.
+Trials of one configuration form a group. An SB and an LB group are compared if their configurations differ in
+nothing but the regime, the batch size and recomputation, and for tables 6 and 7 the remedy; a group without a
+counterpart stands alone.
 """
 
 import dataclasses
@@ -13,8 +14,8 @@ from replication.configuration import presets
 REGIMES = ("SB", "LB")
 # The epsilons of the paper's tables, by their names in its columns.
 EPSILONS = {"eps1e-3": 1e-3, "eps5e-4": 5e-4}
-# The choices in which SB and LB of a comparison differ.
-_FREE = ("regime", "batch_size")
+# The choices in which SB and LB of a comparison may differ. LB may have to recompute activations where SB need not.
+_FREE = ("regime", "batch_size", "recompute")
 # The fewest starting points that make a figure 5 whatever their run.
 _FEWEST_STARTS = 3
 
@@ -36,7 +37,7 @@ class Selection:
         return _FREE if self.small == self.large else (*_FREE, "remedy", "jit_compile")
 
     def admits(self, finished_run):
-        """Whether a `FinishedRun`, its remedy taken away, differs from the preset's run in trial and XLA alone.
+        """Whether a `FinishedRun`, its remedy taken away, is the preset's run but for trial, XLA and recomputation.
 
         A remedy with other options than the defaults is not the paper's.
         """
@@ -278,8 +279,8 @@ def _description(group, *without):
 
 
 def _is_plain(run):
-    """Whether nothing but its architecture, epochs and start is particular to a run."""
-    return not dataclasses.replace(run, architecture=None, epochs=None, start=None).peculiarities
+    """Whether nothing but its architecture, epochs, start and recomputation is particular to a run."""
+    return not dataclasses.replace(run, architecture=None, epochs=None, start=None, recompute=False).peculiarities
 
 
 def _text(name, value):

@@ -8,10 +8,11 @@ from replication import configuration, records, training
 from replication.configuration import Measure, Sharpness, Start, Steepness, Train
 from replication.configuration.tasks import merge
 from replication.errors import MissingDataError
-from replication.execution import execute
+from replication.execution import check, execute
 from replication.execution.local import run_task
 from replication.execution.tasks import is_done
 from tests import networks
+from tests.report.fixtures import paper_run, write_run
 
 SMALL = configuration.Run(network=networks.TWO_LAYERS, regime="SB", trial=0, dataset="digits", batch_size=359, epochs=3)
 LARGE = configuration.Run(network=networks.TWO_LAYERS, regime="LB", trial=0, dataset="digits", batch_size=719, epochs=1)
@@ -84,6 +85,18 @@ def test_missing_data_stop_before_anything_is_started(tmp_path):
         execute([Train(LARGE), Train(run)], records.Workdir.create(tmp_path / "work"),
                 data_dir=str(tmp_path / "data"))
     assert not list((tmp_path / "work").iterdir())
+
+
+def test_only_what_is_left_to_do_needs_its_data(tmp_path):
+    workdir, missing = records.Workdir.create(tmp_path / "work"), str(tmp_path / "data")
+    found = [Train(paper_run(regime, 0)) for regime in ("SB", "LB")]
+    write_run(workdir, found[0].run)
+    with pytest.raises(MissingDataError):
+        check(found, workdir, data_dir=missing)
+    write_run(workdir, found[1].run)
+    check(found, workdir, data_dir=missing)
+    with pytest.raises(MissingDataError):
+        check(found, data_dir=missing)
 
 
 def test_merging_keeps_each_thing_once():

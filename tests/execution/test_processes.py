@@ -14,11 +14,19 @@ from replication.configuration.executors import Local
 from replication.execution import processes, tasks
 from replication.execution.estimate import fitting_processes
 from replication.machine import processors
+from tests import forked
 from tests.execution import runs
 from tests.execution.runs import Measure, Train
 
 
-def test_the_records_are_those_of_one_process(tmp_path, monkeypatch):
+@pytest.fixture
+def forked_workers(monkeypatch):
+    """Workers that need not import TensorFlow; the tests of kills, output and signals start them as users do."""
+    context = forked.context()
+    monkeypatch.setattr(processes.multiprocessing, "get_context", lambda method=None: context)
+
+
+def test_the_records_are_those_of_one_process(tmp_path, monkeypatch, forked_workers):
     together, alone = (records.Workdir.create(tmp_path / name) for name in ("together", "alone"))
     events = []
     assert execution.execute(
@@ -41,7 +49,7 @@ def test_the_records_are_those_of_one_process(tmp_path, monkeypatch):
     assert ended == list(range(len(runs.TASKS)))
 
 
-def test_failures_are_those_of_one_process(tmp_path):
+def test_failures_are_those_of_one_process(tmp_path, forked_workers):
     found = runs.merge([Train(runs.DIVERGING), Train(runs.LARGE), Measure((runs.DIVERGING,), (runs.SHARPNESS,))])
     workdir = records.Workdir.create(tmp_path)
     first, second = execution.execute(found, workdir, executor=Local(2))
@@ -70,14 +78,14 @@ def test_a_task_whose_process_is_killed_is_tried_again_at_most_twice(tmp_path, k
         assert len(problems) == 1 and "its process died (SIGKILL), 3 times" in problems[0]
 
 
-def test_an_error_of_ours_shows_its_traceback(tmp_path):
+def test_an_error_of_ours_shows_its_traceback(tmp_path, forked_workers):
     workdir = records.Workdir.create(tmp_path)
     broken = Train(runs.LARGE, keep=None)
     with pytest.raises(RuntimeError, match="(?s)train S2-LB.*Traceback.*TypeError"):
         processes.execute([broken], workdir, jobs=1)
 
 
-def test_a_worker_ends_with_its_task_within_a_step(tmp_path):
+def test_a_worker_ends_with_its_task_within_a_step(tmp_path, forked_workers):
     endless = dataclasses.replace(runs.SMALL, epochs=100_000)
     workdir = records.Workdir.create(tmp_path)
     busy = processes.Worker(workdir.path, None, threads=1)

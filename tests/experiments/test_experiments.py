@@ -220,6 +220,12 @@ def test_augmentation_is_never_compiled():
     assert not any(run.jit_compile for run in runs_of("table6", setup))
 
 
+def test_convolutional_networks_alone_recompute():
+    setup = dataclasses.replace(paper_setup("F1", "C2"), recompute=True)
+    assert {(run.network, run.recompute) for run in runs_of("table2", setup)} == {("F1", False), ("C2", True)}
+    assert not any(run.recompute for run in runs_of("table2", paper_setup("C2")))
+
+
 def test_table_7_sets_plain_sb_beside_conservative_lb(setup):
     small, large = runs_of("table7", setup)
     assert small == setup.run("F1", "SB", 0) and large.remedy == remedies.Conservative()

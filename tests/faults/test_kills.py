@@ -112,21 +112,29 @@ def test_preparation_killed(tmp_path, survived):
     assert data.load("timit_shaped", folder).fingerprint == expected
 
 
-@pytest.mark.parametrize("number", [9, 11, 12, 14])
-def test_run_that_diverges_killed(tmp_path, number, survived):
-    """After the save of its last finite epoch, and before and after each step of its end."""
-    tasks = [Train(runs.DIVERGING)]
-    workdir, undisturbed = (records.Workdir(tmp_path / name) for name in ("killed", "undisturbed"))
-    child = children.start(children.replicate, workdir.path, None, tasks,
-                           fault=(children.kill_at_operation, number, False))
+def _diverge(workdir, fault=None):
+    """The exit code of a process that trains the run that diverges."""
+    child = children.start(children.replicate, workdir.path, None, [Train(runs.DIVERGING)], fault=fault)
     child.join()
-    assert child.exitcode < 0
-    for each in (workdir, undisturbed):
-        child = children.start(children.replicate, each.path, None, tasks)
-        child.join()
-        assert child.exitcode == 1
-    assert "epoch 2, batch 1" in undisturbed.failures()[0][runs.DIVERGING.name]
-    assert runs.contents(workdir) == runs.contents(undisturbed)
+    return child.exitcode
+
+
+@pytest.fixture(scope="module")
+def diverged(tmp_path_factory):
+    """The workdir of the run that diverges, undisturbed."""
+    workdir = records.Workdir(tmp_path_factory.mktemp("diverged") / "work")
+    assert _diverge(workdir) == 1
+    assert "epoch 2, batch 1" in workdir.failures()[0][runs.DIVERGING.name]
+    return workdir
+
+
+@pytest.mark.parametrize("number", [9, 11, 12, 14])
+def test_run_that_diverges_killed(tmp_path, number, diverged, survived):
+    """After the save of its last finite epoch, and before and after each step of its end."""
+    workdir = records.Workdir(tmp_path / "killed")
+    assert _diverge(workdir, (children.kill_at_operation, number, False)) < 0
+    assert _diverge(workdir) == 1
+    assert runs.contents(workdir) == runs.contents(diverged)
     survived["kills"] += 1
 
 

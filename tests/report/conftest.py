@@ -30,6 +30,14 @@ def paper_workdir(_paper_template, tmp_path):
 
 
 @pytest.fixture(scope="session")
+def drawn_paper(_paper_template, tmp_path_factory):
+    """The same, with its report; tests only read it."""
+    workdir = records.Workdir(shutil.copytree(_paper_template.path, tmp_path_factory.mktemp("drawn-paper") / "work"))
+    assert make_report(workdir) == []
+    return workdir
+
+
+@pytest.fixture(scope="session")
 def _whole_template(tmp_path_factory):
     workdir = records.Workdir.create(tmp_path_factory.mktemp("whole") / "work")
     fixtures.write_tasks(workdir, fixtures.tasks_of("quick"))

@@ -49,6 +49,15 @@ def test_xla_makes_rows_of_their_own(paper_workdir):
     assert trials(paper_workdir) == {"jit compile off": (3, 3), "jit compile on": (1, 1)}
 
 
+def test_recomputed_activations_make_no_row_of_their_own(workdir):
+    """LB needs them on a small GPU, SB does not."""
+    for regime in ("SB", "LB"):
+        write_run(workdir, other(paper_run(regime, 0, network="C2"), recompute=regime == "LB"))
+    assert trials(workdir) == {"": (1, 1)}
+    write_run(workdir, other(paper_run("SB", 0, network="C2"), recompute=True))
+    assert trials(workdir) == {"SB recompute off": (1, 1), "SB recompute on": (1, 1)}
+
+
 def test_several_devices_enter_no_table_and_are_named_on_the_page(workdir):
     for distribution in (None, Distribution(2), Distribution(2, synchronized=False)):
         for regime in ("SB", "LB"):

@@ -6,7 +6,7 @@ from replication import records
 from replication.configuration import Measure, Sharpness, Train
 from replication.configuration.tasks import arrange, merge
 from replication.execution import Progress
-from replication.report import Report, figures, headline, make_report
+from replication.report import Report, decisions, figures, headline, make_report, verify
 from tests.report.fixtures import quick_run, write_replication, write_run
 from tests.report.test_report import contents
 
@@ -81,6 +81,13 @@ def test_the_page_begins_with_what_was_found(paper_workdir, quick_workdir):
     page = paper_workdir.page.read_text()
     assert "<b>F1 on mnist: LB is " in page and "In the paper it is 191 and 71 times as sharp as SB" in page
     assert "0.22 points less accurate on the test set" in page
+    assert "84 times in a random subspace" in page and "By the rule, F1 as a whole is replicated." in page
+    # Without table 4 nothing is decided, as `verify` says.
+    for path in paper_workdir.path.glob("runs/*/sharpness/subspace*"):
+        path.unlink()
+    make_report(paper_workdir)
+    assert "By the rule, F1 as a whole is undecided." in paper_workdir.page.read_text()
+    assert decisions.exit_code(decisions.checks(verify(paper_workdir)[0])) == decisions.EXIT_UNDECIDED
     assert "accurate on the test set, in 3 trials." in page
     assert "<b>F1 on mnist5k (a part of MNIST): LB is " in quick_workdir.page.read_text()
 
@@ -93,13 +100,13 @@ def test_a_side_that_has_not_fitted_its_training_set_is_named_first(tmp_path):
     write_run(workdir, record.configuration, batch={**record.result["batch"], "train_accuracy": 0.11})
     make_report(workdir)
     page = " ".join(workdir.page.read_text().split())
-    assert ("which is not a verdict. But SB fits 99.69 % of the training set and LB 11.00 %, so that the two are not "
-            "comparable.</b>") in page
+    assert ("which decides no contrast. But SB fits 99.69 % of the training set and LB 11.00 %, so that the two are "
+            "not comparable.</b>") in page
 
 
 def test_one_trial_is_no_verdict(tmp_path):
     workdir = write_replication(tmp_path / "work", make_run=quick_run, trials=1)
     make_report(workdir)
     page = " ".join(workdir.page.read_text().split())
-    assert "accurate on the test set, in one trial, which is not a verdict." in page
+    assert "accurate on the test set, in one trial, which decides no contrast." in page
     assert "Nothing is decided: there is no plain run on the paper’s data." in page

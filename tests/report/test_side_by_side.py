@@ -1,9 +1,12 @@
 """Which measurements and trials a sentence or a figure sets side by side."""
 
+import types
+
 import pytest
 
 from replication import experiments, files, records, remedies
 from replication.configuration import Geometry, Reparametrization, Robustness, Sharpness, Spectrum, Start
+from replication.experiments import combinations
 from replication.report import headline, make_report, verify
 from replication.store import Store
 from tests.report import fixtures
@@ -125,6 +128,11 @@ def test_optimizers_and_losses_are_compared_over_the_same_trials(paper_workdir):
         measured(paper_workdir, other(paper_run(regime, 0), training_loss="mean_squared_error"), value)
     assert "127 (one trial) with cross-entropy; 9 (one trial) with mean squared error" in answer(
         "losses", paper_workdir)
+    for name in ("optimizers", "losses"):
+        headings, lines = experiments.get(name).listing(Store(paper_workdir))
+        plain, = (dict(zip(headings, line.cells)) for line in lines
+                  if line.cells[1] == "LB" and line.cells[2] in ("adam", "cross-entropy"))
+        assert plain["trials"] == "1" and plain["sharpness, ε = 1e-3 (%)"] == pytest.approx(323, rel=0.01)
 
 
 def test_a_trial_that_was_not_measured_is_left_out_alone(paper_workdir):
@@ -247,7 +255,34 @@ def test_robustness_ranks_the_minimizers_by_each_set_and_attack(workdir):
     assert [each["steps of 0.02"] for each in cells] == ["1.5", "1.5", "3.5", "3.5"]
     assert last["SAM’s ball"].startswith("−1.00 (p = 0.083") and last["test accuracy"] == ""
     assert "−1.00 (p = 0.083) with the rise in SAM’s ball" in answer("robustness", workdir)
+    assert last["Metric 2.1’s box"] == ""
     assert "+0.67 (p = 0.33) with the rise in the inputs’ box" in answer("robustness", workdir)
+    # The more accurate under attack are the less sharp.
+    assert last["steps of 0.02"].startswith("+0.82")
+    assert "; +0.82 with the accuracies under 4 attacks (p of at least 0.1" in answer("robustness", workdir)
+
+
+def test_an_effect_is_over_the_trials_that_have_all_combinations(monkeypatch):
+    """Trial 1 has noise alone, whose effect there is not that of the mean over both statistics."""
+    monkeypatch.setattr(combinations, "protocol_of", lambda groups: None)
+    monkeypatch.setattr(combinations, "sharpness_of", lambda each, protocol: each.sharpness)
+
+    def trained(*sharpness):
+        return {trial: types.SimpleNamespace(sharpness=value, metrics={"train_accuracy": 1.0, "test_accuracy": 0.98})
+                for trial, value in enumerate(sharpness)}
+
+    step, noise, statistics = combinations.OWN
+    cells = [combinations.Cell(levels, runs) for levels, runs in (
+        ((step, noise, statistics), trained(100, 100)), ((step, "SB’s", statistics), trained(50, 1)),
+        ((step, noise, "SB’s"), trained(80)), ((step, "SB’s", "SB’s"), trained(20)))]
+    mean, = combinations.effects_of(cells)["gradient noise", "SB’s"].ratios
+    assert mean == pytest.approx(((50 / 100 * 20 / 80) ** 0.5, 1))
+    # Trial 2 has another one alone: as many as trial 1, and neither is compared with the other.
+    other = {2: trained(80)[0]}, {2: trained(20)[0]}
+    few = [*cells[:2], *(combinations.Cell(cell.levels, runs) for cell, runs in zip(cells[2:], other))]
+    assert ("gradient noise", "SB’s") not in combinations.effects_of(few)
+    alone = combinations.effects_of(cells, alone=True)["gradient noise", "SB’s"]
+    assert alone.ratios == [pytest.approx((0.5, 1)), pytest.approx((0.01, 1))]
 
 
 def test_the_papers_own_tables_contradict_it_in_a_part_of_the_pairs(workdir):

@@ -60,9 +60,9 @@ def test_without_records_there_is_neither_an_answer_nor_anything_to_show(name, t
     assert not shown(experiment, empty) and (experiment.answer is None or experiment.answer(empty) == "")
 
 
-@pytest.mark.parametrize("name", [name for name in ANSWERED if name not in ("paper_correlation", "robustness")])
-def test_an_answer_changes_with_the_numbers(name, store):
-    """Every sharpness, eigenvalue and value of f of large batches is made less, by different factors."""
+@pytest.fixture(scope="module")
+def shrunk(store):
+    """The same, but every sharpness, eigenvalue and f of large batches is less, by different factors."""
     other = copy.deepcopy(store)
     for each in other.runs:
         if each.run.batch_size > 100:
@@ -78,9 +78,16 @@ def test_an_answer_changes_with_the_numbers(name, store):
                     point["sharpness"] *= 0.1 if point["weights"] == "as trained" else 0.3
             if "train_loss" in each.content:
                 each.content["train_loss"] = [0.1 * value for value in each.content["train_loss"]]
+    return other
+
+
+@pytest.mark.parametrize("name", [name for name in ANSWERED if name not in ("paper_correlation", "robustness")])
+def test_an_answer_changes_with_the_numbers(name, store, shrunk):
     answer = experiments.get(name).answer
+    other = shrunk
     if name == "correlation":
         # A rank does not change with the scale.
+        other = copy.deepcopy(store)
         for number, each in enumerate(other.runs):
             each.result["batch"]["test_accuracy"] = 0.9 + 0.001 * number
     assert answer(store) and answer(other) and answer(store) != answer(other)

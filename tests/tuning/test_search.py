@@ -107,9 +107,9 @@ def test_a_search_that_is_killed_again_and_again_is_the_undisturbed_one(tmp_path
         assert f"{100 * trial['val_accuracy']:.2f}" in table
 
 
-def test_a_trial_that_had_not_begun_for_the_state_comes_again(tmp_path):
-    record = short.tune(tmp_path)
-    trials, before = record.config["trials"], short.stamps(record)
+def test_a_trial_that_had_not_begun_for_the_state_comes_again(searched, tmp_path):
+    record, trials = short.copy(searched, tmp_path)
+    before = short.stamps(record)
     # As if the process had been lost between the file of a trial and the state that knows it.
     state = files.read_json(record.folder / "oracle.json")
     orphan = record.folder / "trial_3"
@@ -141,9 +141,14 @@ class _Diverging(short.LearningRates):
         return dataclasses.replace(run, batch_size=64, optimizer="sgd", learning_rate=hp.Choice("step", [1e-2, 1e30]))
 
 
-def test_a_diverging_trial_is_failed_and_the_search_goes_on(tmp_path):
-    trials = short.tune(tmp_path, short.search(max_trials=2), space=_Diverging).config["trials"]
-    by_step = {trial["hyperparameters"]["step"]: trial for trial in trials}
+@pytest.fixture(scope="module")
+def diverging(tmp_path_factory):
+    """The record of a search of two trials, one of which diverges."""
+    return short.tune(tmp_path_factory.mktemp("diverging"), short.search(max_trials=2), space=_Diverging)
+
+
+def test_a_diverging_trial_is_failed_and_the_search_goes_on(diverging):
+    by_step = {trial["hyperparameters"]["step"]: trial for trial in diverging.config["trials"]}
     assert by_step[1e-2]["status"] == "finished"
     assert by_step[1e30]["status"] == "failed"
     assert "the training loss became" in by_step[1e30]["reason"]
@@ -201,14 +206,16 @@ def test_what_a_finished_trial_lacks_is_made_again(lost, searched, tmp_path):
     assert score == trials[1]["score"]
 
 
-def test_why_a_trial_failed_is_found_out_again(tmp_path):
+def test_why_a_trial_failed_is_found_out_again(diverging, tmp_path):
     search = short.search(max_trials=2)
-    record = short.tune(tmp_path, search, space=_Diverging)
-    trials = record.config["trials"]
+    record, trials = short.copy(diverging, tmp_path)
     for path in record.folder.glob("trial_*/failure.json"):
         path.unlink()
     again = short.tune(tmp_path, search, space=_Diverging).config["trials"]
-    assert short.without_times(again) == short.without_times(trials)
+    reasons = [trial.pop("reason", "") for trial in trials]
+    assert [trial.pop("reason", "") for trial in again] == [
+        reason.replace(str(diverging.folder), str(record.folder)) for reason in reasons]
+    assert any(reasons) and short.without_times(again) == short.without_times(trials)
 
 
 def test_damaged_records_of_finished_trials_are_named(searched, tmp_path):
@@ -239,9 +246,10 @@ def test_a_bug_ends_the_search_as_itself(tmp_path):
 
 @pytest.mark.parametrize("tuner", ["bayesian", "hyperband"])
 def test_other_tuners(tuner, tmp_path):
-    search = short.search(tuner=tuner, objective="sharpness", epochs=3, max_trials=4)
+    number = {"bayesian": 2, "hyperband": 4}[tuner]
+    search = short.search(tuner=tuner, objective="sharpness", epochs=3, max_trials=number)
     content = short.tune(tmp_path, search).config
-    assert [trial["status"] for trial in content["trials"]] == ["finished"] * 4
+    assert [trial["status"] for trial in content["trials"]] == ["finished"] * number
     assert content["trials"][int(content["best"])]["sharpness"] == min(t["sharpness"] for t in content["trials"])
     epochs = {trial["epochs"] for trial in content["trials"]}
     assert epochs == ({1, 3} if tuner == "hyperband" else {3})
