@@ -15,7 +15,7 @@ from tests import networks  # noqa: F401  registers S1 and S2
 
 
 def outcomes(name, command_lines):
-    """Returns the exit code and the standard error of `python -m replication.NAME` with each list of arguments."""
+    """Returns the exit code, standard output and error of `python -m replication.NAME` with each list of arguments."""
     machine.find_devices()
     module = importlib.import_module(f"replication.{name}")
     return [_outcome(module, name, arguments) for arguments in command_lines]
@@ -26,10 +26,10 @@ def _outcome(module, name, arguments):
     flags.FLAGS.unparse_flags()
     for flag in flags.FLAGS:
         flags.FLAGS[flag].unparse()
-    errors, code = io.StringIO(), 0
-    with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(io.StringIO()):
+    output, errors, code = io.StringIO(), io.StringIO(), 0
+    with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(output):
         try:
             entry.run(module.main)
         except SystemExit as exit:
-            code = exit.code
-    return code, errors.getvalue()
+            code = exit.code or 0
+    return code, output.getvalue(), errors.getvalue()

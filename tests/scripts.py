@@ -57,8 +57,7 @@ def cases(name, command_lines):
     They share one process, see `tests.script_cases`.
     """
     found = forked.call(script_cases.outcomes, name, [list(map(str, arguments)) for arguments in command_lines])
-    return [subprocess.CompletedProcess(arguments, code, "", errors)
-            for arguments, (code, errors) in zip(command_lines, found)]
+    return [subprocess.CompletedProcess(arguments, *outcome) for arguments, outcome in zip(command_lines, found)]
 
 
 def _main(name, arguments):

@@ -90,15 +90,19 @@ LISTING = Listing(name="gradient_norm", title="Length of the gradient", caption=
 '''
 # Measures the small run of the workdir, then damages and sets aside the record of another one.
 SCRIPT = '''
-import sys
-from replication import experiments, files, records, report
+from replication import files, records, report
 from replication.configuration import Measure, Run
 from replication.configuration.measurements.gradient_norm import GradientNorm
 from replication.configuration.tasks import merge
 from replication.execution import execute
 from replication.execution.tasks import is_done
 from replication.records import damage
-from tests import networks
+from replication.store import Store
+from tests import networks, script_cases
+
+(code, output, errors), = script_cases.outcomes("reproduce", [
+    ["--experiments=gradient_norm", "--networks=F1", "--dry_run"]])
+assert code == 0 and "gradient_norm" in output, errors
 
 workdir = records.Workdir.create("work")
 run = Run(networks.TWO_LAYERS, "LB", 0, "digits", 719, epochs=1)
@@ -110,12 +114,11 @@ assert file.parent.name == "gradient_norm" and files.read_json(file)["norm"] > 0
 assert report.make_report(workdir) == []
 content = files.read_json(file)
 files.write_json(file, {**content, "norm": None})
-problem, = report.make_report(workdir)
+problem, = Store(workdir).problems
 assert str(file) in problem and "'norm' is missing or of the wrong kind" in problem, problem
 files.write_json(file, {**content, "weights_checksum": "of other weights"})
 assert [path.parent.name for path in damage.set_aside(workdir)] == ["gradient_norm"]
 assert not is_done(tasks[1], workdir) and execute(tasks, workdir) == [] and is_done(tasks[1], workdir)
-report.make_report(workdir)
 '''
 
 
@@ -134,6 +137,3 @@ def test_a_kind_of_measurement_is_three_modules(tmp_path):
     listed = json.loads((tmp_path / "work" / "tables" / "gradient_norm.json").read_text())
     assert listed["lines"] == [{"run": record.parents[1].name, "length of the gradient": json.loads(
         record.read_text())["norm"], "runs": record.parents[1].name}]
-    process = subprocess.run([sys.executable, "-m", "replication.reproduce", "--experiments=gradient_norm",
-                              "--networks=F1", "--dry_run"], cwd=tmp_path, capture_output=True, text=True)
-    assert process.returncode == 0 and "gradient_norm" in process.stdout, process.stderr

@@ -27,13 +27,22 @@ class InputScaling(Remedy):
     def learn(self, model, inputs, labels):
         return model.plain_step(self.factor * inputs, labels)
 '''
-SAMPLE = '''
+# Trains plainly and with the remedy by the script, draws the table, and samples the options for a search.
+SCRIPT = '''
 import keras_tuner
+from replication import records, report
 from replication.remedies import REMEDIES
+from tests import script_cases
 
+train = ["--network=S1", "--regime=LB", "--dataset=digits", "--batch_size=719", "--epochs=1", "--jit_compile=off",
+         "--workdir=work"]
+for code, _, errors in script_cases.outcomes("train", [
+        train, [*train, "--remedy=input_scaling", "--input_scaling_factor=0.25"]]):
+    assert code == 0, errors
+assert report.make_report(records.Workdir.open("work")) == []
 hp = keras_tuner.HyperParameters()
-print(REMEDIES["input_scaling"].sample(hp, 719))
-print([(each.name, each.min_value, each.max_value) for each in hp.space])
+assert REMEDIES["input_scaling"].sample(hp, 719).factor == 0.5
+assert [(each.name, each.min_value, each.max_value) for each in hp.space] == [("input_scaling_factor", 0.1, 0.9)]
 '''
 
 
@@ -41,23 +50,13 @@ def test_a_remedy_is_one_module(tmp_path):
     for name in ("replication", "models", "flags"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "replication" / "remedies" / "input_scaling.py").write_text(REMEDY.lstrip())
-
-    def python(*arguments):
-        process = subprocess.run([sys.executable, *arguments], cwd=tmp_path, capture_output=True, text=True,
-                                 env={**os.environ, "PYTHONPATH": str(tmp_path)})
-        assert process.returncode == 0, process.stderr
-        return process.stdout
-
-    train = ("-m", "replication.train", "--network=F1", "--regime=LB", "--dataset=digits", "--batch_size=719",
-             "--epochs=1", "--jit_compile=off", "--workdir=work")
-    python(*train)
-    python(*train, "--remedy=input_scaling", "--input_scaling_factor=0.25")
+    (tmp_path / "main.py").write_text(SCRIPT)
+    process = subprocess.run([sys.executable, "main.py"], cwd=tmp_path, capture_output=True, text=True,
+                             env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert process.returncode == 0, process.stderr
     found = [json.loads(path.read_text()) for path in (tmp_path / "work" / "runs").glob("*/config.json")]
     plain, scaled = sorted(found, key=lambda content: content["configuration"]["remedy"] is not None)
     assert plain["configuration"]["remedy"] is None
     assert scaled["configuration"]["remedy"] == {"name": "input_scaling", "factor": 0.25}
-    python("-m", "replication.make_report", "--workdir=work")
     rows = [row["remedy"] for row in json.loads((tmp_path / "work" / "tables" / "remedies.json").read_text())["lines"]]
     assert len(rows) == 2 and rows[0] == "none" and rows[1].startswith("input scaling")
-    sampled, space = python("-c", SAMPLE).splitlines()
-    assert "factor=0.5" in sampled and space == "[('input_scaling_factor', 0.1, 0.9)]"
