@@ -41,6 +41,9 @@ oldest: requirements.txt requirements-dev.txt ## Test the solver with the oldest
 cross: .venv/installed .venv-cross/installed ## Compare f, gradient, metric and Hessian with PyTorch, in .venv-cross
 	CROSS_PYTHON=$(CURDIR)/.venv-cross/bin/python $(BIN)/python -m pytest tests/cross/test_torch.py
 
+cluster: ray ## Add Ray to .venv and run the tests on a Ray cluster of two nodes
+	$(BIN)/python -m pytest -m slow tests/execution
+
 mutants: .venv/installed ## Put small faults into the code and count those that the tests notice; ARGUMENTS="--each=50 MODULE"
 	$(BIN)/python -m pip install --quiet "cosmic-ray>=8.7,<9"
 	$(BIN)/python -m tests.mutants $(ARGUMENTS)
@@ -71,4 +74,4 @@ lock: .venv/installed ## Renew the lock files with the newest versions within th
 	.venv-cross/bin/python -m pip install --quiet --no-compile --requirement requirements-cross.txt
 	touch $@
 
-.PHONY: help quick test ray oldest cross mutants wheel docker lint lock
+.PHONY: help quick test ray oldest cross cluster mutants wheel docker lint lock

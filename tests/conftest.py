@@ -32,6 +32,7 @@ def _forget_graphs():
     For each step, TensorFlow registers a gradient that refers to the graph, for good. A process that runs many tests
     would grow to gigabytes, in which each of keras-tuner's garbage collections, two a trial, takes seconds.
     """
+    gc.freeze()
     yield
     if "tensorflow" in sys.modules:
         from tensorflow.python.framework import ops

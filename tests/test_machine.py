@@ -48,7 +48,6 @@ def trace_repeatedly():
 
 @pytest.mark.parametrize("arguments", [
     ("prepare_data", "--dataset=mnist5k"),
-    ("train", "--network=F1", "--dataset=digits", "--batch_size=500", "--epochs=1", "--jit_compile=off"),
     ("train", "--network=F1", "--dataset=digits", "--batch_size=479", "--epochs=1", "--jit_compile=on"),
 ])
 def test_scripts_say_nothing_but_their_own_words(arguments, tmp_path):

@@ -104,8 +104,8 @@ def test_processes_end_with_a_killed_parent(tmp_path, survived):
     workdir, alone = (records.Workdir.create(tmp_path / name) for name in ("work", "alone"))
     script = tmp_path / "script.py"
     script.write_text(_SCRIPT.format(path=str(workdir.path), jobs=2, tasks="SHORT"))
-    command = {"args": [sys.executable, str(script)], "cwd": ROOT, "env": {**os.environ, "PYTHONPATH": str(ROOT)}}
-    process = subprocess.Popen(**command, stderr=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen([sys.executable, str(script)], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
+                               stderr=subprocess.DEVNULL, start_new_session=True)
     while not workdir.run(runs.SMALL).state.exists() and not workdir.run(runs.SMALL).is_finished:
         assert process.poll() is None
         time.sleep(0.01)
@@ -113,8 +113,8 @@ def test_processes_end_with_a_killed_parent(tmp_path, survived):
     process.wait()
     _wait_for_the_end_of_group(process.pid, seconds=40)
     assert workdir.runs()[1] == []
-    subprocess.run(**command, check=True, stderr=subprocess.DEVNULL)
-    runs.replicate(alone, SHORT, threads=max(1, processors() // 2))
+    for each in (workdir, alone):
+        runs.replicate(each, SHORT, threads=max(1, processors() // 2))
     assert runs.contents(workdir) == runs.contents(alone)
     survived["kills of a parent"] += 1
 
