@@ -47,6 +47,20 @@ def test_texts_get_their_places_once_for_all_formats(monkeypatch):
     assert len(render(STACKED)) == 3 and len(calls) == 1
 
 
+def test_the_last_digits_of_places_do_not_matter(monkeypatch):
+    """They depend on the processor."""
+    expected, execute = render(STACKED), ConstrainedLayoutEngine.execute
+
+    def rounded_otherwise(self, figure):
+        found = execute(self, figure)
+        for axes in figure.axes:
+            axes._set_position(axes.get_position(original=True).translated(1e-14, -1e-14))
+        return found
+
+    monkeypatch.setattr(ConstrainedLayoutEngine, "execute", rounded_otherwise)
+    assert render(STACKED) == expected
+
+
 def test_neighbours_with_the_same_label_share_their_axis():
     upper, lower, _ = axes_of(STACKED)
     assert upper.get_shared_x_axes().joined(upper, lower)
