@@ -169,7 +169,8 @@ def _in_words(contrasts):
         return accuracy
     times = [f"{ratio:,.0f}" if 10 <= ratio < math.inf else formatting.number(ratio) for ratio in ratios]
     subspace = f", {times[2]} times in a random subspace (ε\u00a0=\u00a01e-3)" if len(times) > 2 else ""
-    return (f"{' and '.join(times[:2])} times as sharp as SB (ε\u00a0=\u00a01e-3 and 5e-4, geometric means)"
+    means = ", geometric means" if contrasts[0].trials > 1 else ""
+    return (f"{' and '.join(times[:2])} times as sharp as SB (ε\u00a0=\u00a01e-3 and 5e-4{means})"
             f"{subspace}{',' if subspace else ''} and {accuracy}")
 
 

@@ -81,6 +81,7 @@ def test_the_page_begins_with_what_was_found(paper_workdir, quick_workdir):
     page = paper_workdir.page.read_text()
     assert "<b>F1 on mnist: LB is " in page and "In the paper it is 191 and 71 times as sharp as SB" in page
     assert "0.22 points less accurate on the test set" in page
+    assert page.count("geometric means)") == 2
     assert "84 times in a random subspace" in page and "By the rule, F1 as a whole is replicated." in page
     # Without table 4 nothing is decided, as `verify` says.
     for path in paper_workdir.path.glob("runs/*/sharpness/subspace*"):
@@ -109,4 +110,5 @@ def test_one_trial_is_no_verdict(tmp_path):
     make_report(workdir)
     page = " ".join(workdir.page.read_text().split())
     assert "accurate on the test set, in one trial, which decides no contrast." in page
+    assert page.count("geometric means)") == 1, "the paper's, of five trials"
     assert "Nothing is decided: there is no plain run on the paper’s data." in page
