@@ -1,0 +1,78 @@
+"""The Hessian of models off the beaten track: it is right, or one line says why it is refused or what it lacks."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from replication.errors import MeasurementFailedError
+from replication.spectrum import density, hessian, trace
+
+GENERATOR = np.random.default_rng(0)
+M = 48
+INPUTS = GENERATOR.normal(size=(M, 6)).astype("float32")
+LABELS = np.arange(M) % 3
+
+
+def _dense(units=3, activation="softmax"):
+    keras.utils.set_random_seed(0)
+    return keras.Sequential([keras.Input((6,)), keras.layers.Dense(units, activation=activation)])
+
+
+def test_a_hessian_warns_of_penalties(caplog):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(3, activation="softmax", kernel_regularizer="l2")])
+    hessian(model, INPUTS, LABELS)
+    assert "has penalties (regularizers or add_loss), which f leaves out" in caplog.text
+
+
+def test_a_hessian_without_second_derivatives_is_told():
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(4, activation="softsign"),
+                              keras.layers.Dense(3, activation="softmax")])
+    with pytest.raises(MeasurementFailedError, match="no second derivative .*[Ss]oftsign"):
+        hessian(model, INPUTS, LABELS) @ np.ones(43)
+
+
+@tf.custom_gradient
+def _times_sum(x):
+    """x times its sum, with a right first derivative that hides the sum from the second one in half of x."""
+    total, half = tf.reduce_sum(x), x.shape[0] // 2
+    sums = tf.concat([tf.fill([half], total), tf.fill([half], tf.stop_gradient(total))], axis=0)
+    return x * total, lambda upstream: upstream * sums + tf.reduce_sum(upstream * x)
+
+
+class _TimesSum(keras.layers.Layer):
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], 3), initializer=keras.initializers.GlorotUniform(0))
+
+    def call(self, inputs):
+        kernel = tf.reshape(tf.convert_to_tensor(self.kernel), [-1])
+        return tf.nn.softmax(tf.matmul(inputs, tf.reshape(_times_sum(kernel), [-1, 3])))
+
+
+class _Wrong(_TimesSum):
+    def call(self, inputs):
+        return tf.nn.softmax(tf.matmul(inputs, tf.stop_gradient(tf.convert_to_tensor(self.kernel)) * 1.0
+                                       + 0.5 * tf.convert_to_tensor(self.kernel)
+                                       - tf.stop_gradient(0.5 * tf.convert_to_tensor(self.kernel))))
+
+
+def test_a_hessian_of_a_wrong_gradient_is_refused():
+    with pytest.raises(MeasurementFailedError, match="gradient of f is wrong"):
+        hessian(keras.Sequential([keras.Input((6,)), _Wrong()]), INPUTS, LABELS)
+
+
+def test_a_hessian_of_a_wrong_second_derivative_is_not_that_of_the_gradient():
+    with pytest.raises(MeasurementFailedError, match="the Hessian of f is not symmetric"):
+        hessian(keras.Sequential([keras.Input((6,)), _TimesSum()]), INPUTS, LABELS)
+
+
+def test_estimates_have_defaults_and_logits_a_hessian():
+    logits, probabilities = _dense(activation=None), _dense()
+    probabilities.set_weights(logits.get_weights())
+    found = hessian(logits, INPUTS, LABELS, from_logits=True)
+    direction = np.arange(21.0)
+    assert found @ direction == pytest.approx(hessian(probabilities, INPUTS, LABELS) @ direction, rel=1e-3, abs=1e-4)
+    matrix = np.diag(np.arange(100.0))
+    assert trace(matrix).value == pytest.approx(4950, rel=0.01)
+    assert density(matrix).nodes.shape == (10, 80)
