@@ -124,6 +124,8 @@ def setup(resolve_jit_compile):
     for network in networks:
         require_name("network", network, catalog.NETWORKS)
         catalog.NETWORKS[network].resolve_architecture(_ARCHITECTURE.value)
+    if _RECOMPUTE.value and not any(catalog.NETWORKS[network].is_convolutional for network in networks):
+        raise UserError(f"--recompute: none of {', '.join(networks)} convolves; expected C1, C2, C3 or C4")
     every = _WARM_START_EVERY.value
     require(every is None or every <= preset.warm_start_epochs, "warm_start_every", every,
             f"a whole number from 1 to {preset.warm_start_epochs}, the epochs of SB")

@@ -79,7 +79,7 @@ def build(name: str, *, statistics: str = "batch", architecture: str | None = No
     network = BUILDERS[name](name, layers, input_shape=tuple(input_shape), classes=classes, **choice)
     if not recompute:
         return network
-    _require(can_recompute(network), "recompute", recompute, f"False, {name} does not convolve")
+    _require(can_recompute(network), "recompute", recompute, f"False, {name} is no chain of two convolutions or more")
     return Recomputing(network.input, network.output, name=name)
 
 

@@ -8,8 +8,9 @@ import keras
 import numpy as np
 
 import models
+from models.recomputation import can_recompute
 from replication import catalog, files
-from replication.errors import UserError, one_line
+from replication.errors import UserError, one_line, require
 
 _PAGE = """# {name}
 
@@ -138,13 +139,20 @@ def build_network(run, *, statistics=None):
     Args:
         run: A `configuration.Run`.
         statistics: The statistics that normalization uses in evaluation, "batch" or "moving"; by default the run's.
+
+    Raises:
+        UserError: it is to recompute activations, which a network of the user's own may not be able to.
     """
     dataset = catalog.DATASETS[run.dataset]
-    return models.build(run.network, statistics=statistics or run.statistics, architecture=run.architecture,
-                        seed=run.trial, input_shape=dataset.input_shape, classes=run.classes or dataset.classes,
-                        precision=run.precision, dropout=run.dropout, kernel_initializer=run.kernel_initializer,
-                        normalization_epsilon=run.normalization_epsilon, kernel_scale=run.kernel_scale,
-                        normalized=not run.without_normalization, recompute=run.recompute)
+    network = models.build(
+        run.network, statistics=statistics or run.statistics, architecture=run.architecture, seed=run.trial,
+        input_shape=dataset.input_shape, classes=run.classes or dataset.classes, precision=run.precision,
+        dropout=run.dropout, kernel_initializer=run.kernel_initializer, normalization_epsilon=run.normalization_epsilon,
+        kernel_scale=run.kernel_scale, normalized=not run.without_normalization)
+    if not run.recompute:
+        return network
+    require(can_recompute(network), "recompute", True, f"false, {run.network} is no chain of two convolutions or more")
+    return models.Recomputing(network.inputs, network.outputs, name=network.name)
 
 
 def load_model(path, *, compile=False):

@@ -44,6 +44,8 @@ FLAGS = [
     ("reproduce", ["--networks=F1,F9"], ["F9"]),
     ("reproduce", ["--architecture=text"], ["architecture='text'", "F1 has only one"]),
     ("reproduce", ["--networks=C1,F1", "--architecture=text"], ["architecture='text'", "F1 has only one"]),
+    ("reproduce", ["--networks=F1,F2", "--recompute"], ["--recompute", "none of F1, F2 convolves"]),
+    ("train", ["--recompute"], ["recompute=True", "F1 does not convolve"]),
     ("reproduce", ["--experiments=table9"], ["table9", "table2"]),
     ("reproduce", ["--experiments=table6", "--networks=F1"], ["table6", "nothing to run of F1", "C1, C2, C3, C4"]),
     ("reproduce", ["--experiments=table2,searches"], ["searches", "replication.tune"]),

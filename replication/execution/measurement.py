@@ -6,9 +6,10 @@ import itertools
 import tabulate
 from absl import logging
 
+from models.recomputation import Recomputing, can_recompute
 from replication import files, machine
 from replication.configuration.tasks import measured_epochs, require_schedule
-from replication.errors import UserError
+from replication.errors import DoesNotFitError, UserError
 from replication.losses import loss_of
 from replication.records import FILE_REMEDY
 from replication.sharpness import Objective
@@ -129,21 +130,32 @@ def _measure(record, points, choices, *, dataset, devices=None):
         batch_size = size if choice.batch_size == "all" else choice.batch_size
         return size, choice.statistics, batch_size, choice.dropout_active, choice.partition, choice.dtype
 
-    for (examples, statistics, batch_size, active, partition, dtype), group in itertools.groupby(
-            sorted(pending, key=evaluation), evaluation):
-        group = list(group)
+    def measure(network, evaluation, group):
+        examples, statistics, batch_size, active, partition, dtype = evaluation
         measured = network if dtype == "float32" else in_double_precision(network)
         objective = Objective(measured, *dataset.training_examples(examples, partition), statistics=statistics,
                               batch_size=batch_size, dropout_active=active, loss=loss_of(record.configuration),
                               seed=partition, devices=devices)
         for point in points:
-            if missing := [choice for choice in group if point in pending[choice]]:
+            if missing := [choice for choice in group if not point.measurement(choice).exists()]:
                 load_weights(network, point)
                 if measured is not network:
                     measured.set_weights(network.get_weights())
                 objective.reread()
                 for choice in missing:
                     _measure_point(record, point, objective, choice, context)
+
+    for values, group in itertools.groupby(sorted(pending, key=evaluation), evaluation):
+        group = list(group)
+        try:
+            measure(network, values, group)
+        except DoesNotFitError as error:
+            # f is the same. SB's batches are small in training, but not in f.
+            if devices is not None or isinstance(network, Recomputing) or not can_recompute(network):
+                raise
+            logging.info("%s; the measurement recomputes them in the backward pass", error)
+            network = Recomputing(network.inputs, network.outputs, name=network.name)
+            measure(network, values, group)
 
 
 def _context(record, network, dataset, choices):

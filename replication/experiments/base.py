@@ -74,7 +74,7 @@ class Setup:
         trials: Number of trials of each network and regime.
         jit_compile: Function from a network's name to whether XLA compiles its training.
         architecture: Form of C1 to C4, see `configuration.Run`; None for the default.
-        recompute: Whether convolutional networks recompute activations, see `configuration.Run`.
+        recompute: Whether convolutional networks with large batches recompute activations, see `configuration.Run`.
         describe: Function from a data set's name to its resolved `catalog.Dataset`.
         study_networks: Networks of the studies; None for those of `networks` that the preset has for them.
         batch_sizes: Figure 4's batch sizes, numbers or fractions of the training set; None for the preset's.
@@ -101,9 +101,10 @@ class Setup:
 
     def run(self, network, regime, trial):
         """Returns the `configuration.Run` of one network, regime and trial."""
+        # Small batches fit without, and SB runs that are finished stay as they are.
+        recompute = self.recompute and regime != "SB" and catalog.NETWORKS[network].is_convolutional
         return self.preset.run(network, regime, trial, jit_compile=self.jit_compile(network),
-                               architecture=self.architecture, describe=self.describe,
-                               recompute=self.recompute and catalog.NETWORKS[network].is_convolutional)
+                               architecture=self.architecture, describe=self.describe, recompute=recompute)
 
     def pairs(self, networks=None, *, trials=None):
         """Returns the SB and the LB run of each trial, as pairs.

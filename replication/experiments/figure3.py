@@ -47,5 +47,5 @@ FIGURE = Figure(
         "Each point on the line is α times the LB minimizer plus 1 − α times the SB minimizer. Compare how "
         "fast the solid cross-entropy rises to either side of the two marks. The paper saw, for all six "
         "networks, a wide valley around SB and a narrow one around LB: the LB minimizers are far sharper along "
-        "this line. Solid: training set, dashed: test set; the cross-entropy on a logarithmic axis."),
+        "this line. Solid: training set, dashed: test set."),
     needs=functools.partial(needs, kind="linear"), axes=functools.partial(axes, kind="linear", stem="figure3"))

@@ -16,7 +16,6 @@ FIGURE = dataclasses.replace(
     caption=(
         "This is figure 3 on the curve sin(απ/2) times the LB minimizer plus cos(απ/2) times the SB minimizer, which "
         "does not shrink the weights between the two as a line does. The paper saw the same as on the line: a "
-        "wide valley around SB, a narrow one around LB. Solid: training set, dashed: test set; "
-        "the cross-entropy on a logarithmic axis."),
+        "wide valley around SB, a narrow one around LB. Solid: training set, dashed: test set."),
     needs=functools.partial(figure3.needs, kind="curved"),
     axes=functools.partial(figure3.axes, kind="curved", stem="figure7"))

@@ -134,8 +134,9 @@ def _findings(judged):
 
 def _decision(network, checks):
     """Returns a sentence on what the gates and endpoints of a network decide, which are its `decisions.Check`s."""
-    against = [f"table {check.entry.table}, {check.entry.heading}" for check in checks
-               if check.outcome == decisions.AGAINST]
+    against = [f"table {check.entry.table}, {check.entry.heading}" + (
+        f" ({check.entry.label})" if check.entry.label else "")
+        for check in checks if check.outcome == decisions.AGAINST]
     answer = {decisions.EXIT_REPLICATED: "is replicated", decisions.EXIT_NOT_REPLICATED: "is not replicated",
               decisions.EXIT_UNDECIDED: "is undecided"}[decisions.exit_code(checks)]
     reason = f", because of {formatting.enumeration(against)}" if against else ""

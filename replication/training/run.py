@@ -203,7 +203,8 @@ class _Training:
             # An evaluation that fails does not reach its own end.
             stack.callback(watch.on_test_end)
             stack.enter_context(memory.guard(
-                self._network, largest, name, held=held, is_in_use=lambda: not watch.is_evaluating))
+                self._network, largest, name, held=held, recomputable=run.distribution is None,
+                is_in_use=lambda: not watch.is_evaluating))
             while len(history) < epochs and not self._model.stop_training:
                 rows.batch_size = self._model.remedy.batch_size(run, history, self._model, examples=self._examples)
                 batch_size = rows.batch_size or run.batch_size
