@@ -5,7 +5,7 @@ r"""Figure 4: test accuracy and sharpness against the batch size.
       --batch_sizes=256,512,1024,1536,2048,4096,0.1
 
 F1, trial 0, seven batch sizes (results/figures/figure4-F1.pdf): test accuracies of 98.51 to 98.71 % and sharpness of at
-most 20 % up to batches of 1,536; 98.15 to 98.41 % and 289 to 505 % from 2,048 on. The trainings took 1.4 hours of one
+most 20.4 % up to batches of 1,536; 98.15 to 98.41 % and 289 to 505 % from 2,048 on. The trainings took 1.4 hours of one
 processor while other jobs ran.
 """
 

@@ -1,4 +1,4 @@
-"""The remedies of sections 4 and 5 and appendix E: LB with each, beside plain runs.
+"""The remedies of section 4 and appendix E: LB with each, beside plain runs.
 
     python -m replication.reproduce --preset=paper --networks=F1 --trials=1 --experiments=remedies
 

@@ -1,4 +1,4 @@
-"""The reparametrization of networks (Dinh et al., 2017): how much of Metric 2.1 it is, and what scale-free boxes say.
+"""The reparametrization of networks (Dinh et al., 2017): Metric 2.1 at weights of equal outputs, and in relative boxes.
 
     python -m replication.reproduce --preset=paper --networks=F1 --experiments=reparametrization
     python -m replication.reproduce --preset=paper --networks=F1 --experiments=boxes

@@ -18,8 +18,8 @@ FIELDS = (
 )
 _NOTE = "Mean ± sample standard deviation (number of trials)."
 # The paper prints no ratio; ours of its values is not the quotient of the means.
-NOTE_ON_RATIOS = ("LB / SB is a ratio of geometric means: ours by trial; the paper prints none, and its own follows "
-                  "from its means and deviations for log-normal values.")
+NOTE_ON_RATIOS = ("LB / SB is a ratio of geometric means: ours by trial; the paper prints no ratio, and the one shown "
+                  "follows from its means and deviations for log-normal values.")
 _LATEX = {"±": r"$\pm$", "ε": r"$\varepsilon$", "−": "$-$", "–": "--", "∞": r"$\infty$", "×": r"$\times$",
           "₀": "$_0$", "’": "'", "√": r"$\surd$", "τ": r"$\tau$", "‖": r"$\|$", "∇": r"$\nabla$", "ρ": r"$\rho$"}
 
