@@ -293,4 +293,5 @@ def test_readme_tells_the_warm_starts_of_figure_5(store):
     readme = _readme()
     assert small.x[-1] == 100
     assert f"from the tenth epoch on ({min(warm.y):.1f} to {max(warm.y):.1f} %; SB itself has {small.y[-1]:.1f} % " \
-        f"after 100 epochs, and LB from x₀ {cold.y[0]:.1f} %), and from the fortieth on a sharpness below 0.1 %" in readme
+        f"after 100 epochs, and LB from x₀ {cold.y[0]:.1f} %), and from the fortieth on a sharpness below 0.1 %" \
+        in readme

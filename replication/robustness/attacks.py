@@ -12,11 +12,14 @@ import tensorflow as tf
 from models.normalization import normalization_statistics
 from replication.data import partition
 from replication.devices import full_precision
+from replication.errors import require
 from replication.sharpness import tracing
-from replication.sharpness.classes import cross_entropy, number_right
+from replication.sharpness.classes import class_labels, cross_entropy, number_right
 
 # The length of a step, in radii divided by the number of steps (Madry et al., 2018).
 _STEP = 2.5
+# Examples on which the outputs are looked at.
+_FEW = 32
 
 
 class Attacks:
@@ -27,20 +30,29 @@ class Attacks:
 
     Args:
         model: A built `keras.Model` that returns class probabilities.
-        inputs, labels: float32 [N, ...] and int32 [N].
+        inputs, labels: Arrays [N, ...] and class numbers [N].
         statistics: Statistics that every batch normalization uses, "batch" or "moving".
         batch_size: Upper bound of a batch.
         seed: Seed of the random points from which attacks of several steps begin.
+
+    Raises:
+        UserError: the outputs are no probabilities, the labels do not fit them, or images are not in [0, 1].
     """
 
     def __init__(self, model, inputs, labels, *, statistics, batch_size, seed=0):
         self._model = model
-        self._inputs, self._labels = inputs, labels
+        self._inputs = np.asarray(inputs, np.float32)
+        require(self._inputs.ndim != 4 or self._inputs.min() >= 0 and self._inputs.max() <= 1, "inputs",
+                [float(self._inputs.min()), float(self._inputs.max())], "images with values in [0, 1]")
+        with normalization_statistics(model, statistics):
+            outputs = np.asarray(tracing.evaluate(model, self._inputs[:_FEW]))
+        self._labels = class_labels(model, np.asarray(labels), outputs, from_logits=False)
+        require(self._labels.ndim == 1, "labels", list(self._labels.shape), "class numbers [N]")
         self._statistics = statistics
         self._seed = seed
         order, bounds = partition(len(labels), batch_size)
         self._batches = [order[start:stop] for start, stop in itertools.pairwise(bounds.tolist())]
-        batch = tf.TensorSpec([None, *inputs.shape[1:]], tf.float32)
+        batch = tf.TensorSpec([None, *self._inputs.shape[1:]], tf.float32)
         targets, number = tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.float32)
         with normalization_statistics(model, statistics):
             self._evaluate = tracing.trace(self._loss_and_hits, batch, targets)

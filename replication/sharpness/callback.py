@@ -4,10 +4,11 @@ import inspect
 import math
 
 import keras
+import tensorflow as tf
 from absl import logging
 
 from replication import configuration
-from replication.errors import MeasurementFailedError, require, require_name
+from replication.errors import MeasurementFailedError, UserError, require, require_name
 from replication.fields import Whole
 from replication.sharpness.examples import read_examples
 from replication.sharpness.metric import compute, log_warnings, measure_sharpness
@@ -74,6 +75,8 @@ class SharpnessCallback(keras.callbacks.Callback):
         # Layers may have been frozen, and the model compiled anew, since the last call of `fit`. A model that `fit`
         # builds is measured for the first time when it is built.
         self._objective, self._has_measured = None, False
+        if tf.distribute.has_strategy():
+            raise UserError("SharpnessCallback: within strategy.scope(); expected fit outside of it")
 
     def on_train_batch_end(self, batch, logs=None):
         if self._unit == "batch":

@@ -1,6 +1,7 @@
 """The checks of f and its gradient that a measurement makes before it maximizes."""
 
 import dataclasses
+import functools
 import math
 
 import numpy as np
@@ -60,7 +61,16 @@ def check_repeatable(first, second, *, dtype):
                                      "a layer draws random numbers in evaluation (active dropout or noise)")
 
 
-def check_gradient(objective, x, loss, *, gradient, direction, derivative):
+def check_finite(objective, gradient):
+    """Raises a MeasurementFailedError that names the first weight whose part of the gradient of f is not finite."""
+    ends = np.cumsum([math.prod(v.shape) for v in objective.variables])
+    if wrong := [v for v, part in zip(objective.variables, np.split(gradient, ends[:-1]))
+                 if not np.isfinite(part).all()]:
+        raise MeasurementFailedError(f"the gradient of f at x is not finite in weight {wrong[0].path!r}: does the "
+                                     "model take a root, a norm or a quotient of 0?")
+
+
+def check_gradient(objective, x, loss, *, gradient, direction, derivative, elsewhere=None):
     """Compares a directional derivative at x with central differences over the whole set.
 
     Args:
@@ -69,6 +79,9 @@ def check_gradient(objective, x, loss, *, gradient, direction, derivative):
         loss, gradient: f(x) and its gradient, float64 [n].
         direction: The direction that leads to a corner of the box, float64 [n].
         derivative: The derivative of f along it, from the gradient with respect to y.
+        elsewhere: Function that returns another point and the same for it, as the arguments above without the
+            objective, in this order; None (default) for none. It decides where the comparison at x fails, because x may
+            lie on kinks, such as those of ReLU at zero weights, where f has no gradient.
 
     Returns:
         A `GradientCheck` that has passed.
@@ -77,7 +90,10 @@ def check_gradient(objective, x, loss, *, gradient, direction, derivative):
         FloatingPointError: f is not finite at a point of the box.
         MeasurementFailedError: the gradient is not that of f.
     """
-    return _require("", _compare(objective, x, loss, gradient, direction, derivative))
+    check = _compare(objective, x, loss, gradient, direction, derivative)
+    if not check.passed and elsewhere is not None:
+        check = _compare(objective, *elsewhere())
+    return _require("", check)
 
 
 def check_every_weight(objective):
@@ -93,21 +109,38 @@ def check_every_weight(objective):
     x, generator = objective.x, np.random.default_rng(0)
     # An operation of TensorFlow that draws random numbers draws the same ones in the first call of each function.
     check_repeatable(objective.value(x, _EXAMPLES), objective.value(x, _EXAMPLES), dtype=objective.dtype)
-    loss, gradient = objective.value_and_gradient(x, _EXAMPLES)
-    ascent = steepest_corner(gradient, Box.around(x, _EPSILON), generator)
+    box = Box.around(x, _EPSILON)
+
+    @functools.cache
+    def steepest(moved):
+        """Returns x, or a point of its box, which lies on no kink, with f, the gradient and a direction of ascent."""
+        point = x + box.random_point(generator) if moved else x
+        loss, gradient = objective.value_and_gradient(point, _EXAMPLES)
+        return point, loss, gradient, steepest_corner(gradient, box, generator)
+
+    def compare(part, moved):
+        """Returns the check of a part of the gradient, None where the direction has no such part."""
+        point, loss, gradient, ascent = steepest(moved)
+        direction = np.zeros_like(x)
+        direction[part] = ascent[part]
+        return _compare(objective, point, loss, gradient, direction, float(gradient @ direction),
+                        _EXAMPLES) if direction.any() else None
+
+    gradient = steepest(False)[2]
+    check_finite(objective, gradient)
     ends = np.cumsum([math.prod(v.shape) for v in objective.variables])
     parts = {f" in weight {v.path!r}": slice(end - math.prod(v.shape), end)
              for v, end in zip(objective.variables, ends)}
     parts[" where it is 0"] = gradient == 0
     for name, part in parts.items():
-        direction = np.zeros_like(x)
-        direction[part] = ascent[part]
-        if direction.any():
-            try:
-                _require(name, _compare(objective, x, loss, gradient, direction, float(gradient @ direction),
-                                        _EXAMPLES))
-            except FloatingPointError as error:
-                raise MeasurementFailedError(f"{error} (the check{name})") from None
+        try:
+            check = compare(part, moved=False)
+            if check is not None and not check.passed:
+                check = compare(part, moved=True)
+        except FloatingPointError as error:
+            raise MeasurementFailedError(f"{error} (the check{name})") from None
+        if check is not None:
+            _require(name, check)
 
 
 def steepest_corner(gradient, box, generator):

@@ -51,14 +51,19 @@ def class_labels(model, labels, outputs, *, from_logits):
         raise UserError(f"model {model.name!r}: has a single output; expected one for each class, so two at least{hint}"
                         ", such as loss='binary_crossentropy'")
     rows = np.asarray(outputs, np.float64)
-    if not from_logits and np.all(np.isfinite(rows)) and (
-            rows.min() < 0 or not np.allclose(rows.sum(axis=-1), 1, atol=1e-2)):
+    if not from_logits and np.all(np.isfinite(rows)) and not _are_distributions(rows, 1e-2):
         raise UserError(f"model {model.name!r}: its outputs are no probabilities (negative, or their sum is "
                         "not 1); give from_logits=True if they are logits")
+    if from_logits and _are_distributions(rows, 1e-5):
+        raise UserError(f"model {model.name!r}: its outputs are probabilities; leave out from_logits=True")
     if isinstance(labels, dict | list):
         raise UserError(f"labels: several arrays, but model {model.name!r} has one output")
     expected = outputs.shape[1:-1]
     if labels.shape[1:] == outputs.shape[1:]:
+        # Rows of a sequence that a mask leaves out may be 0.
+        if not _are_distributions(labels if labels.ndim == 2 else labels[labels.any(axis=-1)], 1e-3):
+            raise UserError("labels: expected one-hot rows or probabilities, whose sum is 1; for several labels an "
+                            "example give loss='binary_crossentropy', or BinaryCrossentropy(from_logits=True)")
         return labels
     if labels.shape[1:] == (*expected, 1):
         labels = labels[..., 0]
@@ -67,6 +72,11 @@ def class_labels(model, labels, outputs, *, from_logits):
                         f"{['M', *outputs.shape[1:]]}".replace("'", ""))
     check_classes(labels, outputs.shape[-1])
     return labels.astype(np.int32, copy=False)
+
+
+def _are_distributions(rows, tolerance):
+    """Returns whether all rows of an array are distributions over its last axis."""
+    return bool(np.all(rows >= 0) and np.allclose(np.sum(rows, axis=-1, dtype=np.float64), 1, atol=tolerance))
 
 
 def _are_one_hot(labels, outputs):

@@ -12,6 +12,7 @@ from replication.errors import MeasurementFailedError, require
 from replication.sharpness.checks import (
     GradientCheck,
     check_every_weight,
+    check_finite,
     check_gradient,
     check_repeatable,
     steepest_corner,
@@ -238,14 +239,26 @@ def compute(objective: Objective, choices: configuration.Sharpness, *, part: sli
     if loss <= -1:
         raise MeasurementFailedError(f"f(x) is {loss:.6g}; Metric 2.1 divides by 1 + f(x), which must be positive: "
                                      "give a loss that is bounded from below, such as by 0")
-    gradient = around.pull_back(full_gradient)
+    if loss < 0:
+        logging.warning("f(x) is %.6g: Metric 2.1 divides by 1 + f(x), which supposes that f is not negative; add the "
+                        "lower bound of the loss", loss)
     check_repeatable(loss, objective.value_with_other_seeds(x), dtype=objective.dtype)
+    check_finite(objective, full_gradient)
+    gradient = around.pull_back(full_gradient)
     if not objective.has_known_gradients:
         check_every_weight(objective)
-    corner = steepest_corner(gradient, box, np.random.default_rng((choices.seed, _CORNER)))
+    generator = np.random.default_rng((choices.seed, _CORNER))
+    corner = steepest_corner(gradient, box, generator)
+
+    def elsewhere():
+        point = x + around.step(box.random_point(generator))
+        value, slope = objective.value_and_gradient(point)
+        corner = steepest_corner(around.pull_back(slope), box, generator)
+        return point, value, slope, around.step(corner), float(around.pull_back(slope) @ corner)
+
     try:
         check = check_gradient(objective, x, loss, gradient=full_gradient, direction=around.step(corner),
-                               derivative=float(gradient @ corner))
+                               derivative=float(gradient @ corner), elsewhere=elsewhere)
         maximum = maximize(value_and_gradient, box, iterations=choices.iterations, starts=choices.starts,
                            seed=choices.seed, at_zero=(loss, gradient), solver=choices.solver)
     except FloatingPointError as error:

@@ -63,6 +63,7 @@ class Objective:
         model: The model.
         variables: The variables that x consists of.
         size: The number of examples, M.
+        statistics: Those that batch normalizations use, "batch" or "moving".
         dtype: The least precise NumPy dtype of the operations between the weights and f.
         moving_in_training: The batch normalizations that use moving averages in training too, although f uses the
             statistics of the batch.
@@ -88,7 +89,7 @@ class Objective:
             "from_logits": from_logits, "loss": loss, "variables": self.variables, "seed": seed, "devices": devices,
             "jit_compile": jit_compile}
         self._devices = devices or OneDevice()
-        self._statistics, self._training = statistics, dropout_active
+        self.statistics, self._training = statistics, dropout_active
         with complete(model):
             self._loss = resolve_loss(loss, model, examples, from_logits=from_logits)
             seen = inspect(model, examples, self._loss, variables=self.variables, statistics=statistics,
@@ -104,9 +105,8 @@ class Objective:
         self._structure = tf.nest.map_structure(lambda array: array is not None, arrays)
         self._arrays = [None if array is None else self._devices.to_device(array)
                         for array in tf.nest.flatten(arrays)]
-        if jit_compile is None:
-            jit_compile = loss is None and gains_by_xla(model, self.size, self._devices)
-        self.jit_compile = jit_compile
+        self.jit_compile = jit_compile if jit_compile is not None else (
+            loss is None and gains_by_xla(model, self.size, self._devices))
         self.reread()
         self._assign = tracing.trace(self._set_weights, tf.TensorSpec([len(self.x)], tf.float64))
         self._restore = tracing.trace(
@@ -259,7 +259,7 @@ class Objective:
             return tracing.trace(compute, [tf.TensorSpec(v.shape, v.dtype) for v in seeds], *specification,
                                  jit_compile=True)(seeds, *batch)
 
-        with normalization_statistics(self.model, self._statistics, synchronized=self._devices.number > 1):
+        with normalization_statistics(self.model, self.statistics, synchronized=self._devices.number > 1):
             parts = self._devices.total(self._devices.run(compute_shard, start, stop))
         return tuple(total + part for total, part in zip(totals, parts))
 

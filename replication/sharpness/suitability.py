@@ -23,12 +23,17 @@ def check_model(model, statistics="moving"):
         raise UserError(f"Keras runs on {keras.backend.backend()!r}; set KERAS_BACKEND=tensorflow")
     if not isinstance(model, keras.Model):
         raise UserError(f"model: expected a keras.Model of Keras 3, received {type(model).__name__}")
+    if tf.distribute.has_strategy():
+        raise UserError("within strategy.scope(): expected a call outside of it; the model may have been built within")
     if not model.built:
         raise UserError(f"model {model.name!r}: not built; call it once on a batch of inputs")
     layers = model._flatten_layers()
     if half := [layer for layer in layers if layer.compute_dtype in ("float16", "bfloat16")]:
         raise UserError(f"model {model.name!r}: layer {half[0].name!r} computes in {half[0].compute_dtype}; sharpness "
                         "needs at least float32; rounding would hide the rise that it looks for")
+    if rounded := [layer for layer in layers if getattr(layer, "quantization_mode", None) == "int8"]:
+        raise UserError(f"model {model.name!r}: layer {rounded[0].name!r} rounds to int8, and f has steps instead of a "
+                        "gradient; measure the model before it is quantized")
     if stateful := [layer for layer in layers if isinstance(layer, keras.layers.RNN) and layer.stateful]:
         raise UserError(f"model {model.name!r}: layer {stateful[0].name!r} is stateful: its state would go from batch "
                         "to batch, so f would depend on their order; build it with stateful=False")
@@ -51,13 +56,15 @@ def complete(model):
 
 
 def check_weights(model):
-    """Raises a UserError that names the first weight of `model` that holds NaN or infinity."""
+    """Raises a UserError that names the first weight of `model` that holds NaN or, if it is trained, infinity."""
     for variable in model.variables:
         if not tf.as_dtype(variable.dtype).is_floating:
             continue
         values = variable.numpy()
-        if not np.isfinite(values).all():
-            index = np.unravel_index(np.argmin(np.isfinite(values)), values.shape)
+        # A mask may hold -inf.
+        right = np.isfinite(values) if variable.trainable else ~np.isnan(values)
+        if not right.all():
+            index = np.unravel_index(np.argmin(right), values.shape)
             where = f"[{', '.join(map(str, index))}]" if index else ""
             raise UserError(f"model {model.name!r}: weight {variable.path!r} is not finite: {where}={values[index]}"
                             .replace(": =", ": "))
@@ -84,7 +91,7 @@ def select_variables(model, variables=None):
     elif variables is None:
         chosen = known
     else:
-        wanted = list(variables)
+        wanted = [variables] if isinstance(variables, keras.Variable) else list(variables)
         for variable in wanted:
             if all(variable is not v for v in known):
                 raise UserError(f"variables: {getattr(variable, 'path', variable)!r} is no trainable weight of model "
@@ -97,6 +104,16 @@ def select_variables(model, variables=None):
         raise UserError(f"model {model.name!r}: has no trainable weights to perturb: "
                         + ("all are empty" if chosen else "variables is empty"))
     return chosen
+
+
+def constant_variables(model, variables, statistics):
+    """Returns the variables of `model` on which f may depend beside the `variables` that x consists of, as a list.
+
+    With the statistics of the batch, the moving averages are none of them.
+    """
+    averages = [v for layer in batch_normalizations(model) for v in (layer.moving_mean, layer.moving_variance)]
+    left_out = [*variables, *(averages if statistics == "batch" else ())]
+    return [v for v in model.variables if tf.as_dtype(v.dtype).is_floating and all(v is not each for each in left_out)]
 
 
 def layer_parts(variables):

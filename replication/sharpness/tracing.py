@@ -7,6 +7,7 @@ import re
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.ops import gen_image_ops
 
 from replication.devices import full_precision
 
@@ -72,23 +73,34 @@ def inlined_functions():
 
 @contextlib.contextmanager
 def twice_differentiable():
-    """Gives `tf.nn.moments`, which Keras's normalizations call, a right second derivative in a trace.
+    """Gives two operations of TensorFlow a right second derivative in a trace.
 
-    TensorFlow takes the variance as the mean of (x - stop_gradient(mean))^2. The first derivative is right, because
-    what it leaves out adds up to 0; the second is not.
+    `tf.nn.moments`, which Keras's normalizations call, takes the variance as the mean of (x - stop_gradient(mean))^2.
+    The first derivative is right, because what it leaves out adds up to 0; the second is not. The gradient of bilinear
+    resizing, which is linear, has no derivative, and tapes take it for 0.
     """
-    moments = tf.nn.moments
+    moments, resized = tf.nn.moments, gen_image_ops.resize_bilinear_grad
 
     def exact(x, axes, shift=None, keepdims=False, name=None):
         mean = tf.reduce_mean(x, axes, keepdims=True)
         variance = tf.reduce_mean(tf.square(x - mean), axes, keepdims=keepdims)
         return mean if keepdims else tf.squeeze(mean, axes), variance
 
-    tf.nn.moments = exact
+    def differentiable(grads, original_image, align_corners=False, half_pixel_centers=False, name=None):
+        choices = {"align_corners": align_corners, "half_pixel_centers": half_pixel_centers}
+
+        @tf.custom_gradient
+        def compute(grads):
+            return (resized(grads, original_image, name=name, **choices),
+                    lambda upstream: tf.raw_ops.ResizeBilinear(images=upstream, size=tf.shape(grads)[1:3], **choices))
+
+        return compute(grads)
+
+    tf.nn.moments, gen_image_ops.resize_bilinear_grad = exact, differentiable
     try:
         yield
     finally:
-        tf.nn.moments = moments
+        tf.nn.moments, gen_image_ops.resize_bilinear_grad = moments, resized
 
 
 def trace(function, *signature, jit_compile=None):

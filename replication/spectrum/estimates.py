@@ -83,6 +83,7 @@ def extreme_eigenvalues(operator, k, *, seed=0):
         MeasurementFailedError: the iteration does not converge.
     """
     size = operator.shape[0]
+    k = _python(k)
     require(is_whole(k, 1) and 2 * k < size, "k", k, f"a whole number from 1 to {(size - 1) // 2}, below half of n")
     generator = np.random.default_rng(seed)
     start, norm = generator.standard_normal(size), _norm(operator, generator)
@@ -118,6 +119,7 @@ def density(operator, probes=10, steps=80, seed=0):
         UserError: a number is out of range.
     """
     size = operator.shape[0]
+    probes, steps = _python(probes), _python(steps)
     require(is_whole(probes, 1), "probes", probes, "a whole number of at least 1")
     require(is_whole(steps, 1) and steps <= size, "steps", steps, f"a whole number from 1 to n={size}")
     nodes, weights = np.zeros((2, probes, steps))
@@ -146,6 +148,7 @@ def trace(operator, probes=30, seed=0):
     Raises:
         UserError: `probes` is out of range.
     """
+    probes = _python(probes)
     require(is_whole(probes, 3), "probes", probes, "a whole number of at least 3")
     size, each = operator.shape[0], min(probes // 3, operator.shape[0])
     generator = np.random.default_rng(seed)
@@ -155,6 +158,11 @@ def trace(operator, probes=30, seed=0):
     rest = signs - basis @ (basis.T @ signs)
     outside = np.sum(rest * _products(operator, rest), axis=0)
     return Trace(float(inside + outside.mean()), _standard_error(outside))
+
+
+def _python(number):
+    """Returns an integer of NumPy as Python's, and anything else as it is."""
+    return int(number) if isinstance(number, np.integer) else number
 
 
 def _norm(operator, generator):

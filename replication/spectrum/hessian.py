@@ -9,6 +9,7 @@ from replication.errors import MeasurementFailedError, one_line, require_name
 from replication.sharpness import Objective
 from replication.sharpness.checks import check_every_weight, check_repeatable
 from replication.sharpness.metric import log_warnings
+from replication.sharpness.suitability import constant_variables
 
 # The deviation that rounding may cause in two products, as a share.
 _ASYMMETRY = 0.01
@@ -22,7 +23,8 @@ class Hessian(scipy.sparse.linalg.LinearOperator):
     sees of the kinks.
 
     Args:
-        objective: A `sharpness.Objective`.
+        objective: A `sharpness.Objective`. Its x stays where it is when the model is trained on; if f depends on other
+            weights of the model that change, products raise a MeasurementFailedError.
 
     Attributes:
         objective: The objective.
@@ -35,9 +37,14 @@ class Hessian(scipy.sparse.linalg.LinearOperator):
         self.objective = objective
         self.precision = float(np.finfo(objective.dtype).eps)
         self.products = 0
+        self._others = [(v, v.numpy()) for v in constant_variables(objective.model, objective.variables,
+                                                                   objective.statistics)]
 
     def _matvec(self, direction):
         self.products += 1
+        if changed := [v for v, value in self._others if not np.array_equal(v.numpy(), value)]:
+            raise MeasurementFailedError(f"model {self.objective.model.name!r}: weight {changed[0].path!r} has changed "
+                                         "since its Hessian was made; make it again")
         try:
             return self.objective.hessian_product(self.objective.x, np.ravel(direction))
         except LookupError as error:

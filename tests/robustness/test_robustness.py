@@ -8,6 +8,7 @@ import pytest
 import scipy.special
 
 from replication import configuration, data
+from replication.errors import UserError
 from replication.robustness import Attacks, maximize_in_ball
 from replication.robustness.measurement import compute
 from replication.sharpness import Objective
@@ -118,3 +119,20 @@ def test_the_measurement_of_a_model(problem):
     content = json.loads(json.dumps(result.to_json()))
     assert choices.check(content) is None
     assert dict(choices.quantities(content))["rise, box"] == result.rises["box"]
+
+
+def test_what_attacks_cannot_take_is_told(problem):
+    model, inputs, labels = problem
+    choices = {"statistics": "batch", "batch_size": 40}
+    expected = Attacks(*problem, **choices).single_step(0.1)
+    assert Attacks(model, inputs.astype("float64"), labels.astype("int64"), **choices).single_step(0.1) == expected
+    logits = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    with pytest.raises(UserError, match="its outputs are no probabilities"):
+        Attacks(logits, 9 * inputs, labels, **choices)
+    with pytest.raises(UserError, match=r"labels\[\d+\]=2"):
+        Attacks(model, inputs, labels + 1, **choices)
+    with pytest.raises(UserError, match=r"labels=\[90, 2\]: expected class numbers"):
+        Attacks(model, inputs, np.eye(2, dtype="float32")[labels], **choices)
+    images = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(2, "softmax")])
+    with pytest.raises(UserError, match=r"inputs=\[0.0, 255.0\]: expected images with values in \[0, 1\]"):
+        Attacks(images, np.linspace(0, 255, 160).reshape(10, 4, 4, 1), labels[:10], **choices)

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from replication.data import partition
-from replication.errors import MeasurementFailedError
+from replication.errors import MeasurementFailedError, UserError
 from replication.sharpness import Objective, measure_sharpness
 from replication.sharpness.suitability import layer_parts
 
@@ -235,3 +235,27 @@ def test_accuracy_is_that_of_class_labels():
     tagger = Objective(_tagger(), SEQUENCES, TAGS)
     predicted = np.argmax(tagger.model.predict(SEQUENCES, verbose=0), axis=-1)
     assert tagger.value_and_accuracy(tagger.x)[1] == pytest.approx(np.mean(predicted == TAGS))
+
+
+def test_labels_of_the_shape_of_the_outputs_are_distributions():
+    model = _dense()
+    several = np.eye(3, dtype="float32")[LABELS] + np.eye(3, dtype="float32")[(LABELS + 1) % 3]
+    for labels in (several, 255 * _one_hot(LABELS), 2 * _one_hot(LABELS) - 1):
+        with pytest.raises(UserError, match="labels: expected one-hot rows .* give loss='binary_crossentropy'"):
+            measure_sharpness(model, INPUTS, labels)
+    assert measure_sharpness(model, INPUTS, 0.9 * _one_hot(LABELS) + 0.1 / 3, iterations=1).sharpness > 0
+    rows = _one_hot(TAGS)
+    rows[(SEQUENCES == 0).all(axis=-1)] = 0
+    assert measure_sharpness(_tagger(), SEQUENCES, rows, iterations=1).sharpness > 0
+
+
+def test_probabilities_are_no_logits():
+    inputs = keras.Input((6,))
+    mean = keras.layers.Average()([keras.layers.Dense(3, activation="softmax")(inputs) for _ in range(2)])
+    with pytest.raises(UserError, match="its outputs are probabilities; leave out from_logits=True"):
+        measure_sharpness(keras.Model(inputs, mean), INPUTS, LABELS, from_logits=True)
+
+
+def test_a_negative_loss_is_told(caplog):
+    measure_sharpness(_dense(), INPUTS, _one_hot(LABELS), loss="cosine_similarity", iterations=1)
+    assert "supposes that f is not negative; add the lower bound of the loss" in caplog.text

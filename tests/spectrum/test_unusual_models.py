@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from replication.errors import MeasurementFailedError
-from replication.spectrum import density, hessian, trace
+from replication.spectrum import density, extreme_eigenvalues, hessian, trace
 
 GENERATOR = np.random.default_rng(0)
 M = 48
@@ -76,3 +76,52 @@ def test_estimates_have_defaults_and_logits_a_hessian():
     matrix = np.diag(np.arange(100.0))
     assert trace(matrix).value == pytest.approx(4950, rel=0.01)
     assert density(matrix).nodes.shape == (10, 80)
+
+
+@pytest.mark.parametrize("resize", [
+    lambda: keras.layers.UpSampling2D(interpolation="bilinear"), lambda: keras.layers.Resizing(9, 7)],
+    ids=["upsampling", "resizing"])
+def test_a_hessian_sees_through_bilinear_resizing(resize):
+    """TensorFlow takes the derivative of the gradient of the resizing for 0."""
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    model = keras.Sequential([keras.Input((5, 5, 2)), layers.Conv2D(3, 3, activation="tanh"), resize(),
+                              layers.Conv2D(2, 2, activation="tanh"), layers.GlobalAveragePooling2D(),
+                              layers.Dense(3, activation="softmax")])
+    images = GENERATOR.normal(size=(M, 5, 5, 2)).astype("float32")
+    H = hessian(model, images, LABELS)
+    direction = GENERATOR.normal(size=H.shape[0])
+    objective, step = H.objective, 1e-3
+    ahead, behind = (objective.value_and_gradient(objective.x + sign * step * direction)[1] for sign in (1, -1))
+    expected = (ahead - behind) / (2 * step)
+    assert np.linalg.norm(H @ direction - expected) < 1e-2 * np.linalg.norm(expected)
+
+
+@pytest.mark.parametrize("choices", [{"statistics": "moving"}, {"variables": "*dense*/*"}], ids=str)
+def test_a_hessian_of_a_model_that_has_been_trained_on_is_refused(choices):
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(4, name="first"),
+                              keras.layers.BatchNormalization(), keras.layers.Dense(3, "softmax", name="dense")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    H = hessian(model, INPUTS, LABELS, **choices)
+    before = H @ np.ones(H.shape[0])
+    assert np.array_equal(H @ np.ones(H.shape[0]), before)
+    model.fit(INPUTS, LABELS, epochs=1, verbose=0)
+    with pytest.raises(MeasurementFailedError, match="has changed since its Hessian was made"):
+        H @ np.ones(H.shape[0])
+
+
+def test_a_hessian_by_the_batch_stays_at_its_x():
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(4), keras.layers.BatchNormalization(),
+                              keras.layers.Dense(3, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    H = hessian(model, INPUTS, LABELS)
+    before = H @ np.ones(H.shape[0])
+    model.fit(INPUTS, LABELS, epochs=1, verbose=0)
+    assert np.array_equal(H @ np.ones(H.shape[0]), before)
+
+
+def test_numbers_of_numpy_are_numbers():
+    H = hessian(_dense(), INPUTS, LABELS)
+    assert np.array_equal(extreme_eigenvalues(H, np.int64(2))[0], extreme_eigenvalues(H, 2)[0])
+    assert trace(H, probes=np.int32(6)) == trace(H, probes=6)
+    assert np.array_equal(density(H, np.int64(2), np.int64(4)).nodes, density(H, 2, 4).nodes)

@@ -1,0 +1,74 @@
+"""What a model must be for its sharpness to be measured: each refusal is one line."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from replication.errors import UserError
+from replication.sharpness import SharpnessCallback, measure_sharpness
+
+M = 48
+INPUTS = np.random.default_rng(0).normal(size=(M, 6)).astype("float32")
+LABELS = np.arange(M) % 3
+
+
+def _dense():
+    keras.utils.set_random_seed(0)
+    return keras.Sequential([keras.Input((6,)), keras.layers.Dense(3, activation="softmax")])
+
+
+class _Complex(keras.layers.Layer):
+    def build(self, shape):
+        self.phase = self.add_weight(shape=(shape[-1],), dtype="complex64", initializer="ones", name="phase")
+
+    def call(self, inputs):
+        return keras.ops.real(keras.ops.cast(inputs, "complex64") * self.phase)
+
+
+class _Steps(keras.layers.Layer):
+    def build(self, shape):
+        self.steps = self.add_weight(shape=(), dtype="int32", initializer="ones", name="steps")
+
+    def call(self, inputs):
+        return inputs * keras.ops.cast(self.steps, "float32")
+
+
+@pytest.mark.parametrize("layer, words", [(_Complex(), "phase' is complex64"), (_Steps(), "steps' is int32")])
+def test_weights_that_are_no_real_numbers_are_refused(layer, words):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((6,)), layer, keras.layers.Dense(3, activation="softmax")])
+    with pytest.raises(UserError, match=f"trainable weight '.*{words}, and x consists of floating-point numbers"):
+        measure_sharpness(model, INPUTS, LABELS)
+    assert measure_sharpness(model, INPUTS, LABELS, variables="*dense*").sharpness > 0
+
+
+def test_a_model_that_rounds_to_integers_is_refused():
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(8), keras.layers.Dense(3, activation="softmax")])
+    model.quantize("int8")
+    with pytest.raises(UserError, match="rounds to int8.*measure the model before it is quantized"):
+        measure_sharpness(model, INPUTS, LABELS, statistics="moving")
+
+
+class _Masked(keras.layers.Layer):
+    def build(self, shape):
+        self.mask = self.add_weight(shape=(3,), initializer=lambda *_, **__: tf.constant([0.0, 0.0, -np.inf]),
+                                    trainable=False)
+
+    def call(self, inputs):
+        return keras.ops.softmax(inputs + self.mask)
+
+
+def test_a_weight_that_is_not_trained_may_be_infinite():
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(3), _Masked()])
+    assert measure_sharpness(model, INPUTS, LABELS % 2, iterations=1).sharpness > 0
+
+
+def test_a_call_within_the_scope_of_a_strategy_is_told_before_training():
+    model = _dense()
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with tf.distribute.OneDeviceStrategy("/cpu:0").scope():
+        with pytest.raises(UserError, match="within strategy.scope"):
+            measure_sharpness(model, INPUTS, LABELS)
+        with pytest.raises(UserError, match="within strategy.scope"):
+            model.fit(INPUTS, LABELS, verbose=0, callbacks=[SharpnessCallback(INPUTS, LABELS)])
