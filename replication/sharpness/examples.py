@@ -63,9 +63,17 @@ def read_examples(model, inputs, labels=None):
     if _are_batches(inputs, labels):
         if labels is not None:
             raise UserError(f"labels: expected none, because {type(inputs).__name__} gives them with the inputs")
-        return Examples(*_read_batches(inputs))
+        inputs, labels, weights = _read_batches(inputs)
+        if len(getattr(model, "outputs", None) or ()) == 1:
+            labels, weights = map(_only, (labels, weights))
+        return Examples(inputs, labels, weights)
     return Examples(_structure("inputs", inputs, getattr(model, "inputs", None)),
                     _structure("labels", labels, getattr(model, "outputs", None)))
+
+
+def _only(values):
+    """Returns the array in a list of one, and anything else as it is."""
+    return values[0] if isinstance(values, list) and len(values) == 1 else values
 
 
 def _are_batches(inputs, labels):

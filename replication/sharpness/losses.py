@@ -251,6 +251,9 @@ def _each(losses):
 def _expanded(factors, losses):
     factors = tf.cast(factors, tf.float64)
     if factors.shape.rank > losses.shape.rank:
+        if factors.shape[-1] != 1:
+            raise UserError(f"sample_weight: shape {['N', *factors.shape[1:]]}, expected a weight for each loss, "
+                            f"{['N', *losses.shape[1:]]}".replace("'", ""))
         factors = tf.squeeze(factors, -1)
     while factors.shape.rank < losses.shape.rank:
         factors = tf.expand_dims(factors, -1)

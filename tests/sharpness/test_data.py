@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from replication.errors import UserError
 from replication.sharpness import Objective, measure_sharpness
 
 M = 70
@@ -71,6 +72,17 @@ def test_batches_are_the_arrays_they_hold(data):
     result = measure_sharpness(_dense(), data(), batch_size=24, iterations=2)
     assert result.loss == expected.loss
     assert result.sharpness == expected.sharpness
+
+
+def test_lists_of_one_are_the_arrays_in_them():
+    expected = measure_sharpness(_dense(), [(INPUTS, LABELS, np.ones(M))], iterations=1)
+    found = measure_sharpness(_dense(), [(INPUTS, [LABELS], [np.ones(M)])], iterations=1)
+    assert (found.loss, found.sharpness) == (expected.loss, expected.sharpness)
+
+
+def test_weights_that_do_not_fit_are_told():
+    with pytest.raises(UserError, match=r"sample_weight: shape \[N, 3\], expected a weight for each loss, \[N\]"):
+        measure_sharpness(_dense(), [(INPUTS, LABELS, np.ones((M, 3)))])
 
 
 def test_unequal_batches_count_by_their_examples():
