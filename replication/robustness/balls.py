@@ -28,8 +28,11 @@ def maximize_in_ball(value_and_gradient, radius, scales, *, iterations=10, at_ze
         FloatingPointError: f or its gradient is not finite at a point of the ball.
     """
     best, gradient = at_zero or value_and_gradient(np.zeros_like(scales))
-    for _ in range(iterations):
+    for step in range(iterations):
         slope = scales * gradient
+        if step == 0 and not slope.any():
+            # At a stationary point f may rise in every direction.
+            slope = scales * np.random.default_rng(0).standard_normal(len(scales))
         length = np.linalg.norm(slope)
         if length == 0:
             break

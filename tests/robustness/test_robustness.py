@@ -98,6 +98,7 @@ def test_balls_of_a_convex_quadratic():
     assert maximize_in_ball(lambda d: (d @ hessian @ d / 2, hessian @ d + 1e-9), 0.5, scales,
                             iterations=60) == pytest.approx(0.125 * scaled, rel=1e-4)
     assert maximize_in_ball(lambda d: (1.0, np.zeros(6)), 0.5, scales) == 1.0
+    assert maximize_in_ball(lambda d: (d @ d, 2 * d), 0.5, np.ones(6)) == pytest.approx(0.25)
     with pytest.raises(FloatingPointError):
         maximize_in_ball(lambda d: (np.inf if d.any() else 0.0, np.ones(6)), 0.5, np.ones(6))
 
