@@ -15,7 +15,7 @@ def fake():
 
 
 def test_neither_side_imports_the_others_library(fake):
-    # That of the comparisons and of the peers is above.
+    # The imports at the top of this file have not imported it.
     assert "torch" not in sys.modules
     assert "tensorflow" not in fake.call("modules")
 
