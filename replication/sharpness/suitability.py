@@ -56,13 +56,15 @@ def complete(model):
 
 
 def check_weights(model):
-    """Raises a UserError that names the first weight of `model` that holds NaN or, if it is trained, infinity."""
+    """Raises a UserError that names the first weight of `model` that holds NaN or, but for constants, infinity."""
+    averages = _moving_averages(model)
     for variable in model.variables:
         if not tf.as_dtype(variable.dtype).is_floating:
             continue
         values = variable.numpy()
-        # A mask may hold -inf.
-        right = np.isfinite(values) if variable.trainable else ~np.isnan(values)
+        # A constant such as a mask may hold -inf.
+        changes = variable.trainable or any(variable is each for each in averages)
+        right = np.isfinite(values) if changes else ~np.isnan(values)
         if not right.all():
             index = np.unravel_index(np.argmin(right), values.shape)
             where = f"[{', '.join(map(str, index))}]" if index else ""
@@ -111,9 +113,12 @@ def constant_variables(model, variables, statistics):
 
     With the statistics of the batch, the moving averages are none of them.
     """
-    averages = [v for layer in batch_normalizations(model) for v in (layer.moving_mean, layer.moving_variance)]
-    left_out = [*variables, *(averages if statistics == "batch" else ())]
+    left_out = [*variables, *(_moving_averages(model) if statistics == "batch" else ())]
     return [v for v in model.variables if tf.as_dtype(v.dtype).is_floating and all(v is not each for each in left_out)]
+
+
+def _moving_averages(model):
+    return [v for layer in batch_normalizations(model) for v in (layer.moving_mean, layer.moving_variance)]
 
 
 def layer_parts(variables):
