@@ -118,7 +118,8 @@ def constant_variables(model, variables, statistics):
 
 
 def _moving_averages(model):
-    return [v for layer in batch_normalizations(model) for v in (layer.moving_mean, layer.moving_variance)]
+    return [v for layer in batch_normalizations(model) if layer.built
+            for v in (layer.moving_mean, layer.moving_variance)]
 
 
 def layer_parts(variables):
