@@ -117,8 +117,8 @@ def _spread(result):
 def _measure(record, points, choices, *, dataset, devices=None):
     """Measures weights of one run: `points` are `records.folder.WeightsRecord`s."""
     _copy_from_twins(record, points, choices)
-    pending = {choice: missing for choice in choices
-               if (missing := [point for point in points if not point.measurement(choice).exists()])}
+    pending = dict.fromkeys(choice for choice in choices
+                            if not all(point.measurement(choice).exists() for point in points))
     if not pending:
         return
     _check_measurable(record, dataset)

@@ -63,9 +63,7 @@ def check_repeatable(first, second, *, dtype):
 
 def check_finite(objective, gradient):
     """Raises a MeasurementFailedError that names the first weight whose part of the gradient of f is not finite."""
-    ends = np.cumsum([math.prod(v.shape) for v in objective.variables])
-    if wrong := [v for v, part in zip(objective.variables, np.split(gradient, ends[:-1]))
-                 if not np.isfinite(part).all()]:
+    if wrong := [v for v, part in _parts(objective) if not np.isfinite(gradient[part]).all()]:
         raise MeasurementFailedError(f"the gradient of f at x is not finite in weight {wrong[0].path!r}: does the "
                                      "model take a root, a norm or a quotient of 0?")
 
@@ -128,9 +126,7 @@ def check_every_weight(objective):
 
     gradient = steepest(False)[2]
     check_finite(objective, gradient)
-    ends = np.cumsum([math.prod(v.shape) for v in objective.variables])
-    parts = {f" in weight {v.path!r}": slice(end - math.prod(v.shape), end)
-             for v, end in zip(objective.variables, ends)}
+    parts = {f" in weight {v.path!r}": part for v, part in _parts(objective)}
     parts[" where it is 0"] = gradient == 0
     for name, part in parts.items():
         try:
@@ -146,6 +142,12 @@ def check_every_weight(objective):
 def steepest_corner(gradient, box, generator):
     """Returns the corner of a `Box` that `gradient` [p] points to; coordinates without gradient go either way."""
     return np.where(gradient == 0, box.random_corner(generator), box.corner(gradient))
+
+
+def _parts(objective):
+    """Returns pairs of each variable of an objective and the slice of x that it is."""
+    sizes = [math.prod(v.shape) for v in objective.variables]
+    return [(v, slice(end - size, end)) for v, size, end in zip(objective.variables, sizes, np.cumsum(sizes))]
 
 
 def _compare(objective, x, loss, gradient, direction, derivative, examples=None):

@@ -253,8 +253,9 @@ def compute(objective: Objective, choices: configuration.Sharpness, *, part: sli
     def elsewhere():
         point = x + around.step(box.random_point(generator))
         value, slope = objective.value_and_gradient(point)
-        corner = steepest_corner(around.pull_back(slope), box, generator)
-        return point, value, slope, around.step(corner), float(around.pull_back(slope) @ corner)
+        pulled_back = around.pull_back(slope)
+        corner = steepest_corner(pulled_back, box, generator)
+        return point, value, slope, around.step(corner), float(pulled_back @ corner)
 
     try:
         check = check_gradient(objective, x, loss, gradient=full_gradient, direction=around.step(corner),

@@ -7,6 +7,17 @@ import numpy as np
 import scipy.optimize
 import scipy.special
 
+# Examples of 6 inputs and 3 classes.
+M = 48
+INPUTS = np.random.default_rng(0).normal(size=(M, 6)).astype("float32")
+LABELS = np.arange(M) % 3
+
+
+def dense(units=3, activation="softmax"):
+    """A model of one layer for such inputs, the same each time."""
+    keras.utils.set_random_seed(0)
+    return keras.Sequential([keras.Input((6,)), keras.layers.Dense(units, activation=activation)])
+
 
 def softmax_regression(features, classes, *, seed, examples=150):
     """Inputs [M, features] and labels [M] that no weights separate, so that a minimizer exists."""

@@ -7,15 +7,7 @@ import tensorflow as tf
 
 from replication.errors import UserError
 from replication.sharpness import SharpnessCallback, measure_sharpness
-
-M = 48
-INPUTS = np.random.default_rng(0).normal(size=(M, 6)).astype("float32")
-LABELS = np.arange(M) % 3
-
-
-def _dense():
-    keras.utils.set_random_seed(0)
-    return keras.Sequential([keras.Input((6,)), keras.layers.Dense(3, activation="softmax")])
+from tests.sharpness.cases import INPUTS, LABELS, dense
 
 
 class _Complex(keras.layers.Layer):
@@ -65,7 +57,7 @@ def test_a_weight_that_is_not_trained_may_be_infinite():
 
 
 def test_a_call_within_the_scope_of_a_strategy_is_told_before_training():
-    model = _dense()
+    model = dense()
     model.compile("sgd", "sparse_categorical_crossentropy")
     with tf.distribute.OneDeviceStrategy("/cpu:0").scope():
         with pytest.raises(UserError, match="within strategy.scope"):

@@ -9,16 +9,7 @@ from replication.errors import MeasurementFailedError, UserError
 from replication.sharpness import Objective, SharpnessCallback, measure_sharpness
 from replication.sharpness.losses import is_of_keras
 from replication.sharpness.suitability import has_known_gradients
-
-GENERATOR = np.random.default_rng(0)
-M = 48
-INPUTS = GENERATOR.normal(size=(M, 6)).astype("float32")
-LABELS = np.arange(M) % 3
-
-
-def _dense(units=3, activation="softmax"):
-    keras.utils.set_random_seed(0)
-    return keras.Sequential([keras.Input((6,)), keras.layers.Dense(units, activation=activation)])
+from tests.sharpness.cases import INPUTS, LABELS, M, dense
 
 
 def _by_value(labels, outputs):
@@ -29,7 +20,7 @@ def _by_value(labels, outputs):
 @pytest.mark.parametrize("loss", [_by_value, keras.losses.Dice(axis=(0,)), keras.losses.Tversky(axis=(0,))],
                          ids=["flat", "Dice", "Tversky"])
 def test_losses_of_any_shape_count_as_in_evaluate(loss):
-    model, labels = _dense(3, "sigmoid"), np.eye(3, dtype="float32")[LABELS]
+    model, labels = dense(3, "sigmoid"), np.eye(3, dtype="float32")[LABELS]
     model.compile("sgd", loss)
     expected = model.evaluate(INPUTS, labels, batch_size=M, verbose=0)
     for chosen in (loss, "compiled"):
@@ -94,12 +85,12 @@ def test_random_numbers_in_a_loss_are_noticed():
         measure_sharpness(_Own(noise=1.0), INPUTS, LABELS, loss="compiled")
     seeds = keras.random.SeedGenerator(0)
     with pytest.raises(MeasurementFailedError, match="not deterministic"):
-        measure_sharpness(_dense(), INPUTS, np.eye(3, dtype="float32")[LABELS], loss=lambda y, p: tf.reduce_mean(
+        measure_sharpness(dense(), INPUTS, np.eye(3, dtype="float32")[LABELS], loss=lambda y, p: tf.reduce_mean(
             tf.square(y - p + keras.random.normal(tf.shape(p), seed=seeds)), axis=-1))
 
 
 def test_a_compiled_loss_without_a_reduction_is_its_mean():
-    model, labels = _dense(1, None), INPUTS[:, :1]
+    model, labels = dense(1, None), INPUTS[:, :1]
     model.compile("sgd", keras.losses.MeanSquaredError(reduction=None))
     expected = float(tf.reduce_mean(tf.square(model(INPUTS) - labels)))
     assert measure_sharpness(model, INPUTS, labels, loss="compiled", iterations=1).loss == pytest.approx(
@@ -236,7 +227,7 @@ def test_passes_are_without_tensorfloat_32(monkeypatch):
     monkeypatch.setattr(Objective, "_weights", watched)
     for enabled in (False, True):
         tf.config.experimental.enable_tensor_float_32_execution(enabled)
-        objective = Objective(_dense(), INPUTS, LABELS)
+        objective = Objective(dense(), INPUTS, LABELS)
         objective.value_and_gradient(objective.x)
         assert tf.config.experimental.tensor_float_32_execution_enabled() is enabled
     assert states == [False] * 2
@@ -245,7 +236,7 @@ def test_passes_are_without_tensorfloat_32(monkeypatch):
 @pytest.mark.parametrize("every, numbers", [(1, [5, 9, 14, 18]), (4, [5, 9, 14, 18]), (8, [9, 18])])
 def test_batches_of_several_steps_an_execution_are_counted(every, numbers):
     """Nine batches an epoch, the last execution of which has four."""
-    model = _dense()
+    model = dense()
     model.compile("sgd", "sparse_categorical_crossentropy", steps_per_execution=5)
     callback = SharpnessCallback(INPUTS, LABELS, every=every, unit="batch", iterations=1)
     model.fit(INPUTS[:36], LABELS[:36], batch_size=4, epochs=2, verbose=0, callbacks=[callback])
@@ -253,7 +244,7 @@ def test_batches_of_several_steps_an_execution_are_counted(every, numbers):
 
 
 def test_one_variable_is_a_choice_of_variables():
-    model = _dense()
+    model = dense()
     kernel = model.layers[0].kernel
     assert measure_sharpness(model, INPUTS, LABELS, variables=kernel, iterations=1).sharpness == measure_sharpness(
         model, INPUTS, LABELS, variables=[kernel], iterations=1).sharpness

@@ -7,16 +7,9 @@ import tensorflow as tf
 
 from replication.errors import MeasurementFailedError
 from replication.spectrum import density, extreme_eigenvalues, hessian, trace
+from tests.sharpness.cases import INPUTS, LABELS, M, dense
 
-GENERATOR = np.random.default_rng(0)
-M = 48
-INPUTS = GENERATOR.normal(size=(M, 6)).astype("float32")
-LABELS = np.arange(M) % 3
-
-
-def _dense(units=3, activation="softmax"):
-    keras.utils.set_random_seed(0)
-    return keras.Sequential([keras.Input((6,)), keras.layers.Dense(units, activation=activation)])
+GENERATOR = np.random.default_rng(1)
 
 
 def test_a_hessian_warns_of_penalties(caplog):
@@ -68,7 +61,7 @@ def test_a_hessian_of_a_wrong_second_derivative_is_not_that_of_the_gradient():
 
 
 def test_estimates_have_defaults_and_logits_a_hessian():
-    logits, probabilities = _dense(activation=None), _dense()
+    logits, probabilities = dense(activation=None), dense()
     probabilities.set_weights(logits.get_weights())
     found = hessian(logits, INPUTS, LABELS, from_logits=True)
     direction = np.arange(21.0)
@@ -121,7 +114,7 @@ def test_a_hessian_by_the_batch_stays_at_its_x():
 
 
 def test_numbers_of_numpy_are_numbers():
-    H = hessian(_dense(), INPUTS, LABELS)
+    H = hessian(dense(), INPUTS, LABELS)
     assert np.array_equal(extreme_eigenvalues(H, np.int64(2))[0], extreme_eigenvalues(H, 2)[0])
     assert trace(H, probes=np.int32(6)) == trace(H, probes=6)
     assert np.array_equal(density(H, np.int64(2), np.int64(4)).nodes, density(H, 2, 4).nodes)
