@@ -48,7 +48,10 @@ def _installed_version(package):
 
 
 def hardware():
-    """Returns the operating system, the architecture, model and number of processors, and the models of GPUs."""
+    """Returns the operating system, the architecture, model and number of processors, and the models of GPUs.
+
+    "onednn" says whether TensorFlow computes with oneDNN's operations on processors, which round differently.
+    """
     found = {
         "system": platform.system(),
         "architecture": platform.machine(),
@@ -60,7 +63,18 @@ def hardware():
         config = tensorflow.config
         found["gpus"] = [config.experimental.get_device_details(device).get("device_name", "unknown")
                          for device in config.list_physical_devices("GPU")]
+        found["onednn"] = _uses_onednn()
     return found
+
+
+def _uses_onednn():
+    """Returns whether TensorFlow uses oneDNN; None if it does not tell, as no public function of it does."""
+    try:
+        from tensorflow.python.util import _pywrap_util_port
+
+        return _pywrap_util_port.IsMklEnabled()
+    except (ImportError, AttributeError):
+        return None
 
 
 @functools.cache
