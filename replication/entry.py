@@ -22,7 +22,7 @@ EXIT_ERROR = 1
 _SECONDS_TO_RAISE_AGAIN = 1
 
 # At the import of this module, because a process that a script spawns imports the script's module and then TensorFlow.
-machine.quiet_tensorflow()
+machine.prepare_tensorflow()
 
 
 def run(main):

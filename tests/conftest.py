@@ -7,7 +7,10 @@ import sys
 import psutil
 import pytest
 
-from replication.machine import processors
+from replication.machine import processors, use_onednn
+
+# As in the scripts, whose numbers some tests compare with those of their own process.
+use_onednn()
 
 # It needs a package that `make mutants` installs.
 collect_ignore = ["mutants.py"]

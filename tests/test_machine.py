@@ -1,7 +1,9 @@
 """Messages: TensorFlow's routine ones are silenced, all others are plain lines."""
 
+import json
 import logging
 import os
+import platform
 import subprocess
 import sys
 
@@ -10,7 +12,8 @@ import tensorflow as tf
 
 import replication
 from replication import machine
-from replication.machine import quiet_tensorflow
+from replication.machine import prepare_tensorflow
+from tests import forked
 from tests.scripts import ROOT, fresh_script
 
 
@@ -28,7 +31,7 @@ def test_traces_of_many_models_are_silenced_and_other_warnings_stay(monkeypatch)
         trace_repeatedly()
         assert any("retracing" in message for message in messages)
         messages.clear()
-        quiet_tensorflow()
+        prepare_tensorflow()
         trace_repeatedly()
         logger.warning("out of %s", "memory")
         assert messages == ["out of memory"]
@@ -56,11 +59,24 @@ def test_scripts_say_nothing_but_their_own_words(arguments, tmp_path):
     assert finished.returncode == 0 and finished.stderr == "" and finished.stdout
 
 
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="TensorFlow's default holds elsewhere")
+def test_scripts_compute_with_onednn_unless_it_is_turned_off():
+    # The processes of `forked` begin as a script does.
+    assert forked.call(machine.hardware)["onednn"] is True
+    finished = subprocess.run([sys.executable, "-c", _HARDWARE], cwd=ROOT, capture_output=True, text=True,
+                              env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0"})
+    assert json.loads(finished.stdout)["onednn"] is False
+
+
+_HARDWARE = """
+import replication.entry, tensorflow, json
+print(json.dumps(replication.machine.hardware()))
+"""
 _GREETED = """
 import os, sys
 import replication
 from replication import machine
-machine.quiet_tensorflow()
+machine.prepare_tensorflow()
 sys.path.insert(0, sys.argv[1])
 import tensorflow
 """

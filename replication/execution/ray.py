@@ -15,7 +15,7 @@ from replication.data.images import resolve_data_dir
 from replication.errors import MissingDataError, UserError
 from replication.execution import tasks
 from replication.execution.local import Schedule, load_all, run_task
-from replication.machine import quiet_tensorflow, use_threads
+from replication.machine import prepare_tensorflow, use_threads
 
 # The number of times that Ray tries a task again whose process or node is lost.
 RETRIES = 2
@@ -104,7 +104,7 @@ def _outcome(ray, reference, task, folder):
 def _run_task(task, folder, data_dir, wait, executor):
     """Carries out a task in a process of the cluster."""
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    quiet_tensorflow()
+    prepare_tensorflow()
     use_threads(executor.cpus)
     try:
         return run_task(task, folder, data_dir=data_dir, wait=wait)
