@@ -1,5 +1,6 @@
 """Sentences that answer a question from the records: numbers with their uncertainty over the trials."""
 
+import functools
 import math
 from statistics import fmean
 
@@ -7,6 +8,15 @@ from replication.statistics import LEVEL, at_least, mean_interval, summarize
 
 # A deviation below this share of a sharpness is not known, see `report.verdicts`.
 _RESOLUTION = 0.01
+
+
+def joined(sentences):
+    """Makes of a function that yields a sentence for each network one that returns all of them as text."""
+    @functools.wraps(sentences)
+    def answer(*arguments, **options):
+        return " ".join(sentences(*arguments, **options))
+
+    return answer
 
 
 def ratio(pairs):

@@ -40,7 +40,7 @@ class Combination:
         choices: The choices by name, as texts, in the order of the columns.
         epochs: The epochs at which SB and LB were measured, as text.
         values: The sharpness by table and column.
-        accuracies: The accuracy in percent by column of table 2.
+        accuracies: The accuracy in percent by column of table 2, where the run's history has it.
         runs: The names of the runs.
     """
 
@@ -119,7 +119,8 @@ def listing(store):
             lines.append(ListingLine((
                 dataset_label(dataset), *each.choices.values(), each.epochs, each.distance if judged else None,
                 *(each.values.get(entry) for entry in _ENTRIES),
-                *(each.accuracies[column] - mean if judged else None for column, mean in zip(_ACCURACIES, means))),
+                *(each.accuracies[column] - mean if judged and column in each.accuracies else None
+                  for column, mean in zip(_ACCURACIES, means))),
                 each.runs))
     return headings, lines
 
@@ -150,7 +151,10 @@ def effects(store):
             panel = Panel("", "factor on the sharpness", tuple(series), log_left=True,
                           x_ticks=tuple(enumerate(ticks, 1)))
             runs = tuple(dict.fromkeys(name for each in found for name in each.runs))
-            result.append(Plot("", f"{_NETWORK} on {dataset_label(dataset)}: what each choice does", (panel,), runs))
+            zeros = sum(min(each.values.values(), default=1) <= 0 for each in found)
+            left_out = f" (without {zeros} of {len(found)} combinations)" if zeros else ""
+            result.append(Plot("", f"{_NETWORK} on {dataset_label(dataset)}: what each choice does{left_out}", (panel,),
+                               runs))
     return [dataclasses.replace(each, name=f"choice_effects-{_NETWORK}{f'-{number}' if len(result) > 1 else ''}")
             for number, each in enumerate(result, 1)]
 
@@ -210,9 +214,9 @@ def _point(finished_run, epoch):
 def _combined(small, large, stop, epochs, points):
     """Yields the `Combination`s of one stop of an SB and an LB run."""
     measured = [_by_choices(point) for point in points]
-    accuracies = {f"{split}_{regime}": 100 * row
+    accuracies = {f"{split}_{regime}": 100 * accuracy
                   for regime, run, epoch in zip(REGIMES, (small, large), epochs)
-                  for split, row in zip(("train", "test"), _accuracies(run, epoch))}
+                  for split, accuracy in zip(("train", "test"), _accuracies(run, epoch)) if accuracy is not None}
     sampled = sorted({(distribution, solver, batch) for _, distribution, solver, batch, _ in measured[0]})
     for distribution, solver, batch in sampled:
         values = {}
@@ -251,11 +255,11 @@ def _is_usual(choices, trial):
 
 
 def _accuracies(finished_run, epoch):
-    """Returns the training and the test accuracy after an epoch, as shares."""
+    """Returns the training and the test accuracy after an epoch, as shares; None for one that is not recorded."""
     if epoch == finished_run.result["epochs"]:
         return tuple(finished_run.metrics[f"{split}_accuracy"] for split in ("train", "test"))
-    row = finished_run.history[epoch - 1]
-    return row["train_accuracy"], row["val_accuracy"]
+    row = finished_run.history[epoch - 1] if finished_run.history else {}
+    return row.get("train_accuracy"), row.get("val_accuracy")
 
 
 LISTING = Listing(
@@ -273,5 +277,6 @@ FIGURE = Figure(
         "The factor of each alternative on the sharpness, as the geometric mean over the entries of tables 3 and 4 "
         "(for A, of table 4), relative to the mean over the alternatives of the same choice with all others the same. "
         "The line is one standard deviation over the settings of all others, the solver among them: one that "
-        "stops before it moves takes part in the averages of the other choices."),
+        "hardly moves takes part in the averages of the other choices. A combination with a sharpness of 0 has no "
+        "logarithm: it is left out, with those beside which it would stand, and the title counts such combinations."),
     networks=(_NETWORK,), needs=needs, axes=effects)

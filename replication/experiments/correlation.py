@@ -72,14 +72,15 @@ def listing(store):
     return headings, lines
 
 
+@answers.joined
 def answer(store):
-    """Returns the correlation of each measure with the generalization gap, with its interval."""
+    """Yields the correlation of each measure with the generalization gap, with its interval."""
     for where, _, table in _families(store):
+        target = next(iter(table.values()))[0][0].run.target_loss
         parts = [f"{answers.signed(tau[0])} ({_interval(tau) or 'too few for one'}, {len(runs)} runs) for {name}"
                  for name, (runs, tau, _, _) in table.items()]
-        return (f"{where}, runs that end at a training loss of {_TARGET:g}: Kendall’s τ with the generalization gap, "
-                f"with its 90 % interval, is {'; '.join(parts)}.")
-    return ""
+        yield (f"{where}, runs that end at a training loss of {target:g}: Kendall’s τ with the generalization gap, "
+               f"with its 90 % interval, is {'; '.join(parts)}.")
 
 
 # Its intervals take seconds, and a report asks for them more than once.
@@ -128,21 +129,26 @@ def _coefficients(runs, values):
 
 
 def _measures(runs):
-    """Returns for each run the value of each measure that it has, by title; all spectra are by the same choices."""
-    spectra = measured_alike(dict(enumerate(runs)), "spectrum", admits=lambda choices: choices.epsilon is None)
+    """Returns for each run the values of the measures that it has, by title; those of a title by the same choices."""
+    points = dict(enumerate(runs))
+    spectra = measured_alike(points, "spectrum", admits=lambda choices: choices.epsilon is None)
+    sharpness = {title: measured_alike(points, "sharpness", admits=functools.partial(_is_measure, runs[0].run, options))
+                 for title, options in _SHARPNESS.items()} if runs else {}
     result = []
-    for number, finished_run in enumerate(runs):
-        found, run = {}, finished_run.run
+    for number, finished_run in points.items():
+        found = {title: items[number].content["sharpness"] for title, items in sharpness.items() if number in items}
         if item := spectra.get(number):
-            for title, choices in _SHARPNESS.items():
-                value = finished_run.sharpness(Sharpness(
-                    **choices, statistics=run.statistics, examples=item.choices.examples, seed=run.trial, starts=1))
-                found |= {} if value is None else {title: value}
             found |= {"the largest eigenvalue": item.content["eigenvalues"][-1], "the trace": item.content["trace"]}
         for item in finished_run.measurements["geometry"]:
             found |= {"the distance from x₀": item.content["distance"], "the length of x": item.content["norm"]}
         result.append(found)
     return result
+
+
+def _is_measure(run, options, choices):
+    """Whether a sharpness was measured with some options and the defaults, over whichever examples."""
+    return choices == Sharpness(**options, statistics=run.statistics, examples=choices.examples, seed=run.trial,
+                                starts=1)
 
 
 def _setting(run, axis):
@@ -157,10 +163,10 @@ def _interval(found):
 LISTING = Listing(
     name="correlation", place="Limits", title="Measures of sharpness and the generalization gap over many runs",
     caption=(
-        "All runs end when the training loss reaches 0.01, so that none is flat because it has not converged. The gap "
-        "is training accuracy less test accuracy. The granulated coefficient (Jiang et al., 2020) averages τ along "
-        "each axis alone. Intervals are percentiles of bootstrap resamples of the runs; fewer than ten have none. Runs "
-        "that do not reach the loss, or lack the measure, are left out, and “of” gives the number that was tried. "
-        "Andriushchenko et al. (2023) find no correlation, or a negative one, in many settings: an interval that "
-        "contains 0 says nothing about the sign."),
+        "All runs end when the training loss reaches the same value, so that none is flat because it has not "
+        "converged. The gap is training accuracy less test accuracy. The granulated coefficient (Jiang et al., 2020) "
+        "averages τ along each axis alone. Intervals are percentiles of bootstrap resamples of the runs; fewer than "
+        "ten have none. Runs that do not reach the loss, or lack the measure, are left out, and “of” gives the number "
+        "that was tried. Andriushchenko et al. (2023) find no correlation, or a negative one, in many settings: an "
+        "interval that contains 0 says nothing about the sign."),
     needs=needs, listing=listing, answer=answer)

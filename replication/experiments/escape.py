@@ -41,8 +41,9 @@ def axes(store):
         for members in _families(store)])
 
 
+@answers.joined
 def answer(store):
-    """Returns where SB from LB's minimizer and LB from SB's minimizer end."""
+    """Yields where SB from LB's minimizer and LB from SB's minimizer end."""
     for members in _families(store):
         parts = []
         for each in members:
@@ -56,8 +57,7 @@ def answer(store):
                              f"{answers.significant(points[0][2])} % to {answers.significant(points[1][2])} % after "
                              f"{second}{last}")
         if parts:
-            return f"{place(members[0].run)}, one trial: {'; '.join(parts)}."
-    return ""
+            yield f"{place(members[0].run)}, one trial: {'; '.join(parts)}."
 
 
 def _from(run, other, epoch, preset):
@@ -86,7 +86,7 @@ def _families(store):
              and len(_points(each)) > 1]
     result = []
     for _, members in buckets(found, lambda each: (
-            sort_key(each.run), each.run.trial, key(each, "start", "batch_size"))):
+            sort_key(each.run), each.run.trial, key(each, "start", "batch_size", "recompute"))):
         if any(each.run.start.epoch is None for each in members):
             result.append(sorted(members, key=lambda each: (each.run.batch_size, str(each.run.start.epoch))))
     return result

@@ -63,8 +63,9 @@ def listing(store, choice, *, title, write):
     return ("network", "regime", title, *NUMBERS), lines
 
 
+@answers.joined
 def answer(store, choice, write):
-    """Returns how much sharper LB is than SB with each level of a choice, over the trials that all levels have, if any.
+    """Yields how much sharper LB is than SB with each level of a choice, over the trials that all levels have, if any.
 
     For the arguments see `listing`.
     """
@@ -81,8 +82,7 @@ def answer(store, choice, write):
             trials = shared_trials(pairs.values())
             parts = [f"{answers.ratio([found[trial] for trial in trials if trial in found])} with {write(level)}"
                      for level, found in pairs.items()]
-            return f"{measured_place(family[0], protocol)}: LB’s sharpness divided by SB’s is {'; '.join(parts)}."
-    return ""
+            yield f"{measured_place(family[0], protocol)}: LB’s sharpness divided by SB’s is {'; '.join(parts)}."
 
 
 def _loss(name):

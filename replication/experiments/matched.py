@@ -29,9 +29,9 @@ def listing(store):
     return headings, lines
 
 
+@answers.joined
 def answer(store):
-    """Returns for each network how much sharper LB is at equal training loss and after equally many updates."""
-    sentences = []
+    """Yields for each network how much sharper LB is at equal training loss and after equally many updates."""
     for where, _, found in _compared(store):
         parts = []
         for kind, words in (("loss", "at equal training loss"), ("updates", "after equally many updates")):
@@ -40,8 +40,7 @@ def answer(store):
                 parts.append(f"{words} LB is {answers.span(ratios.values())} times as sharp as SB "
                              f"({', '.join(ratios)})")
         if parts:
-            sentences.append(f"{where}, one trial, interpolated between epochs: {'; '.join(parts)}.")
-    return " ".join(sentences)
+            yield f"{where}, one trial, interpolated between epochs: {'; '.join(parts)}."
 
 
 @dataclasses.dataclass(frozen=True)

@@ -53,8 +53,9 @@ def listing(store):
     return ("network", "regime", "optimizer", "learning rate", *NUMBERS), lines
 
 
+@answers.joined
 def answer(store):
-    """Returns how sharp LB is with each optimizer, relative to SB, over the trials that all of them have, if any."""
+    """Yields how sharp LB is with each optimizer, relative to SB, over the trials that all of them have, if any."""
     for where, protocol, found in _best(store):
         small = {each.run.trial: sharpness_of(each, protocol) for group, _ in found for each in group
                  if each.run.regime == "SB"}
@@ -70,8 +71,7 @@ def answer(store):
                 parts.append(f"{answers.ratio(ratios)} with {group[0].run.optimizer} "
                              f"(training accuracy {accuracy:.2f} %)")
         if parts:
-            return f"{where}: LB’s sharpness divided by that of SB with ADAM is {'; '.join(parts)}."
-    return ""
+            yield f"{where}: LB’s sharpness divided by that of SB with ADAM is {'; '.join(parts)}."
 
 
 def _best(store):

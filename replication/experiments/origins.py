@@ -91,8 +91,9 @@ def effects(store):
     return headings, lines
 
 
+@answers.joined
 def answer(store):
-    """Returns how much less sharp than LB SB is, and LB with each of the three alone, beside the training losses."""
+    """Yields how much less sharp than LB SB is, and LB with each of the three alone, beside the training losses."""
     for cells in families(store):
         found = effects_of(cells, alone=True)
         if len({factor for factor, _ in found}) < len(FACTORS):
@@ -102,13 +103,13 @@ def answer(store):
                  for levels, effect in sorted(found.items(), key=lambda item: _size(item[1].ratios))]
         run = next(iter(cells[-1].runs.values())).run
         small = small_beside_large(cells)
-        return (f"{place(run)}, {run.epochs} epochs{f', where SB’s sharpness is LB’s times {small}' if small else ''}: "
-                f"alone, {'; '.join(parts)}.")
-    return ""
+        yield (f"{place(run)}, {run.epochs} epochs{f', where SB’s sharpness is LB’s times {small}' if small else ''}: "
+               f"alone, {'; '.join(parts)}.")
 
 
+@answers.joined
 def effect_answer(store):
-    """Returns by how much each of the three changes LB's sharpness and its gap, as means over the other two."""
+    """Yields by how much each of the three changes LB's sharpness and its gap, as means over the other two."""
     for cells in families(store):
         found = effects_of(cells)
         if len({factor for factor, _ in found}) == len(FACTORS):
@@ -117,9 +118,8 @@ def effect_answer(store):
                      "training less its test accuracy by "
                      f"{answers.difference(effect.gaps, 'points', resolution=answers.one_example(first))}"
                      for levels, effect in sorted(found.items(), key=lambda item: _size(item[1].ratios))]
-            return (f"{place(first.run)}, {first.run.epochs} epochs, each averaged over the levels of the other two, "
-                    f"in the trials that have them all: {'; '.join(parts)}.")
-    return ""
+            yield (f"{place(first.run)}, {first.run.epochs} epochs, each averaged over the levels of the other two, "
+                   f"in the trials that have them all: {'; '.join(parts)}.")
 
 
 _WORDS = {

@@ -54,8 +54,9 @@ def listing(store):
     return _without_empty_columns(headings, lines)
 
 
+@answers.joined
 def answer(store):
-    """Returns by how much each remedy changes LB's sharpness and test accuracy, in the trials that have both."""
+    """Yields by how much each remedy changes LB's sharpness and test accuracy, in the trials that have both."""
     for comparison in comparisons(store.runs):
         if not comparison.large:
             continue
@@ -73,9 +74,8 @@ def answer(store):
                 parts.append(f"× {answers.ratio(sharpness)} and {gain} with {_name(group[0].run)}")
         if parts:
             where = measured_place(comparison.large, protocol, comparison.where)
-            return (f"{where}: relative to LB without a remedy, the sharpness and the test accuracy of LB "
-                    f"change by {'; '.join(parts)}.")
-    return ""
+            yield (f"{where}: relative to LB without a remedy, the sharpness and the test accuracy of LB "
+                   f"change by {'; '.join(parts)}.")
 
 
 def _name(run):

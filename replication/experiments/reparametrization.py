@@ -58,8 +58,9 @@ def listing(store):
     return headings, lines
 
 
+@answers.joined
 def answer(store):
-    """Returns over which range LB's sharpness moves without a change of its outputs, and LB / SB at equal lengths."""
+    """Yields over which range LB's sharpness moves without a change of its outputs, and LB / SB at equal lengths."""
     for joined in _whole(store):
         if joined.small.run.without_normalization:
             continue
@@ -73,11 +74,10 @@ def answer(store):
         if None in (ratio, *ratios):
             continue
         run = joined.small.run
-        return (f"{place(run)}, one trial: weights with the same outputs, up to the normalization’s epsilon, give "
-                f"LB a sharpness of {answers.significant(min(values))} % to {answers.significant(max(values))} %; LB "
-                f"is {answers.significant(ratio)} times as sharp as SB as trained, and {answers.span(ratios)} times "
-                "when both have equal kernel norms.")
-    return ""
+        yield (f"{place(run)}, one trial: weights with the same outputs, up to the normalization’s epsilon, give "
+               f"LB a sharpness of {answers.significant(min(values))} % to {answers.significant(max(values))} %; LB "
+               f"is {answers.significant(ratio)} times as sharp as SB as trained, and {answers.span(ratios)} times "
+               "when both have equal kernel norms.")
 
 
 def box_needs(setup):
@@ -99,15 +99,15 @@ def boxes(store):
     return ("network", "box", "trials", "sharpness of SB (%)", "sharpness of LB (%)", "LB / SB"), lines
 
 
+@answers.joined
 def box_answer(store):
-    """Returns how much sharper LB is in the boxes that do not change with the scale of the weights."""
-    found = [(comparison.where, name, pairs) for comparison, name, pairs, _ in _measured_boxes(store)]
-    if not found:
-        return ""
-    where = found[0][0]
-    parts = [f"{ratio} in {name}" for place, name, pairs in found
-             if place == where and (ratio := answers.ratio(pairs))]
-    return f"{where}: LB’s sharpness divided by SB’s is {'; '.join(parts)}." if parts else ""
+    """Yields how much sharper LB is in the boxes that do not change with the scale of the weights."""
+    found = {}
+    for comparison, name, pairs, _ in _measured_boxes(store):
+        if ratio := answers.ratio(pairs):
+            found.setdefault(comparison.where, []).append(f"{ratio} in {name}")
+    for where, parts in found.items():
+        yield f"{where}: LB’s sharpness divided by SB’s is {'; '.join(parts)}."
 
 
 def _ratio(large, small):

@@ -85,8 +85,9 @@ def _varies(*columns):
     return all(len(set(column)) > 1 for column in columns)
 
 
+@answers.joined
 def answer(store):
-    """Returns how Metric 2.1 ranks the runs beside the other sets and the accuracy under attack."""
+    """Yields how Metric 2.1 ranks the runs beside the other sets and the accuracy under attack."""
     for members in _families(store):
         if len(members) < _FEWEST:
             continue
@@ -102,9 +103,8 @@ def answer(store):
         if not parts:
             continue
         run = members[0][0].run
-        return (f"{place(run)}, one trial, {len(members)} minimizers: Kendall’s τ of Metric 2.1, positive where the "
-                f"sharper one is the less robust, is {'; '.join(parts)}.")
-    return ""
+        yield (f"{place(run)}, one trial, {len(members)} minimizers: Kendall’s τ of Metric 2.1, positive where the "
+               f"sharper one is the less robust, is {'; '.join(parts)}.")
 
 
 def _tau(first, second):

@@ -92,8 +92,9 @@ def listing(store):
     return headings, lines
 
 
+@answers.joined
 def answer(store):
-    """Returns how the largest eigenvalues compare, and how far the quadratic model explains Metric 2.1."""
+    """Yields how the largest eigenvalues compare, and how far the quadratic model explains Metric 2.1."""
     for where, points in _families(store):
         by_name = {point.name: point for point in points}
         if not {"SB", "LB"} <= by_name.keys():
@@ -111,19 +112,18 @@ def answer(store):
             text += (f"; the quadratic model predicts a rise of "
                      f"{answers.significant(boxed.content['predicted']['full'])} % in LB’s box, where Metric 2.1 is "
                      f"{answers.significant(measured)} %")
-        return f"{text}."
-    return ""
+        yield f"{text}."
 
 
+@answers.joined
 def density_answer(store):
-    """Returns how many large eigenvalues there are at SB and at LB, with the standard error over the probes."""
+    """Yields how many large eigenvalues there are at SB and at LB, with the standard error over the probes."""
     for where, points in _families(store):
         found = {point.name: point.plain.content for point in points}
         if {"SB", "LB"} <= found.keys():
             size = found["SB"]["eigenvalues"][-1] / 10
             parts = [f"{_share_above(found[regime], size)} % of the eigenvalues at {regime}" for regime in ("SB", "LB")]
-            return f"{where}, one trial: {' and '.join(parts)} are larger than a tenth of the largest at SB."
-    return ""
+            yield f"{where}, one trial: {' and '.join(parts)} are larger than a tenth of the largest at SB."
 
 
 def _share_above(content, size):
@@ -156,11 +156,13 @@ def axes(store):
 def _panel(points, sign):
     """Returns the share of the eigenvalues of one sign that are at least so large, against their size.
 
-    The sizes are those of the minimizers': eigenvalues at x_0 may be larger by orders of magnitude.
+    The sizes are those of the minimizers', down to 1/1000 of the largest of each: eigenvalues at x_0 may be larger by
+    orders of magnitude.
     """
-    largest = max(abs(node) for point in [each for each in points if each.name != _START] or points
-                  for row in point.plain.content["nodes"] for node in row)
-    sizes = np.geomspace(largest * 10.0**-_DECADES, largest, _PER_DECADE * _DECADES + 1)
+    largest = [max(abs(node) for row in point.plain.content["nodes"] for node in row)
+               for point in [each for each in points if each.name != _START] or points]
+    decades = _DECADES + math.log10(max(largest) / min(largest))
+    sizes = np.geomspace(max(largest) * 10.0**-decades, max(largest), math.ceil(_PER_DECADE * decades) + 1)
     series = []
     for point in points:
         nodes, weights = (np.array(point.plain.content[name]) for name in ("nodes", "weights"))

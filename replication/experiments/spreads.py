@@ -46,17 +46,16 @@ def listing(store):
     return headings, lines
 
 
+@answers.joined
 def answer(store):
-    """Returns what moves LB's sharpness in the full space most and least, beside LB / SB."""
-    found = [(max(values["LB"]) / min(values["LB"]), variation, where)
-             for where, _, dimension, variation, values in _measured(store)
-             if not dimension and min(values["LB"]) > 0]
-    if not found:
-        return ""
-    where = found[0][2]
-    ranked = sorted(each for each in found if each[2] == where)
-    parts = ", ".join(f"{factor:.3g} with {variation}" for factor, variation, _ in reversed(ranked))
-    return f"{where}, one trial: LB’s sharpness in the full space changes by a factor of {parts}."
+    """Yields by which factor each variation changes LB's sharpness in the full space, the largest first."""
+    found = {}
+    for where, _, dimension, variation, values in _measured(store):
+        if not dimension and min(values["LB"]) > 0:
+            found.setdefault(where, []).append((max(values["LB"]) / min(values["LB"]), variation))
+    for where, factors in found.items():
+        parts = ", ".join(f"{factor:.3g} with {variation}" for factor, variation in sorted(factors, reverse=True))
+        yield f"{where}, one trial: LB’s sharpness in the full space changes by a factor of {parts}."
 
 
 def _usual(run, examples, dimension):

@@ -32,8 +32,9 @@ def axes(store):
         for comparison, sides, contents in _measured(store)])
 
 
+@answers.joined
 def answer(store):
-    """Returns over how large a part of the plane f stays low around SB and LB."""
+    """Yields over how large a part of the plane f stays low around SB and LB."""
     for comparison, _, contents in _measured(store):
         parts = []
         for regime, content in contents.items():
@@ -41,14 +42,14 @@ def answer(store):
             low = sum(value is not None and value < 1 for value in values) / len(values)
             parts.append(f"{100 * low:.0f} % of the plane around {regime}")
         reach = content["steps"][-1]
-        return (f"{comparison.where}, one trial and one random plane for each: for steps of up to "
-                f"{answers.significant(reach)} × the filter norms along each direction, f is below 1 on "
-                f"{' and on '.join(parts)}.")
-    return ""
+        yield (f"{comparison.where}, one trial and one random plane for each: for steps of up to "
+               f"{answers.significant(reach)} × the filter norms along each direction, f is below 1 on "
+               f"{' and on '.join(parts)}.")
 
 
+@answers.joined
 def line_answer(store):
-    """Returns how far f rises a step beyond either minimizer on the line between filters of equal lengths."""
+    """Yields how far f rises a step beyond either minimizer on the line between filters of equal lengths."""
     for path in first_paths(store.paths, "linear", filter_normalized=True):
         along = {alpha: loss for alpha, loss in zip(path.content["alpha"], path.content["train_loss"])
                  if loss is not None}
@@ -57,9 +58,8 @@ def line_answer(store):
         if before is None or after is None or not {0.0, 1.0} <= along.keys() or not math.isclose(-before, after - 1):
             continue
         large, small = ([answers.significant(along[each]) for each in ends] for ends in ((1.0, after), (0.0, before)))
-        return (f"{place(path.small.run)}, one trial: {after - 1:.3g} of the distance beyond LB’s "
-                f"minimizer f has risen from {' to '.join(large)}, and as far beyond SB’s from {' to '.join(small)}.")
-    return ""
+        yield (f"{place(path.small.run)}, one trial: {after - 1:.3g} of the distance beyond LB’s "
+               f"minimizer f has risen from {' to '.join(large)}, and as far beyond SB’s from {' to '.join(small)}.")
 
 
 def _measured(store):

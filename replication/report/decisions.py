@@ -81,14 +81,18 @@ def exit_code(found):
 
 
 def _gate(entry):
-    """A gate holds unless the value lies wholly outside the margin; a single trial stands for itself."""
+    """A gate holds where the mean lies inside the margin, and fails where the whole interval lies outside.
+
+    A single trial stands for itself.
+    """
     if entry.verdict == verdicts.NOT_JUDGED:
         return EXCLUDED
     if entry.comparison is None:
         return OPEN
-    interval = entry.interval or (entry.comparison, entry.comparison)
-    outside = verdicts.within(interval, *verdicts.bounds(entry.kind, MARGINS)) is False
-    return AGAINST if outside else IN_FAVOUR
+    mean, margin = (entry.comparison, entry.comparison), verdicts.bounds(entry.kind, MARGINS)
+    if verdicts.within(entry.interval or mean, *margin) is False:
+        return AGAINST
+    return IN_FAVOUR if verdicts.within(mean, *margin) else OPEN
 
 
 def _endpoint(entry):

@@ -118,18 +118,28 @@ def _findings(judged):
         contrasts, ratios = [gap], [entries.get((3, f"{name}_ratio")) for name in EPSILONS]
         if all(ratios):
             contrasts += ratios
-        trials = min(each.ours.trials for each in contrasts)
         subspace = entries.get((4, "eps1e-3_ratio"))
-        if all(ratios) and subspace and subspace.ours.trials == trials:
+        if all(ratios) and subspace and subspace.ours.trials == ratios[0].ours.trials:
             contrasts.append(subspace)
         papers = _in_words([each.paper for each in contrasts]) if all(each.paper for each in contrasts) else ""
-        how = "in one trial, which decides no contrast" if trials == 1 else f"in {trials} trials"
+        how = _trials_in_words([each.ours.trials for each in contrasts])
         data = catalog.NETWORKS[network].dataset if papers else dataset
         elsewhere = "" if data == dataset else f", on {catalog.dataset_label(data)},"
         found.append((
             f"{where}: LB is {_in_words([each.ours for each in contrasts])}, {how}.{_warning(entries)}",
             f"In the paper{elsewhere} it is {papers}." if papers else ""))
     return found
+
+
+def _trials_in_words(trials):
+    """Returns in how many trials the gap, which comes first, and the ratios of sharpness were seen."""
+    accuracy, *sharpness = trials
+    if set(trials) == {1}:
+        return "in one trial, which decides no contrast"
+    if not sharpness or {*sharpness} == {accuracy}:
+        return f"in {accuracy} trials"
+    span = " to ".join(map(str, dict.fromkeys((min(sharpness), max(sharpness)))))
+    return f"the accuracy in {accuracy} trial{'s' if accuracy > 1 else ''} and the sharpness in {span}"
 
 
 def _decision(network, checks):
@@ -170,7 +180,7 @@ def _in_words(contrasts):
         return accuracy
     times = [f"{ratio:,.0f}" if 10 <= ratio < math.inf else formatting.number(ratio) for ratio in ratios]
     subspace = f", {times[2]} times in a random subspace (ε\u00a0=\u00a01e-3)" if len(times) > 2 else ""
-    means = ", geometric means" if contrasts[0].trials > 1 else ""
+    means = ", geometric means" if contrasts[1].trials > 1 else ""
     return (f"{' and '.join(times[:2])} times as sharp as SB (ε\u00a0=\u00a01e-3 and 5e-4{means})"
             f"{subspace}{',' if subspace else ''} and {accuracy}")
 

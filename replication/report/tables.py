@@ -9,7 +9,7 @@ import math
 import tabulate
 
 from replication.catalog import dataset_label
-from replication.report import formatting
+from replication.report import decisions, formatting
 
 FIELDS = (
     "table", "network", "data", "configuration", "entry", "unit", "ours", "ours_deviation", "ours_trials",
@@ -40,7 +40,7 @@ def files(title, entries):
     header, lines = layout(entries)
     return {
         "csv": _csv(FIELDS, flat),
-        "json": json.dumps({"table": number, "title": title, "entries": flat}, indent=1) + "\n",
+        "json": json.dumps({"table": number, "title": title, "entries": flat}, indent=1, allow_nan=False) + "\n",
         "md": f"Table {number}. {title}. {note}\n\n{_text(header, lines, 'pipe')}\n",
         "tex": _latex(f"table{number}", f"{title}. {note}", header, lines),
     }
@@ -60,11 +60,11 @@ def listing_files(name, title, headings, *, lines):
         headings: Headings of the columns.
         lines: `base.ListingLine`s.
     """
-    flat = [dict(zip(headings, line.cells)) | {"runs": " ".join(line.runs)} for line in lines]
+    flat = [dict(zip(headings, map(_finite, line.cells))) | {"runs": " ".join(line.runs)} for line in lines]
     text = [[formatting.cell(cell) for cell in line.cells] for line in lines]
     return {
         "csv": _csv((*headings, "runs"), flat),
-        "json": json.dumps({"listing": name, "title": title, "lines": flat}, indent=1) + "\n",
+        "json": json.dumps({"listing": name, "title": title, "lines": flat}, indent=1, allow_nan=False) + "\n",
         "md": f"{title}.\n\n{_text(headings, text, 'pipe')}\n",
         "tex": _latex(name, f"{title}.", headings, text),
     }
@@ -80,8 +80,12 @@ def record(entry):
         entry.comparison, *(entry.interval or (None, None)), *(entry.prediction or (None, None)), entry.p_value,
         entry.sign_flip_p, entry.verdict, entry.note,
     )
-    return {name: None if isinstance(value, float) and not math.isfinite(value) else value
-            for name, value in zip(FIELDS, values)}
+    return {name: _finite(value) for name, value in zip(FIELDS, values)}
+
+
+def _finite(value):
+    """Returns a value of a file for machines; None for an infinite number, which JSON does not have."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def by_row(entries):
@@ -144,7 +148,10 @@ def _reason(check):
     """Returns in a few words why a check is undecided, or what its entry's note says."""
     if check.entry.note:
         return check.entry.note.partition(":")[0]
-    return "no run, or not measured as by the preset" if check.entry.ours is None else ""
+    if check.entry.ours is None:
+        return "no run, or not measured as by the preset"
+    is_open_gate = check.kind == "gate" and check.outcome == decisions.OPEN
+    return "the mean is outside, the interval reaches inside" if is_open_gate else ""
 
 
 def _csv(fields, flat):

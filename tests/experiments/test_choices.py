@@ -1,7 +1,9 @@
 """The study of the choices that the paper leaves open."""
 
 import dataclasses
+import json
 import math
+import shutil
 
 import pytest
 
@@ -75,6 +77,23 @@ def test_a_sharpness_of_0_is_the_farthest():
     assert dataclasses.replace(one, values={**values, (3, "eps1e-3_SB"): 0.0}).distance == math.inf
     del values[3, "eps1e-3_LB"]
     assert one.distance is None
+
+
+def test_sharpness_of_0_and_accuracies_that_are_not_recorded_leave_the_rest_as_it_is(workdir, tmp_path):
+    copy = records.Workdir(shutil.copytree(workdir.path, tmp_path / "work"))
+    for path in copy.path.rglob("full-0.0005-*.json"):
+        content = files.read_json(path)
+        if content["configuration"]["solver"] == "scipy":
+            files.write_json(path, {**content, "sharpness": 0.0})
+    for path in copy.path.rglob("history.csv"):
+        path.unlink()
+    assert make_report(copy) == []
+    plot, = choices.effects(Store(copy))
+    assert plot.title.endswith("what each choice does (without 36 of 72 combinations)")
+    lines = json.loads((copy.tables / "choices.json").read_text(), parse_constant=pytest.fail)["lines"]
+    column = "rms of ln(ours / paper)"
+    assert [line[column] for line in lines[1:]].count(None) == 36
+    assert all(line["test SB − paper"] is None for line in lines[1:] if line["stop"] != "ceased")
 
 
 def test_effects_are_factors_with_everything_else_the_same(workdir):

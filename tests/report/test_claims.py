@@ -38,6 +38,14 @@ def test_runs_that_do_not_fit_alike_are_named_before_they_are_measured(workdir):
     assert "SB fits 99.00 % of the training set and LB 60.00 %, so that the two are not comparable." in page
 
 
+def test_the_first_sentence_tells_the_trials_of_accuracies_and_of_sharpness(paper_workdir):
+    for path in paper_workdir.path.glob("runs/F1-*-trial[12]-*/sharpness/*"):
+        path.unlink()
+    page = page_of(paper_workdir)
+    sentence = re.search(r"<b>F1 on mnist: (.*?)</b>", page).group(1)
+    assert sentence.endswith("the accuracy in 3 trials and the sharpness in 1.") and "geometric" not in sentence
+
+
 def test_a_ratio_is_called_one_of_geometric_means(drawn_paper):
     page = " ".join(drawn_paper.page.read_text(encoding="utf-8").split())
     assert re.search(r"times as sharp as SB \(ε\s=\s1e-3 and 5e-4, geometric means\)", page)

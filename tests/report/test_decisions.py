@@ -168,6 +168,29 @@ def test_the_document_states_how_often_a_copy_is_replicated(network):
         assert abs(share - found) <= 4 * np.sqrt(max(share * (1 - share), 0.01) / reports) + 0.005
 
 
+def test_trials_that_scatter_leave_a_gate_open():
+    """One of five trials does not train: the mean is 18 points off, and the interval reaches the paper's."""
+    copy = copies.copy("F1")
+    copy[2]["train_SB"][4] = 9.8
+    found = checks(copies.judged({"F1": copy}))
+    assert [check.entry.name for check in found if check.outcome == OPEN] == ["train_SB"] and exit_code(found) == 3
+
+
+def test_a_solver_that_is_stuck_where_the_paper_is_in_doubt_is_not_judged():
+    entry, = (entry for entry in copies.judged({"F1": _changed(4, "eps5e-4_LB", 0.0)})
+              if (entry.table, entry.network, entry.name) == (4, "F1", "eps5e-4_ratio"))
+    assert (entry.verdict, entry.ours) == (verdicts.NOT_JUDGED, None) and "printed" in entry.note
+    entry, = (entry for entry in copies.judged({"F1": _changed(3, "eps5e-4_LB", 0.0)})
+              if (entry.table, entry.network, entry.name) == (3, "F1", "eps5e-4_ratio"))
+    assert (entry.verdict, entry.note) == (verdicts.UNDECIDED, verdicts.DID_NOT_MOVE)
+
+
+def _changed(number, column, value):
+    copy = copies.copy("F1")
+    copy[number][column][0] = value
+    return copy
+
+
 def test_gates_hold_or_fail_and_endpoints_are_decided():
     found = checks(copies.judged({"F1": copies.copy("F1")}))
     answers = {kind: {check.answer for check in found if check.kind == kind} for kind in ("gate", "endpoint")}
