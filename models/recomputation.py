@@ -39,9 +39,12 @@ class Recomputing(keras.Model):
         if self._keeps_activations:
             return super().call(inputs, training=training, mask=mask)
         outputs, = self._standardize_inputs(inputs)
-        for block in split(self.layers):
+        *blocks, last = split(self.layers)
+        for block in filter(None, (*blocks, last[:-1])):
             outputs = _call_recomputed(block, outputs, training)
-        return outputs
+        # Not recomputed: Keras's cross-entropy finds the logits by the softmax that made its input, and takes
+        # probabilities otherwise, which it clips.
+        return last[-1](outputs, training=training)
 
 
 def recomputes(model):

@@ -74,6 +74,20 @@ def test_the_backward_pass_gets_the_inputs_of_blocks_alone():
     assert largest_kept(recomputing) == 8 * 8 * 64, "the outputs of the first pooling layer"
 
 
+def test_large_losses_are_those_of_the_logits():
+    """Cross-entropy clips probabilities, so that losses beyond 16 and their gradients would be cut off."""
+    inputs, labels = batch()
+    found = []
+    for network in networks():
+        kernel = network.layers[-1].kernel
+        kernel.assign(100 * kernel)
+        objective = Objective(network, inputs, labels, batch_size="all")
+        found.append(objective.value_and_gradient(objective.x))
+    (value, gradient), (same, recomputed) = found
+    assert value > 50 and same == pytest.approx(value, rel=1e-6)
+    assert np.linalg.norm(recomputed - gradient) < 1e-5 * np.linalg.norm(gradient)
+
+
 @pytest.mark.parametrize("dropout_active", [False, True])
 def test_f_its_gradient_and_hessian_are_the_same(dropout_active):
     inputs, labels = batch()
