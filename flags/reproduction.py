@@ -14,14 +14,14 @@ from replication.errors import UserError, is_finite, require, require_name
 _JIT_COMPILE = jit_compile()
 _PRESET = flags.DEFINE_enum(
     "preset", "quick", sorted(presets.PRESETS),
-    "quick: small runs on embedded data, in minutes; tour: every experiment, with small runs of F1 on embedded data, "
+    "quick: small runs on embedded data, in minutes; tour: every experiment of F1, with small runs on embedded data, "
     "in about 20 minutes; paper: the paper's own set-up; timit_shaped: F2 on synthetic data, with small studies.")
 _NETWORKS = flags.DEFINE_list(
     "networks", None, "Networks of table 1, separated by commas; by default the preset's. Figures 4 to 6, steepness, "
     "optimizers and remedies use F2 and C1, or in the preset quick C1, unless --experiments is given too.")
 _EXPERIMENTS = flags.DEFINE_list(
-    "experiments", None, "Tables, figures and listings, separated by commas; by default all, or with --preset=quick "
-    "those that take seconds: " + ", ".join(experiments.names()) + ".")
+    "experiments", None, "Tables, figures and listings, separated by commas; by default all of --preset=paper and "
+    "tour, and those of --preset=quick and timit_shaped that take little time: " + ", ".join(experiments.names()) + ".")
 _TRIALS = flags.DEFINE_integer(
     "trials", None, "Trials of each network and regime; by default the preset's (the paper: 5).", lower_bound=1)
 _ARCHITECTURE = define(configuration.Run, "architecture")["architecture"]

@@ -15,7 +15,7 @@ _RUN = define(
     configuration.Run, "network", "architecture", "regime", "trial", "batch_size", "epochs", "max_epochs", "patience",
     "min_improvement", "optimizer", "learning_rate", "statistics", "deterministic", "dropout", "precision",
     "kernel_initializer", "normalization_epsilon", "adam_epsilon", "training_loss", "kernel_scale",
-    "without_normalization", "target_loss", "recompute",
+    "without_normalization", "target_loss", "recompute", "evaluation_batch_size",
     defaults={"network": "F1", "regime": "SB", "trial": 0, "batch_size": None, "learning_rate": None})
 _STOP = flags.DEFINE_enum(
     "stop", "ceased", ["ceased", "accuracy", "loss", "epochs"],
@@ -76,6 +76,11 @@ def run(resolve_jit_compile, available_devices):
     return described.with_jit_compile(resolve_jit_compile(_JIT_COMPILE.value, described.network))
 
 
+def recorded_data():
+    """Returns what the file of --config tells of its run's data, a `data.Data.to_json()`; None if it does not."""
+    return None if _CONFIG.value is None else records.read_data(os.path.expanduser(_CONFIG.value))
+
+
 def kept_schedules():
     """Returns the schedules of the iterates to keep, see `training.train`."""
     return () if _KEEP_ITERATES.value is None else (_KEEP_ITERATES.value,)
@@ -83,7 +88,12 @@ def kept_schedules():
 
 def _stop(choices):
     """Returns the choices of the `configuration.Run` that --stop stands for."""
-    if _STOP.value == "ceased":
+    if choices["epochs"] is not None or _STOP.value == "epochs":
+        decides = "--stop=epochs" if choices["epochs"] is None else f"--epochs={choices['epochs']}"
+        for name in ("max_epochs", "patience", "min_improvement"):
+            if _RUN[name].present:
+                raise UserError(f"--{name}: no effect with {decides}, which decides the end of the run")
+    if _STOP.value == "ceased" and not (_STOP.present and choices["epochs"] is not None):
         return {}
     if choices["epochs"] is not None:
         raise UserError(f"--stop={_STOP.value}: decides the end of the run, as --epochs={choices['epochs']} does; give "
@@ -105,7 +115,15 @@ def _remedy():
     for name, found in options.items():
         if name != _REMEDY.value and found:
             raise UserError(f"--{name}_{next(iter(found))}: only valid with --remedy={name}")
-    return None if _REMEDY.value is None else remedies.REMEDIES[_REMEDY.value](**options[_REMEDY.value])
+    if _REMEDY.value is None:
+        return None
+    kind, found = remedies.REMEDIES[_REMEDY.value], options[_REMEDY.value]
+    remedy = kind(**found)
+    for name in kind.USED_WITH.keys() & found.keys():
+        other, used = kind.USED_WITH[name]
+        if getattr(remedy, other) not in used:
+            raise UserError(f"--{kind.PREFIX}{name}: only valid with --{kind.PREFIX}{other}={' or '.join(used)}")
+    return remedy
 
 
 def _distribution(available_devices):

@@ -110,6 +110,9 @@ def check_backend():
     legacy = os.environ.get("TF_USE_LEGACY_KERAS", "")
     if legacy.lower() in ("1", "true"):
         raise UserError(f"TF_USE_LEGACY_KERAS={legacy}: this package needs Keras 3; unset the variable")
+    for name in ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH"):
+        if os.environ.get(name):
+            raise UserError(f"{name}={os.environ[name]}: Keras would end runs before their end; unset the variable")
 
 
 def check_keras_configuration():

@@ -17,8 +17,8 @@ def main(argv):
     workdir = records.Workdir.create(flags.workdir.path())
     from replication.training import train
 
-    record = train(run, workdir, data_dir=flags.data.DATA_DIR.value, tensorboard=flags.training.TENSORBOARD.value,
-                   verbose=entry.progress(), keep=keep)
+    record = train(run, workdir, data_dir=flags.data.DATA_DIR.value, recorded_data=flags.training.recorded_data(),
+                   tensorboard=flags.training.TENSORBOARD.value, verbose=entry.progress(), keep=keep)
     if flags.export.EXPORT_KERAS.value:
         from replication.weights import export_keras
 

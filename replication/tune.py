@@ -4,6 +4,8 @@
     python -m replication.tune --network=F1 --dataset=digits --objective=val_accuracy --max_sharpness=20
 """
 
+import shlex
+
 import tabulate
 
 import flags.data
@@ -30,8 +32,10 @@ def main(argv):
     best = next(each for each in record.config["trials"] if each["trial"] == record.config["best"])
     words = "the best" if best["admissible"] else (
         f"no trial has a sharpness of at most {search.max_sharpness:g}; the flattest")
-    print(f"{words} on the whole training set: python -m replication.train --config={record.best} "
-          f"--workdir={flags.workdir.path()}")
+    options = [f"--config={record.best}", f"--workdir={flags.workdir.path()}"]
+    if flags.data.DATA_DIR.value is not None:
+        options.append(f"--data_dir={flags.data.DATA_DIR.value}")
+    print(f"{words} on the whole training set: {shlex.join(['python', '-m', 'replication.train', *options])}")
 
 
 if __name__ == "__main__":

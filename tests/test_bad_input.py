@@ -75,7 +75,9 @@ def test_data_that_are_not_there(tmp_path):
     assert not empty.exists()
 
 
-@pytest.mark.parametrize("environment", [{"KERAS_BACKEND": "jax"}, {"TF_USE_LEGACY_KERAS": "1"}])
+@pytest.mark.parametrize("environment", [
+    {"KERAS_BACKEND": "jax"}, {"TF_USE_LEGACY_KERAS": "1"}, {"KERAS_MAX_EPOCHS": "1"},
+    {"KERAS_MAX_STEPS_PER_EPOCH": "1"}])
 def test_other_keras(environment, tmp_path):
     process = script("train", f"--workdir={tmp_path}", env=environment)
     assert_one_line(process, *environment)

@@ -23,17 +23,16 @@ def divide_processors(found, workdir, *, executor):
     Returns:
         The number of these processes, if the memory holds them; 1 for this process alone and for a cluster.
     """
-    try:
-        jobs = min(executor.jobs, len(pending(found, workdir))) if isinstance(executor, Local) else 1
-    except UserError:
-        # A damaged record, which is set aside or named later.
-        jobs = executor.jobs
-    if jobs <= 1:
+    if not isinstance(executor, Local) or executor.jobs == 1:
         return 1
     from replication import machine
 
-    machine.use_threads(machine.share_of_processors(jobs))
-    return jobs
+    machine.use_threads(machine.share_of_processors(executor.jobs))
+    try:
+        return max(1, min(executor.jobs, len(pending(found, workdir))))
+    except UserError:
+        # A damaged record, which is set aside or named later.
+        return executor.jobs
 
 
 def execute(found, workdir, *, executor=None, **options):

@@ -36,8 +36,9 @@ def execute(found, workdir, *, jobs, data_dir=None, begin=None, end=None, meanwh
 
     Args:
         found, workdir, data_dir, begin, end, meanwhile: See `local.execute`.
-        jobs: Number of processes at the same time; fewer if the memory does not hold so many. Each computes with an
-            equal share of the processors, and with one of the GPUs in turn.
+        jobs: Number of processes at the same time; fewer if the memory does not hold so many, or fewer tasks are left.
+            Each computes with 1/jobs of the processors in any case, because results depend on the number of threads,
+            and with one of the GPUs in turn.
 
     Returns:
         One line for each task that failed, in order.
@@ -49,11 +50,12 @@ def execute(found, workdir, *, jobs, data_dir=None, begin=None, end=None, meanwh
     left = pending(found, workdir)
     if not left:
         return local.execute(found, workdir, data_dir=data_dir, begin=begin, end=end, meanwhile=meanwhile)
-    jobs = min(jobs, len(left))
-    number = fitting_processes(jobs, left, load_all(left, data_dir))
-    if number < jobs:
-        logging.warning("--jobs=%d: the memory has room for %d at a time", jobs, number)
-    threads, gpus = share_of_processors(number), _gpus()
+    wanted = min(jobs, len(left))
+    number = fitting_processes(wanted, left, load_all(left, data_dir))
+    if number < wanted:
+        logging.warning("--jobs=%d: the memory has room for %d at a time, each with the threads of one of %d", wanted,
+                        number, jobs)
+    threads, gpus = share_of_processors(jobs), _gpus()
     workers = [Worker(workdir.path, data_dir, threads=threads, gpu=gpus[i % len(gpus)] if gpus else None)
                for i in range(number)]
     try:

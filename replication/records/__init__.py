@@ -13,7 +13,7 @@ KIND is the kind of a measurement, a key of `configuration.KINDS`.
 """
 
 from replication.records.folder import FILE_REMEDY
-from replication.records.run import RunRecord, SearchRecord, read_configuration
+from replication.records.run import RunRecord, SearchRecord, read_configuration, read_data
 from replication.records.workdir import Workdir
 
-__all__ = ["FILE_REMEDY", "RunRecord", "SearchRecord", "Workdir", "read_configuration"]
+__all__ = ["FILE_REMEDY", "RunRecord", "SearchRecord", "Workdir", "read_configuration", "read_data"]

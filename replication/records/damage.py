@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import itertools
 import os
+import zipfile
 
 from absl import logging
 
@@ -100,7 +101,8 @@ def _set_run_aside(root, record):
         return [_move(root, record.folder)]
     failure = record.folder / "failure.json"
     if not record.is_finished:
-        return [_move(root, failure)] if failure.exists() and not _is_readable(failure) else []
+        return [_move(root, path) for path, is_readable in ((failure, _is_readable), (record.state, _is_archive))
+                if path.exists() and not is_readable(path)]
     moved = [*_set_measurements_aside(root, record.minimizer), *_set_measurements_aside(root, record.iterate(0))]
     for iterate in record.iterates():
         try:
@@ -156,6 +158,15 @@ def _is_readable(path, **fields):
     except UserError:
         return False
     return all(content.get(name) == value for name, value in fields.items())
+
+
+def _is_archive(path):
+    """Whether all members of a zip file, such as NumPy's .npz, can be read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
 def _move(root, path):

@@ -18,6 +18,7 @@ from replication.records.folder import (
     run_remedy,
 )
 
+_GIVE = "give a whole one"
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 # Columns of runs whose batches grow, and of runs with a target for the training accuracy or loss.
 OPTIONAL_COLUMNS = ("batch_size", "train_accuracy", "train_loss")
@@ -240,5 +241,16 @@ def read_configuration(path):
     Raises:
         UserError: the file is damaged, or is not the configuration of a run.
     """
-    remedy = "give a whole one"
-    return configuration_of(configuration.Run, files.read_json(path, remedy), file=path, remedy=remedy)
+    return configuration_of(configuration.Run, files.read_json(path, _GIVE), file=path, remedy=_GIVE)
+
+
+def read_data(path):
+    """Returns the data of the run of a config.json, a `data.Data.to_json()`; None if the file does not tell them.
+
+    Args:
+        path: The file.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    return files.read_json(path, _GIVE).get("data")

@@ -24,11 +24,14 @@ class Remedy(Configuration):
         NEEDS_IMAGES: Whether the remedy works on images only.
         COMPILES: Whether XLA can compile the training step; `compiles` is that of one remedy with its options.
         GRADIENTS: Number of gradient evaluations for each example of a training batch.
+        USED_WITH: By name of an option that has an effect only with some values of another one: that one's name, and
+            these values.
         BEFORE: By name, the value of each option that older records lack, if it was not today's default.
     """
 
     NAME: typing.ClassVar[str]
     BEFORE: typing.ClassVar[dict] = {}
+    USED_WITH: typing.ClassVar[dict] = {}
     NEEDS_IMAGES: typing.ClassVar[bool] = False
     COMPILES: typing.ClassVar[bool] = True
     GRADIENTS: typing.ClassVar[int] = 1

@@ -24,6 +24,7 @@ class DynamicSampling(Remedy):
     """Plain training on batches that grow up to the run's batch size."""
 
     NAME = "dynamic_sampling"
+    USED_WITH = {"growth": ("test", ("schedule",)), "theta": ("test", ("variance",))}
 
     test: str = one_of(
         ("schedule", "variance"), "schedule", "schedule: the batch grows by a factor each epoch; variance: it grows "

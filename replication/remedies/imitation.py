@@ -24,6 +24,7 @@ class Imitation(Remedy):
     """
 
     NAME = "imitation"
+    USED_WITH = {"warmup_epochs": ("rule", ("sqrt", "linear"))}
 
     rule: str = one_of(("none", "sqrt", "linear"), "none", "How the learning rate grows with the batch size.",
                        search=True)

@@ -86,7 +86,8 @@ class TrainingModel(keras.Model):
             The mean gradients and the mean loss of the batch, and the outputs of all its examples.
         """
         total = tf.shape(labels)[0]
-        number = (total + size - 1) // size
+        # Not (total + size - 1) // size, which overflows for a size near the largest integer.
+        number = (total - 1) // size + 1
 
         def add(part, gradients, loss, outputs):
             rows = slice(first_row(part, total, number), first_row(part + 1, total, number))

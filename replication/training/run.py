@@ -11,7 +11,7 @@ from absl import logging
 from replication import configuration, data, machine, memory
 from replication.configuration.tasks import require_schedule
 from replication.devices import devices, full_precision
-from replication.errors import TrainingFailedError
+from replication.errors import MissingDataError, TrainingFailedError
 from replication.training import iterates, state
 from replication.training.batches import Examples, evaluation_batches, training_batches
 from replication.training.callbacks import EvaluationWatch, History, Stopping, StopWhenNotFinite
@@ -20,8 +20,8 @@ from replication.training.model import synchronize
 from replication.weights import build_network, flatten_weights, load_weights, save_weights
 
 
-def train(run, workdir, *, data_dir=None, dataset=None, network=None, wait=False, verbose=1, tensorboard=False,
-          keep=(), callbacks=()):
+def train(run, workdir, *, data_dir=None, dataset=None, recorded_data=None, network=None, wait=False, verbose=1,
+          tensorboard=False, keep=(), callbacks=()):
     """Trains one network from its starting point to a minimizer x*, and leaves a record.
 
     The starting point is x_0 or an iterate of another run; the optimizer starts from its initial state either way. A
@@ -34,6 +34,7 @@ def train(run, workdir, *, data_dir=None, dataset=None, network=None, wait=False
         workdir: A `records.Workdir`.
         data_dir: TFDS's folder; None for its default.
         dataset: A `data.Data` that replaces the run's data set, such as a part of it; None loads the data set.
+        recorded_data: The `data.Data.to_json()` of the run that is repeated; a warning tells if the data are others.
         network: The run's network at x_0, as `weights.build_network` returns it; None builds it. A run on several
             devices always builds its own.
         wait: Whether to wait for another process that works on the same run, or to raise an error.
@@ -62,10 +63,16 @@ def train(run, workdir, *, data_dir=None, dataset=None, network=None, wait=False
     if not record.was_begun:
         # Before the lock makes the folder: a data set that is missing leaves none.
         dataset = _prepare_data(run, data_dir, dataset)
+        if recorded_data not in (None, dataset.to_json()):
+            logging.warning("%s: the run that is repeated was trained on other data than the %s prepared now",
+                            record.name, dataset.name)
     with record.lock(wait=wait):
         if record.is_finished:
             record.check_configuration()
             record.check()
+            # A finished run needs no data.
+            with contextlib.suppress(MissingDataError):
+                record.check_data((dataset or data.load(run.dataset, data_dir)).to_json())
             # The process may have been killed between writing the result and this.
             record.drop_backup()
             logging.info("%s: finished already", record.folder)

@@ -42,6 +42,10 @@ def test_the_records_are_those_of_one_process(tmp_path, monkeypatch, forked_work
     assert runs.contents(together) == runs.contents(alone)
     threads = max(1, processors() // 2)
     assert together.run(runs.SMALL).config["machine"]["intra_op_threads"] == threads
+    # A task that is left alone has as many threads.
+    together.run(runs.SMALL).measurement(runs.SHARPNESS).unlink()
+    assert execution.execute(runs.TASKS, together, executor=Local(2)) == []
+    assert runs.contents(together) == runs.contents(alone)
     # What is done needs no process.
     monkeypatch.setattr(processes.Worker, "_start", pytest.fail)
     ended = []

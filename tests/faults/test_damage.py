@@ -188,6 +188,19 @@ def test_what_is_damaged_is_set_aside_and_made_again(workdir, reference, survive
     survived["damaged files"] += 5
 
 
+def test_a_damaged_state_is_set_aside(workdir):
+    run = dataclasses.replace(runs.SMALL, trial=1)
+    record = workdir.run(run)
+    record.state.parent.mkdir(parents=True)
+    files.write_json(record.folder / "config.json", {"configuration": run.to_json()})
+    np.savez(record.state, history=np.array("[]"), variable0=np.zeros(1000))
+    assert damage.set_aside(workdir) == []
+    content = bytearray(record.state.read_bytes())
+    content[len(content) // 2] ^= 1
+    record.state.write_bytes(content)
+    assert damage.set_aside(workdir) == [record.state.relative_to(workdir.path)]
+
+
 def test_a_run_that_only_a_script_or_a_later_version_knows_is_left_alone(workdir, monkeypatch, caplog):
     """A network and a field that this version lacks, and weights that are damaged."""
     known = workdir.run(runs.SMALL)

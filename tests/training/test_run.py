@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import dataclasses
+import shutil
 import time
 
 import keras
@@ -201,3 +202,18 @@ def test_other_data_under_the_same_name_are_refused(tmp_path):
     files.write_json(record.folder / "config.json", {"configuration": RUN.to_json(), "data": {"name": "digits"}})
     with pytest.raises(UserError, match="other data"):
         _train(RUN, tmp_path)
+
+
+def test_a_finished_run_on_other_data_is_refused(trained, tmp_path, caplog):
+    shutil.copytree(trained.folder, tmp_path / "runs" / trained.name)
+    assert _train(RUN, tmp_path).is_finished
+    config = tmp_path / "runs" / trained.name / "config.json"
+    files.write_json(config, {**trained.config, "data": {**trained.config["data"], "fingerprint": "other"}})
+    with pytest.raises(UserError, match="other data"):
+        _train(RUN, tmp_path)
+    # Its configuration can be repeated on the data that are there.
+    epochless = dataclasses.replace(RUN, epochs=0)
+    _train(epochless, tmp_path / "again", recorded_data=trained.config["data"])
+    assert "other data" not in caplog.text
+    _train(dataclasses.replace(epochless, trial=1), tmp_path / "again", recorded_data=records.read_data(config))
+    assert "the run that is repeated was trained on other data than the digits" in caplog.text
