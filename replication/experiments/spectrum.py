@@ -164,7 +164,8 @@ def _panel(points, sign):
     decades = _DECADES + math.log10(max(largest) / min(largest))
     sizes = np.geomspace(max(largest) * 10.0**-decades, max(largest), math.ceil(_PER_DECADE * decades) + 1)
     series = []
-    for point in points:
+    # Lines that coincide hide those before them: the paper's two come last.
+    for point in sorted(points, key=lambda point: point.name in ("SB", "LB")):
         nodes, weights = (np.array(point.plain.content[name]) for name in ("nodes", "weights"))
         shares = [float(np.sum(weights * (sign * nodes >= size)) / len(weights)) for size in sizes]
         above = [(float(size), 100 * share) for size, share in zip(sizes, shares) if share > 0]

@@ -10,9 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from models.normalization import normalization_statistics
+from replication.configuration import STATISTICS
 from replication.data import partition
 from replication.devices import full_precision
-from replication.errors import require
+from replication.errors import require, require_name
 from replication.sharpness import tracing
 from replication.sharpness.classes import class_labels, cross_entropy, number_right
 
@@ -40,6 +41,7 @@ class Attacks:
     """
 
     def __init__(self, model, inputs, labels, *, statistics, batch_size, seed=0):
+        require_name("statistics", statistics, STATISTICS)
         self._model = model
         self._inputs = np.asarray(inputs, np.float32)
         require(self._inputs.ndim != 4 or self._inputs.min() >= 0 and self._inputs.max() <= 1, "inputs",

@@ -37,6 +37,7 @@ class GradientCheck:
         step: The step, as a share of the way to the corner; the smaller one of two.
         tolerance: The deviation that was allowed: 5 % and the uncertainty of the difference.
         conclusive: Whether the derivative is larger than the uncertainty of the difference.
+        noise: The rounding noise of f that was allowed for.
     """
 
     derivative: float
@@ -44,6 +45,7 @@ class GradientCheck:
     step: float
     tolerance: float
     conclusive: bool
+    noise: float
 
     @property
     def passed(self):
@@ -168,7 +170,7 @@ def _compare(objective, x, loss, gradient, direction, derivative, examples=None)
     found = {first: difference(first)}
     if abs(found[first] - derivative) <= _TOLERANCE * abs(derivative) + (noise if derivative == 0 else 0):
         return GradientCheck(derivative, found[first], first, _TOLERANCE * abs(derivative) + noise / first,
-                             conclusive=bool(noise / first <= _TOLERANCE * abs(derivative)))
+                             conclusive=bool(noise / first <= _TOLERANCE * abs(derivative)), noise=noise)
     for power in range(-10, 11):
         if _SMALLEST_STEP <= (step := first * float(_FACTOR)**power) <= 1:
             found.setdefault(step, difference(step))
@@ -203,7 +205,7 @@ def _extrapolate(derivative, differences, noise):
     uncertainty, limit, step = min(candidates)
     scale = max(abs(limit), abs(derivative))
     return GradientCheck(derivative, limit, step, _TOLERANCE * scale + 2 * uncertainty,
-                         conclusive=bool(uncertainty <= _TOLERANCE * scale))
+                         conclusive=bool(uncertainty <= _TOLERANCE * scale), noise=noise)
 
 
 def _require(where, check):

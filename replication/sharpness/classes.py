@@ -21,12 +21,12 @@ def number_right(labels, outputs):
     An example with several labels counts by the share of those that are right.
     """
     nan = tf.constant(np.nan, tf.float64)
-    if not tf.is_tensor(labels) or not tf.is_tensor(outputs) or outputs.shape.rank is None or outputs.shape[-1] == 1:
+    if not tf.is_tensor(labels) or not tf.is_tensor(outputs) or (outputs.shape.rank or 0) < 2 or outputs.shape[-1] == 1:
         return nan
     predicted = tf.argmax(outputs, axis=-1, output_type=tf.int32)
     if _are_one_hot(labels, outputs):
         labels = tf.argmax(labels, axis=-1, output_type=tf.int32)
-    elif not labels.dtype.is_integer or labels.shape.rank != outputs.shape.rank - 1:
+    elif not labels.dtype.is_integer or not labels.shape[1:].is_compatible_with(outputs.shape[1:-1]):
         return nan
     right = tf.cast(tf.equal(predicted, tf.cast(labels, tf.int32)), tf.float64)
     return tf.reduce_sum(right) / tf.cast(tf.reduce_prod(tf.shape(right)[1:]), tf.float64)
@@ -53,7 +53,7 @@ def class_labels(model, labels, outputs, *, from_logits):
     rows = np.asarray(outputs, np.float64)
     if not from_logits and np.all(np.isfinite(rows)) and not _are_distributions(rows, 1e-2):
         raise UserError(f"model {model.name!r}: its outputs are no probabilities (negative, or their sum is "
-                        "not 1); give from_logits=True if they are logits")
+                        "not 1); if they are logits, give from_logits=True, or end the model with a softmax")
     if from_logits and _are_distributions(rows, 1e-5):
         raise UserError(f"model {model.name!r}: its outputs are probabilities; leave out from_logits=True")
     if isinstance(labels, dict | list):

@@ -67,6 +67,9 @@ def read_examples(model, inputs, labels=None):
         if len(getattr(model, "outputs", None) or ()) == 1:
             labels, weights = map(_only, (labels, weights))
         return Examples(inputs, labels, weights)
+    if labels is None:
+        raise UserError("labels: None, expected an array of what the loss takes, such as class numbers; zeros for a "
+                        "loss that takes none")
     return Examples(_structure("inputs", inputs, getattr(model, "inputs", None)),
                     _structure("labels", labels, getattr(model, "outputs", None)))
 

@@ -6,13 +6,14 @@ import dataclasses
 import keras
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from models.normalization import BatchNormalization, batch_normalizations, normalization_statistics
 from replication.errors import UserError, one_line
 from replication.sharpness import tracing
 from replication.sharpness.classes import class_labels
 from replication.sharpness.examples import map_arrays
-from replication.sharpness.losses import CompiledLoss, ReducedLoss
+from replication.sharpness.losses import BatchLoss, CompiledLoss, ReducedLoss
 from replication.sharpness.suitability import permanently_moving
 
 # Examples that the model is called on, and how far its weights move to see whether outputs follow, relative to |w| + 1.
@@ -83,7 +84,7 @@ def inspect(model, examples, loss, *, variables, statistics, training, classify,
         dtype = min(dtype, np.dtype(keras.config.floatx()), key=lambda each: each.itemsize)
     if dtype.itemsize < 4:
         raise UserError(f"model {model.name!r}: computes in {dtype}; sharpness needs at least float32; rounding would "
-                        "hide the rise that it looks for")
+                        "hide the rise that it looks for; build it under the float32 policy and set these weights")
     if statistics == "batch":
         _check_normalizations(model, traced, calls)
     _check_reached(model, traced, variables, inputs)
@@ -95,13 +96,23 @@ def inspect(model, examples, loss, *, variables, statistics, training, classify,
     else:
         try:
             with tracing.Evaluation() as scope:
-                loss(inputs, some_labels, outputs, some_weights)
+                # A compiled loss has the losses that layers add to the scope of the call.
+                found = model(inputs, training=training) if isinstance(loss, CompiledLoss) else outputs
+                loss(inputs, some_labels, found, some_weights)
         except _ERRORS as error:
             raise UserError(f"labels of shape {tf.nest.map_structure(np.shape, labels)} do not fit the loss and the "
                             f"outputs of model {model.name!r}: {one_line(error)}") from None
+        if isinstance(loss, BatchLoss) and loss.takes_probabilities and _are_logits(outputs):
+            logging.warning("model %r: its loss takes probabilities, and its outputs are none; give a loss with "
+                            "from_logits=True if they are logits", model.name)
         seeds += [v for v in scope.advanced_seeds if all(v is not each for each in seeds)]
     fixed = _moving_in_training(model, shapes) if statistics == "batch" else []
     return Inspection(labels, seeds, dtype, fixed, penalized)
+
+
+def _are_logits(outputs):
+    """Returns whether outputs, if they are one array, leave the range of probabilities."""
+    return tf.is_tensor(outputs) and not np.all((np.asarray(outputs) >= 0) & (np.asarray(outputs) <= 1 + 1e-3))
 
 
 @contextlib.contextmanager

@@ -10,7 +10,6 @@ from absl import logging
 from replication.errors import UserError, one_line, require
 from replication.sharpness.classes import cross_entropy
 from replication.sharpness.examples import map_arrays
-from replication.sharpness.tracing import evaluate
 
 
 def is_of_keras(loss):
@@ -30,6 +29,7 @@ class BatchLoss:
 
     Args:
         function: Function from labels and outputs to losses of any shape, or to their mean.
+        takes_probabilities: Whether the loss is known to take probabilities for outputs, not logits.
 
     Raises:
         UserError: the loss is one number for a batch, or has a mask, and the batch is divided between devices.
@@ -37,8 +37,8 @@ class BatchLoss:
             examples.
     """
 
-    def __init__(self, function):
-        self._function = function
+    def __init__(self, function, *, takes_probabilities=False):
+        self._function, self.takes_probabilities = function, takes_probabilities
 
     def __call__(self, inputs, labels, outputs, weights):
         """Returns the loss, a float64 scalar."""
@@ -138,9 +138,16 @@ def resolve_loss(loss, model, examples, *, from_logits):
                         "labels and outputs to losses")
     if isinstance(loss, keras.losses.Loss) and loss.reduction not in ("sum_over_batch_size", "mean"):
         return ReducedLoss(loss)
-    if isinstance(loss, keras.losses.Loss):
-        return BatchLoss(_of_keras(loss, single=type(loss).__module__.startswith("keras.")))
-    return BatchLoss(_aligned(loss, single=(getattr(loss, "__module__", None) or "").startswith("keras.")))
+    is_object = isinstance(loss, keras.losses.Loss)
+    own = (getattr(type(loss) if is_object else loss, "__module__", None) or "").startswith("keras.")
+    return BatchLoss((_of_keras if is_object else _aligned)(loss, single=own),
+                     takes_probabilities=own and _takes_probabilities(loss))
+
+
+def _takes_probabilities(loss):
+    """Returns whether a loss of Keras has the argument `from_logits`, which is false."""
+    found = inspect.signature(getattr(loss, "fn", loss)).parameters.get("from_logits")
+    return found is not None and not getattr(loss, "_fn_kwargs", {}).get("from_logits", found.default)
 
 
 def _compiled(model, examples):
@@ -148,10 +155,11 @@ def _compiled(model, examples):
         raise UserError(f"loss='compiled': model {model.name!r} is not compiled")
     # Its first call makes variables, which no trace may, and counts in the metrics of the model's own outputs.
     inputs, labels, weights = map_arrays(tf.convert_to_tensor, examples.rows(1))
-    outputs = evaluate(model, inputs)
     # A loss of the model's own may also call it in training mode, or draw random numbers.
     before = [(variable, tf.identity(variable.value)) for variable in (*model.variables, *model.metrics_variables)]
     try:
+        # Called as users do, so that the model has the losses that its layers add.
+        outputs = model(inputs, training=False)
         _computed(model, inputs, labels, outputs, weights)
     except (ValueError, TypeError, KeyError, tf.errors.InvalidArgumentError) as error:
         raise UserError(f"loss='compiled': model {model.name!r} cannot compute it for these labels: "

@@ -27,6 +27,8 @@ from replication.sharpness.suitability import layer_parts
 _CORNER = 10**6
 # How far f may move, relative to 1 + f, between weights whose outputs are the same but for the normalization's epsilon.
 _SAME = 0.01
+# The rise of f must be so many times its rounding noise.
+_NOISE = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +53,8 @@ class SharpnessResult:
         versions: The versions of the packages that the numbers depend on.
         jit_compile: Whether XLA compiled the passes, which rounds differently.
         layers: With `per_layer`, the sharpness of each layer's weights alone, by the layer's path; otherwise None.
+        worst: The point of the largest f seen, x + A y, as one vector of the perturbed weights in the order of
+            `model.trainable_variables`, float64 [n]. It is in no record.
     """
 
     sharpness: float
@@ -70,6 +74,7 @@ class SharpnessResult:
     versions: dict
     jit_compile: bool
     layers: dict | None = None
+    worst: np.ndarray | None = dataclasses.field(default=None, repr=False, compare=False)
 
     @property
     def summary(self) -> str:
@@ -80,7 +85,8 @@ class SharpnessResult:
 
     def to_json(self) -> dict:
         """Returns the result as a JSON-ready dictionary."""
-        content = dataclasses.asdict(self)
+        content = dataclasses.asdict(dataclasses.replace(self, worst=None))
+        del content["worst"]
         return content if self.layers is not None else {k: v for k, v in content.items() if k != "layers"}
 
 
@@ -105,7 +111,8 @@ def measure_sharpness(model: keras.Model, inputs, labels=None, *, epsilon: float
     of the box. Afterwards, whatever happens, weights, moving averages and seeds are what they were.
 
     Args:
-        model: Any built `keras.Model`; without `loss`, one from inputs to class probabilities [batch, ..., classes].
+        model: Any built `keras.Model` of numbers; without `loss`, one from inputs to class probabilities
+            [batch, ..., classes].
         inputs: The inputs of the training set: an array [M, ...]; a list or a dictionary of arrays for a model of
             several inputs; or, without `labels`, batches of (inputs, labels) or (inputs, labels, sample_weight): a
             `tf.data.Dataset`, a `keras.utils.PyDataset` or another iterable. Batches are read into memory, once, and
@@ -133,8 +140,8 @@ def measure_sharpness(model: keras.Model, inputs, labels=None, *, epsilon: float
         loss: None (default) for the cross-entropy; "compiled" for the loss with which the model was compiled, with its
             penalties; a `keras.losses.Loss` or the name of one; or a function from labels and outputs to losses. For a
             model of several outputs, it is "compiled" or a function or class of your own.
-        variables: Some of the trainable variables, or a pattern of their paths as in `fnmatch`, such as "conv2d_1/*",
-            to perturb these alone. None (default) for all.
+        variables: Some of the trainable variables, or a pattern of their paths as in `fnmatch`, such as
+            "*conv2d_1/*", to perturb these alone. None (default) for all.
         per_layer: Whether to measure each layer's weights alone as well, default False; in a subspace, only layers
             with at least `subspace_dim` weights.
 
@@ -264,7 +271,8 @@ def compute(objective: Objective, choices: configuration.Sharpness, *, part: sli
                            seed=choices.seed, at_zero=(loss, gradient), solver=choices.solver)
     except FloatingPointError as error:
         raise MeasurementFailedError(f"epsilon={choices.epsilon}: {error}") from None
-    if not check.conclusive:
+    # The difference may be uncertain because of kinks as well.
+    if not check.conclusive and _NOISE * check.noise > maximum.value - loss:
         logging.warning("epsilon=%g: the rounding of f could be as large as its rise in so small a box",
                         choices.epsilon)
     return SharpnessResult(
@@ -274,7 +282,7 @@ def compute(objective: Objective, choices: configuration.Sharpness, *, part: sli
         parameters=len(x if part is None else x[part]), at_bound=maximum.share_at_bound,
         start_max_losses=maximum.start_values, scale=maximum.scales, check=check,
         seconds={**maximum.seconds, "measurement": time.perf_counter() - began},
-        versions=machine.versions(), jit_compile=objective.jit_compile,
+        versions=machine.versions(), jit_compile=objective.jit_compile, worst=x + around.step(maximum.y),
     )
 
 

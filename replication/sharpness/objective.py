@@ -151,7 +151,7 @@ class Objective:
 
         Raises:
             UserError: the activations of a batch do not fit into memory.
-            LookupError: an operation has no second derivative.
+            MeasurementFailedError: an operation has no second derivative.
         """
         self._direction.assign(direction)
         with keeping_activations(self.model), self._fitting(backward=True):
@@ -218,10 +218,9 @@ class Objective:
     def _fitting(self, *, backward):
         # A pass like one that fitted will fit again, while memory that TensorFlow keeps would look taken.
         kind = (backward, recomputes(self.model))
-        if kind in self._fitting_passes:
-            yield
-            return
-        with memory.guard(self.model, self._largest_batch, backward=backward):
+        guard = contextlib.nullcontext() if kind in self._fitting_passes else memory.guard(
+            self.model, self._largest_batch, backward=backward)
+        with tracing.naming_missing_derivatives(self.model), guard:
             yield
         self._fitting_passes |= {kind, (False, kind[1])}
 

@@ -77,8 +77,8 @@ def select_variables(model, variables=None):
 
     Args:
         model: A `keras.Model`.
-        variables: Some of its trainable variables; a pattern of their paths as in `fnmatch`, such as "conv2d_1/*"; or
-            None (default) for all.
+        variables: Some of its trainable variables; a pattern of their paths as in `fnmatch`, such as "*conv2d_1/*";
+            or None (default) for all.
 
     Raises:
         UserError: one is no trainable variable of the model, or does not hold real numbers, none matches, or all are
@@ -93,6 +93,8 @@ def select_variables(model, variables=None):
     elif variables is None:
         chosen = known
     else:
+        if isinstance(variables, keras.Layer):
+            raise UserError(f"variables: a layer, expected some of its weights: {variables.name}.trainable_variables")
         wanted = [variables] if isinstance(variables, keras.Variable) else list(variables)
         for variable in wanted:
             if all(variable is not v for v in known):

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tensorflow.python.ops import gen_image_ops
 
 from replication.devices import full_precision
+from replication.errors import MeasurementFailedError, one_line
 
 _ASSIGNMENT = re.compile("Assign.*VariableOp|ResourceScatter.*|ResourceStridedSliceAssign")
 
@@ -43,6 +44,18 @@ class Evaluation(keras.StatelessScope):
     def advanced_seeds(self):
         """The state variables of the random generators that a call has drawn from."""
         return [v for v in self.updates if tf.as_dtype(v.dtype).is_integer and v.shape == (2,)]
+
+
+@contextlib.contextmanager
+def naming_missing_derivatives(model):
+    """Turns an error about an operation without a derivative, within a block, into a MeasurementFailedError."""
+    try:
+        yield
+    except (LookupError, tf.errors.NotFoundError) as error:
+        if isinstance(error, KeyError | IndexError):
+            raise
+        raise MeasurementFailedError(f"model {model.name!r}: TensorFlow has no derivative, or no second one, of one of "
+                                     f"its operations: {one_line(error)}") from None
 
 
 @contextlib.contextmanager

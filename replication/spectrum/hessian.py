@@ -5,7 +5,7 @@ import numpy as np
 import scipy.sparse.linalg
 
 from replication.configuration import BATCH_SIZE, STATISTICS
-from replication.errors import MeasurementFailedError, one_line, require_name
+from replication.errors import MeasurementFailedError, require_name
 from replication.sharpness import Objective
 from replication.sharpness.checks import check_every_weight, check_repeatable
 from replication.sharpness.metric import log_warnings
@@ -45,11 +45,7 @@ class Hessian(scipy.sparse.linalg.LinearOperator):
         if changed := [v for v, value in self._others if not np.array_equal(v.numpy(), value)]:
             raise MeasurementFailedError(f"model {self.objective.model.name!r}: weight {changed[0].path!r} has changed "
                                          "since its Hessian was made; make it again")
-        try:
-            return self.objective.hessian_product(self.objective.x, np.ravel(direction))
-        except LookupError as error:
-            raise MeasurementFailedError(f"model {self.objective.model.name!r}: TensorFlow has no second derivative of "
-                                         f"one of its operations: {one_line(error)}") from None
+        return self.objective.hessian_product(self.objective.x, np.ravel(direction))
 
     def _adjoint(self):
         return self

@@ -44,6 +44,11 @@ def test_attacks_on_a_linear_model_find_the_worst_input(problem, radius):
     assert attacks.largest_loss(radius, 8) == pytest.approx(expected[0], rel=1e-5)
 
 
+def test_statistics_have_a_name_of_the_two(problem):
+    with pytest.raises(UserError, match="statistics='Batch'"):
+        Attacks(*problem, statistics="Batch", batch_size=40)
+
+
 def test_the_largest_loss_is_that_of_the_best_point_of_each_batch(problem):
     """Attacks overshoot the maxima of a loss that oscillates within their steps."""
     _, inputs, labels = problem

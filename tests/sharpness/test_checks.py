@@ -1,5 +1,6 @@
 """The check of the gradient accepts every right one, on curved boxes too, and no wrong one; noise is noticed."""
 
+import dataclasses
 import functools
 import json
 import zlib
@@ -12,7 +13,7 @@ import tensorflow as tf
 import models
 from replication import configuration
 from replication.errors import MeasurementFailedError
-from replication.sharpness import Objective, checks, compute, measure_sharpness
+from replication.sharpness import Objective, checks, compute, measure_sharpness, metric
 from replication.sharpness.checks import check_gradient, check_repeatable
 from tests.sharpness import cases
 
@@ -218,6 +219,16 @@ def test_a_rise_below_the_rounding_is_not_conclusive(caplog):
     assert "rounding" not in caplog.text
     assert not measure_sharpness(model, inputs, labels, epsilon=1e-9).check.conclusive
     assert "rounding of f could be as large as its rise" in caplog.text
+
+
+def test_an_uncertain_difference_on_kinks_is_not_taken_for_rounding(monkeypatch, caplog):
+    found = metric.check_gradient
+    monkeypatch.setattr(metric, "check_gradient", lambda *arguments, **options: dataclasses.replace(
+        found(*arguments, **options), conclusive=False))
+    inputs, labels = cases.softmax_regression(2, 3, seed=1)
+    model = cases.regression_model(np.random.default_rng(2).normal(size=9), 2, dtype="float32")
+    assert not measure_sharpness(model, inputs, labels, epsilon=1e-3).check.conclusive
+    assert "rounding" not in caplog.text
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

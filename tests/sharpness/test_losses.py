@@ -49,6 +49,48 @@ class _OfRows(keras.losses.Loss):
         return tf.square(y_true - y_pred[:, 0])
 
 
+def test_outputs_of_rank_1_and_labels_of_other_lengths_are_measured():
+    """Neither has an accuracy."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((6,))
+    squeezed = keras.Model(inputs, keras.layers.Flatten()(keras.layers.Dense(1)(inputs))[:, 0])
+    squeezed.compile(loss="mse")
+    sequences = keras.Sequential([keras.Input((6, 4)), keras.layers.Dense(5)])
+    sequences.compile(loss=keras.losses.CTC())
+    steps = GENERATOR.normal(size=(M, 6, 4)).astype("float32")
+    for model, inputs, labels in ((squeezed, INPUTS, INPUTS[:, 0]),
+                                  (sequences, steps, GENERATOR.integers(1, 4, size=(M, 2)))):
+        for loss in (model.loss, "compiled"):
+            result = measure_sharpness(model, inputs, labels, loss=loss, batch_size=24)
+            assert result.loss == pytest.approx(_evaluated(model, inputs, labels), rel=1e-5)
+            assert result.sharpness > 0
+
+
+@pytest.mark.parametrize("loss, units, activation, warns", [
+    ("sparse_categorical_crossentropy", 3, None, True), ("sparse_categorical_crossentropy", 3, "softmax", False),
+    (keras.losses.SparseCategoricalCrossentropy(), 3, None, True),
+    (keras.losses.SparseCategoricalCrossentropy(from_logits=True), 3, None, False),
+    ("binary_crossentropy", 1, None, True), ("mse", 1, None, False)])
+def test_logits_for_a_loss_of_probabilities_are_warned_of(loss, units, activation, warns, caplog):
+    objective = Objective(_dense(units, activation), INPUTS, LABELS % units if units > 1 else LABELS % 2, loss=loss)
+    assert ("its loss takes probabilities, and its outputs are none" in caplog.text) is warns
+    assert objective.size == M
+
+
+def test_a_loss_that_layers_add_can_be_all_there_is():
+    class Reconstruction(keras.layers.Layer):
+        def call(self, inputs, outputs):
+            self.add_loss(keras.ops.mean((inputs - outputs)**2))
+            return outputs
+
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((6,))
+    model = keras.Model(inputs, Reconstruction()(inputs, keras.layers.Dense(6)(keras.layers.Dense(2)(inputs))))
+    model.compile("adam")
+    result = measure_sharpness(model, INPUTS, np.zeros(M), loss="compiled", batch_size=24)
+    assert result.loss == pytest.approx(_evaluated(model, INPUTS, np.zeros(M)), rel=1e-5) and result.sharpness > 0
+
+
 @pytest.mark.parametrize("loss, model, labels", [
     (_OfRows(), lambda: _dense(1, None), INPUTS[:, 0]),
     ("kl_divergence", lambda: keras.Sequential([keras.Input((6,)), keras.layers.Reshape((6, 1)), keras.layers.Dense(

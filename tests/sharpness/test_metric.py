@@ -32,6 +32,15 @@ def test_equals_brute_force_at_a_minimizer(features, classes):
     assert result.sharpness == pytest.approx(cases.brute_force_sharpness(theta, inputs, labels, 1e-3), rel=1e-4)
 
 
+@pytest.mark.parametrize("subspace_dim", [None, 4])
+def test_the_worst_point_has_the_largest_loss(subspace_dim):
+    inputs, labels = cases.softmax_regression(2, 3, seed=1)
+    theta = np.random.default_rng(2).normal(size=9)
+    result = measure_sharpness(cases.regression_model(theta, 2), inputs, labels, subspace_dim=subspace_dim)
+    assert cases.loss_and_gradient(result.worst, inputs, labels)[0] == pytest.approx(result.max_loss, rel=1e-12)
+    assert result.max_loss > result.loss and "worst" not in result.to_json()
+
+
 @pytest.mark.parametrize("minimize", [False, True])
 @pytest.mark.parametrize("p, distribution", [(1, "normal"), (6, "normal"), (6, "uniform")])
 def test_equals_brute_force_in_a_subspace(p, distribution, minimize):

@@ -42,6 +42,26 @@ def test_a_model_that_rounds_to_integers_is_refused():
         measure_sharpness(model, INPUTS, LABELS, statistics="moving")
 
 
+def test_an_operation_without_a_derivative_is_refused():
+    model = keras.Sequential([
+        keras.Input((6,)), keras.layers.Reshape((6, 1, 1)), keras.layers.Conv2D(2, 1),
+        keras.layers.Resizing(3, 1, interpolation="area"), keras.layers.Flatten(),
+        keras.layers.Dense(3, activation="softmax")])
+    with pytest.raises(UserError, match="TensorFlow has no derivative, .*ResizeArea"):
+        measure_sharpness(model, INPUTS, LABELS)
+
+
+def test_a_layer_for_its_weights_is_refused():
+    model = dense()
+    with pytest.raises(UserError, match="variables: a layer, expected some of its weights"):
+        measure_sharpness(model, INPUTS, LABELS, variables=model.layers[-1])
+
+
+def test_absent_labels_are_refused():
+    with pytest.raises(UserError, match="labels: None, expected an array of what the loss takes"):
+        measure_sharpness(dense(), INPUTS, loss="mse")
+
+
 class _Masked(keras.layers.Layer):
     def build(self, shape):
         self.mask = self.add_weight(shape=(3,), initializer=lambda *_, **__: tf.constant([0.0, 0.0, -np.inf]),
