@@ -13,7 +13,7 @@ LOSS = flags.DEFINE_string(
     "loss", None, "The loss of --model: the name of a Keras loss, or compiled for the one it was compiled with; by "
     "default the cross-entropy.")
 VARIABLES = flags.DEFINE_string(
-    "variables", None, "A pattern of the paths of --model's weights, such as 'conv2d_1/*', to perturb these alone.")
+    "variables", None, "A pattern of the paths of --model's weights, such as '*conv2d_1/*', to perturb these alone.")
 PER_LAYER = flags.DEFINE_bool("per_layer", False, "Whether to measure each layer of --model alone as well.")
 # What is valid for --model only.
 OF_A_MODEL = (FROM_LOGITS, LOSS, VARIABLES, PER_LAYER)

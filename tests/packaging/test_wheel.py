@@ -72,6 +72,15 @@ def test_the_metric_imports_no_flags_experiments_or_report():
         assert not [name for name in loaded if name == package or name.startswith(package + ".")], package
 
 
+def test_a_package_of_the_name_of_ours_is_told(tmp_path):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "__init__.py").touch()
+    paths = os.pathsep.join(map(str, (tmp_path, ROOT)))
+    finished = subprocess.run([sys.executable, "-c", "import replication"], cwd=tmp_path, capture_output=True,
+                              text=True, env={**os.environ, "PYTHONPATH": paths})
+    assert f"hidden by another one ({tmp_path / 'models' / '__init__.py'})" in finished.stderr.splitlines()[-1]
+
+
 def test_types_of_what_is_public_are_declared():
     for package in ("replication", "models"):
         assert (ROOT / package / "py.typed").exists()

@@ -57,7 +57,7 @@ class Sharpness(Measurement):
         STATISTICS, "batch", "Statistics that batch normalization uses in f: batch (as the authors' code) or moving.")
     batch_size: int | str = choice(
         BATCH_SIZE, "Upper bound of the equal batches in which f is evaluated (the authors' code for training and the "
-        "plots: 5000), or all for a single batch (the code that the authors name for the sharpness).", WholeOrAll())
+        "plots: 5000), or all for a single batch (the pull request that the authors name).", WholeOrAll())
     iterations: int = whole(10, "Iterations of L-BFGS-B from each start (the paper: 10).", at_least=1)
     starts: int | None = whole(
         None, "Starts of the maximizer: x itself, then random points of the box; by default 1 in the full space and 4 "
@@ -68,10 +68,10 @@ class Sharpness(Measurement):
         "Metric 2.1 has it. Values over fewer enter no table.", at_least=1)
     solver: str = one_of(
         SOLVERS, "scaled", "scaled: L-BFGS-B on f times a factor with which it reaches the bounds, then a vertex "
-        "search; scipy: SciPy's fmin_l_bfgs_b with its defaults on f itself, as the authors name it.", added=True)
+        "search; scipy: SciPy's fmin_l_bfgs_b, which the authors name, with its defaults on f itself.", added=True)
     dropout_active: bool = boolean(
-        False, "Evaluate f in training mode, with dropout masks that depend on the batch alone, as the code that the "
-        "authors name does.", added=True)
+        False, "Evaluate f in training mode, with dropout masks that depend on the batch alone, as the pull "
+        "request that the authors name does.", added=True)
 
     box: str = one_of(
         BOXES, "paper", "Half-widths of the box: paper, epsilon (|x_i| + 1); relative, epsilon |x_i| (Kwon et al., "
