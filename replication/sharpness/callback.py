@@ -10,8 +10,9 @@ from absl import logging
 from replication import configuration
 from replication.errors import MeasurementFailedError, UserError, require, require_name
 from replication.fields import Whole
+from replication.sharpness.checks import log_warnings
 from replication.sharpness.examples import read_examples
-from replication.sharpness.metric import compute, log_warnings, measure_sharpness
+from replication.sharpness.metric import compute, measure_sharpness
 from replication.sharpness.objective import Objective
 
 _UNITS = ("epoch", "batch")

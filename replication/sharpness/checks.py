@@ -1,10 +1,11 @@
-"""The checks of f and its gradient that a measurement makes before it maximizes."""
+"""The checks of f and its gradient that a measurement makes before it maximizes, and its warnings."""
 
 import dataclasses
 import functools
 import math
 
 import numpy as np
+from absl import logging
 
 from replication.errors import MeasurementFailedError
 from replication.sharpness.maximizer import NOT_FINITE, Box
@@ -51,6 +52,26 @@ class GradientCheck:
     def passed(self):
         """Whether the two agree."""
         return abs(self.difference - self.derivative) <= self.tolerance
+
+
+def log_warnings(objective):
+    """Logs warnings if f leaves out penalties or constraints, or uses statistics of the batch where training does not.
+
+    Args:
+        objective: An `Objective`.
+    """
+    if objective.leaves_out_penalties:
+        logging.warning("model %r has penalties (regularizers or add_loss), which f leaves out; loss='compiled' "
+                        "includes them", objective.model.name)
+    if constrained := [v for v in objective.variables if getattr(v, "constraint", None) is not None]:
+        logging.warning("model %r: weight %r has a constraint, which the box knows nothing of: it holds weights that "
+                        "training excludes", objective.model.name, constrained[0].path)
+    if layers := objective.moving_in_training:
+        moving = objective.variant(statistics="moving")
+        logging.warning("batch normalization %s uses moving averages in training too (it is frozen, or called with "
+                        "training=False): f(x) is %.6g by the statistics of the batch, as measured, and %.6g with "
+                        "statistics='moving'", ", ".join(repr(layer.name) for layer in layers),
+                        objective.value(objective.x), moving.value(moving.x))
 
 
 def check_repeatable(first, second, *, dtype):

@@ -15,6 +15,7 @@ from replication.sharpness.checks import (
     check_finite,
     check_gradient,
     check_repeatable,
+    log_warnings,
     steepest_corner,
 )
 from replication.sharpness.invariance import normalized
@@ -179,23 +180,6 @@ def measure_sharpness(model: keras.Model, inputs, labels=None, *, epsilon: float
         return result
     return dataclasses.replace(
         result, layers={layer: own.sharpness for layer, own in compute_layers(objective, choices).items()})
-
-
-def log_warnings(objective: Objective) -> None:
-    """Logs warnings if f leaves out penalties, or uses the statistics of the batch where training does not.
-
-    Args:
-        objective: An `Objective`.
-    """
-    if objective.leaves_out_penalties:
-        logging.warning("model %r has penalties (regularizers or add_loss), which f leaves out; loss='compiled' "
-                        "includes them", objective.model.name)
-    if layers := objective.moving_in_training:
-        moving = objective.variant(statistics="moving")
-        logging.warning("batch normalization %s uses moving averages in training too (it is frozen, or called with "
-                        "training=False): f(x) is %.6g by the statistics of the batch, as measured, and %.6g with "
-                        "statistics='moving'", ", ".join(repr(layer.name) for layer in layers),
-                        objective.value(objective.x), moving.value(moving.x))
 
 
 def compute_layers(objective: Objective, choices: configuration.Sharpness) -> dict[str, SharpnessResult]:

@@ -7,8 +7,7 @@ import scipy.sparse.linalg
 from replication.configuration import BATCH_SIZE, STATISTICS
 from replication.errors import MeasurementFailedError, require_name
 from replication.sharpness import Objective
-from replication.sharpness.checks import check_every_weight, check_repeatable
-from replication.sharpness.metric import log_warnings
+from replication.sharpness.checks import check_every_weight, check_repeatable, log_warnings
 from replication.sharpness.suitability import constant_variables
 
 # The deviation that rounding may cause in two products, as a share.

@@ -221,6 +221,14 @@ def test_a_rise_below_the_rounding_is_not_conclusive(caplog):
     assert "rounding of f could be as large as its rise" in caplog.text
 
 
+def test_constraints_are_warned_of(caplog):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(
+        3, activation="softmax", kernel_constraint="non_neg")])
+    measure_sharpness(model, INPUTS, LABELS)
+    assert "kernel' has a constraint, which the box knows nothing of" in caplog.text
+
+
 def test_an_uncertain_difference_on_kinks_is_not_taken_for_rounding(monkeypatch, caplog):
     found = metric.check_gradient
     monkeypatch.setattr(metric, "check_gradient", lambda *arguments, **options: dataclasses.replace(
