@@ -62,6 +62,7 @@ def run(resolve_jit_compile, available_devices):
     choices = values(_RUN)
     remedy, name = _remedy(), dataset.dataset(default=catalog.NETWORKS[choices["network"]].dataset)
     resolved = data.resolve(name)
+    _check_factors(choices)
     choices |= {"dataset": name, "classes": catalog.open_classes(name, resolved), "remedy": remedy, "start": _start(),
                 "distribution": _distribution(available_devices)}
     if choices["batch_size"] is None:
@@ -108,6 +109,18 @@ def _stop(choices):
         raise UserError(f"--stop=accuracy: table 2 has no training accuracy of {network} {regime} on "
                         f"{choices['dataset']}; expected one of the paper's networks, SB or LB, on the paper's data")
     return {"stop": "accuracy", "target_accuracy": printed.mean}
+
+
+def _check_factors(choices):
+    """Raises a UserError for initial kernels that overflow, and for options of normalizations that are left out."""
+    require(1e-6 <= choices["kernel_scale"] <= 1e6, "kernel_scale", choices["kernel_scale"],
+            "a number from 1e-6 to 1e6")
+    if choices["without_normalization"]:
+        present = [_RUN[name] for name in ("statistics", "normalization_epsilon") if _RUN[name].present]
+        if _REMEDY.value == remedies.GhostNormalization.NAME or _OPTIONS["imitation"]["ghost"].value:
+            present.append(_REMEDY)
+        if present:
+            raise UserError(f"--{present[0].name}={present[0].value}: no effect with --without_normalization")
 
 
 def _remedy():

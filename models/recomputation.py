@@ -7,7 +7,7 @@ import keras
 
 @keras.saving.register_keras_serializable(package="replication")
 class Recomputing(keras.Model):
-    """A convolutional network that keeps the inputs of its blocks between the forward and the backward pass, no more.
+    """A convolutional network that keeps the inputs of its blocks, and of its last layer, for the backward pass alone.
 
     A block is a convolution with the layers that follow it, up to the next one. The backward pass computes the other
     activations of a block again when it comes to it (gradient checkpointing), from the weights, the batch and the

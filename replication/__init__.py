@@ -10,7 +10,9 @@ __version__ = "0.3.0"
 # chosen stays here; the code that needs Keras first refuses it by name.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
-_models = getattr(importlib.util.find_spec("models"), "origin", None)
-if _models is None or not pathlib.Path(_models).with_name("recomputation.py").exists():
-    raise ImportError(f"the package `models` of large-batch-replication is hidden by another one ({_models}); rename "
-                      "that one, or put it behind this package on the path")
+_spec = importlib.util.find_spec("models")
+_folders = [*(_spec.submodule_search_locations or ())] if _spec else []
+if not any(pathlib.Path(folder, "recomputation.py").exists() for folder in _folders):
+    raise ImportError(f"the package `models` of large-batch-replication is hidden by another one "
+                      f"({', '.join(_folders) or _spec and _spec.origin}); rename that one, or put it behind this "
+                      "package on the path")

@@ -4,7 +4,9 @@
     python -m replication.tune --network=F1 --dataset=digits --objective=val_accuracy --max_sharpness=20
 """
 
+import os
 import shlex
+import subprocess
 
 import tabulate
 
@@ -32,10 +34,11 @@ def main(argv):
     best = next(each for each in record.config["trials"] if each["trial"] == record.config["best"])
     words = "the best" if best["admissible"] else (
         f"no trial has a sharpness of at most {search.max_sharpness:g}; the flattest")
+    join = subprocess.list2cmdline if os.name == "nt" else shlex.join
     options = [f"--config={record.best}", f"--workdir={flags.workdir.path()}"]
     if flags.data.DATA_DIR.value is not None:
         options.append(f"--data_dir={flags.data.DATA_DIR.value}")
-    print(f"{words} on the whole training set: {shlex.join(['python', '-m', 'replication.train', *options])}")
+    print(f"{words} on the whole training set: {join(['python', '-m', 'replication.train', *options])}")
 
 
 if __name__ == "__main__":

@@ -73,12 +73,13 @@ FLAGS = [
     ("train", ["--epochs=3", "--patience=2"], ["--patience", "--epochs=3"]),
     ("train", ["--stop=epochs", "--max_epochs=9"], ["--max_epochs", "--stop=epochs"]),
     ("train", ["--epochs=3", "--stop=ceased"], ["--stop=ceased", "--epochs=3"]),
-    ("train", ["--without_normalization", "--statistics=moving"], ["statistics='moving'", "without_normalization"]),
+    ("train", ["--without_normalization", "--statistics=moving"], ["--statistics=moving", "--without_normalization"]),
     ("train", ["--without_normalization", "--remedy=ghost_normalization"], ["ghost_normalization"]),
     ("train", ["--remedy=dynamic_sampling", "--dynamic_sampling_theta=0.3"],
      ["--dynamic_sampling_theta", "--dynamic_sampling_test=variance"]),
     ("train", ["--remedy=imitation", "--imitation_warmup_epochs=2"],
      ["--imitation_warmup_epochs", "--imitation_rule=sqrt or linear"]),
+    ("train", ["--kernel_scale=1e-170"], ["kernel_scale=1e-170", "1e-6 to 1e6"]),
     ("verify", ["--networks=F9"], ["F9", "F1, F2"]),
 ]
 # Names that are not in a closed set, and numbers beyond a bound, in absl's own words.
@@ -126,7 +127,6 @@ REFUSED = [
     ("plot_parametric", ["--path=straight"], ["--path=straight", "<linear|curved>"]),
     ("train", [f"--trial={2**31}"], ["trial", "[0, 2147483647]"]),
     ("train", ["--training_loss=hinge"], ["--training_loss=hinge", "label_smoothing"]),
-    ("train", ["--kernel_scale=1e-170"], ["kernel_scale", "[1e-06, 1000000.0]"]),
     ("measure_sharpness", ["--box=cube"], ["--box=cube", "<paper|relative>"]),
 ]
 

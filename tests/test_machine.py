@@ -1,6 +1,5 @@
 """Messages: TensorFlow's routine ones are silenced, all others are plain lines."""
 
-import json
 import logging
 import os
 import platform
@@ -60,18 +59,17 @@ def test_scripts_say_nothing_but_their_own_words(arguments, tmp_path):
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="TensorFlow's default holds elsewhere")
-def test_scripts_compute_with_onednn_unless_it_is_turned_off():
-    # The processes of `forked` begin as a script does.
+def test_scripts_compute_with_onednn_unless_it_is_turned_off(monkeypatch):
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
+    prepare_tensorflow()
+    assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "1"
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    prepare_tensorflow()
+    assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "0"
+    # A process that begins as a script does.
     assert forked.call(machine.hardware)["onednn"] is True
-    finished = subprocess.run([sys.executable, "-c", _HARDWARE], cwd=ROOT, capture_output=True, text=True,
-                              env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0"})
-    assert json.loads(finished.stdout)["onednn"] is False
 
 
-_HARDWARE = """
-import replication.entry, tensorflow, json
-print(json.dumps(replication.machine.hardware()))
-"""
 _GREETED = """
 import os, sys
 import replication

@@ -15,8 +15,8 @@ class Local(Configuration):
     """
 
     jobs: int = whole(
-        1, "With --executor=local: number of processes that work at the same time and divide the processors between "
-        "them; fewer if the memory does not hold so many. 1: this process alone.", at_least=1)
+        1, "With --executor=local: number of processes that work at the same time, each with 1/N of the "
+        "processors; fewer if the memory does not hold so many. 1: this process alone.", at_least=1)
 
 
 @dataclasses.dataclass(frozen=True)

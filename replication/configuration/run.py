@@ -166,7 +166,7 @@ class Run(Configuration):
         TRAINING_LOSSES, "cross_entropy", "The loss f (the paper: cross-entropy): cross_entropy, label_smoothing "
         "(cross-entropy to labels that spread 0.1 over all classes) or mean_squared_error (over the classes).",
         added=True)
-    kernel_scale: float = number(1.0, "Factor on all initial kernels.", at_least=1e-6, at_most=1e6, added=True)
+    kernel_scale: float = number(1.0, "Factor on all initial kernels.", above=0, added=True)
     without_normalization: bool = boolean(False, "Leave out batch normalization.")
     recompute: bool = boolean(
         False, "Recompute the activations of a convolutional network in the backward pass (gradient checkpointing): C2 "
@@ -201,9 +201,6 @@ class Run(Configuration):
                 f"at most max_epochs={self.max_epochs}")
         require(self.adam_epsilon == 1e-7 or self.optimizer == "adam", "adam_epsilon", self.adam_epsilon,
                 f"none with optimizer={self.optimizer}")
-        for name, default in (("statistics", "batch"), ("normalization_epsilon", 1e-3)):
-            require(not self.without_normalization or getattr(self, name) == default, name, getattr(self, name),
-                    f"{default} with without_normalization, where it has no effect")
         if self.distribution is not None:
             self.distribution.check_run(self)
         if self.start is not None:

@@ -161,6 +161,7 @@ def _panel(points, sign):
     """
     largest = [max(abs(node) for row in point.plain.content["nodes"] for node in row)
                for point in [each for each in points if each.name != _START] or points]
+    largest = [each for each in largest if each > 0] or [1.0]
     decades = _DECADES + math.log10(max(largest) / min(largest))
     sizes = np.geomspace(max(largest) * 10.0**-decades, max(largest), math.ceil(_PER_DECADE * decades) + 1)
     series = []

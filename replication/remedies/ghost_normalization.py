@@ -2,7 +2,6 @@
 
 import dataclasses
 
-from replication.errors import require
 from replication.fields import Search, whole
 from replication.remedies.base import Remedy
 
@@ -21,11 +20,6 @@ class GhostNormalization(Remedy):
 
     examples: int = whole(256, "Largest number of examples in a part (the paper's SB: 256).", at_least=1,
                           search=Search(16, 512, log=True))
-
-    def check_run(self, run):
-        super().check_run(run)
-        require(not run.without_normalization, "remedy", self.NAME, "another remedy, or none, with "
-                                                                    "without_normalization")
 
     def examples_at_once(self, batch_size):
         return min(self.examples, batch_size)

@@ -157,13 +157,14 @@ def _compiled(model, examples):
     inputs, labels, weights = map_arrays(tf.convert_to_tensor, examples.rows(1))
     # A loss of the model's own may also call it in training mode, or draw random numbers.
     before = [(variable, tf.identity(variable.value)) for variable in (*model.variables, *model.metrics_variables)]
+    what = f"inputs of shape {tf.nest.map_structure(np.shape, examples.inputs)} do not fit model {model.name!r}"
     try:
         # Called as users do, so that the model has the losses that its layers add.
         outputs = model(inputs, training=False)
+        what = f"loss='compiled': model {model.name!r} cannot compute it for these labels"
         _computed(model, inputs, labels, outputs, weights)
     except (ValueError, TypeError, KeyError, tf.errors.InvalidArgumentError) as error:
-        raise UserError(f"loss='compiled': model {model.name!r} cannot compute it for these labels: "
-                        f"{one_line(error)}") from None
+        raise UserError(f"{what}: {one_line(error)}") from None
     finally:
         for variable, value in before:
             variable.assign(value)

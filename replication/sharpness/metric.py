@@ -55,7 +55,8 @@ class SharpnessResult:
         jit_compile: Whether XLA compiled the passes, which rounds differently.
         layers: With `per_layer`, the sharpness of each layer's weights alone, by the layer's path; otherwise None.
         worst: The point of the largest f seen, x + A y, as one vector of the perturbed weights in the order of
-            `model.trainable_variables`, float64 [n]. It is in no record.
+            `model.trainable_variables`, float64 [n]; with `normalize` x is that of the normalized weights. Only
+            `measure_sharpness` keeps it; otherwise None.
     """
 
     sharpness: float
@@ -175,7 +176,7 @@ def measure_sharpness(model: keras.Model, inputs, labels=None, *, epsilon: float
                           dropout_active=choices.dropout_active, from_logits=from_logits, loss=loss,
                           variables=variables)
     log_warnings(objective)
-    result = compute(objective, choices)
+    result = compute(objective, choices, keep_worst=True)
     if not per_layer:
         return result
     return dataclasses.replace(
@@ -196,7 +197,8 @@ def compute_layers(objective: Objective, choices: configuration.Sharpness) -> di
             if part.stop - part.start >= max(choices.subspace_dim, 1)}
 
 
-def compute(objective: Objective, choices: configuration.Sharpness, *, part: slice | None = None) -> SharpnessResult:
+def compute(objective: Objective, choices: configuration.Sharpness, *, part: slice | None = None,
+            keep_worst: bool = False) -> SharpnessResult:
     """Computes Metric 2.1 of an objective at its model's weights.
 
     Several measurements can share the data and the compiled passes of one objective.
@@ -205,6 +207,7 @@ def compute(objective: Objective, choices: configuration.Sharpness, *, part: sli
         objective: The `Objective`, made with the choices' statistics and batch size.
         choices: A `configuration.Sharpness`.
         part: The coordinates of x that are perturbed, a slice; None (default) for all.
+        keep_worst: Whether the result has the point of the largest f, default False: it takes 8 bytes a weight.
 
     Returns:
         A `SharpnessResult`.
@@ -266,7 +269,8 @@ def compute(objective: Objective, choices: configuration.Sharpness, *, part: sli
         parameters=len(x if part is None else x[part]), at_bound=maximum.share_at_bound,
         start_max_losses=maximum.start_values, scale=maximum.scales, check=check,
         seconds={**maximum.seconds, "measurement": time.perf_counter() - began},
-        versions=machine.versions(), jit_compile=objective.jit_compile, worst=x + around.step(maximum.y),
+        versions=machine.versions(), jit_compile=objective.jit_compile,
+        worst=x + around.step(maximum.y) if keep_worst else None,
     )
 
 

@@ -11,7 +11,7 @@ from absl import logging
 from replication import configuration, data, machine, memory
 from replication.configuration.tasks import require_schedule
 from replication.devices import devices, full_precision
-from replication.errors import MissingDataError, TrainingFailedError
+from replication.errors import TrainingFailedError
 from replication.training import iterates, state
 from replication.training.batches import Examples, evaluation_batches, training_batches
 from replication.training.callbacks import EvaluationWatch, History, Stopping, StopWhenNotFinite
@@ -71,8 +71,8 @@ def train(run, workdir, *, data_dir=None, dataset=None, recorded_data=None, netw
             record.check_configuration()
             record.check()
             # A finished run needs no data.
-            with contextlib.suppress(MissingDataError):
-                record.check_data((dataset or data.load(run.dataset, data_dir)).to_json())
+            if dataset is not None:
+                record.check_data(dataset.to_json())
             # The process may have been killed between writing the result and this.
             record.drop_backup()
             logging.info("%s: finished already", record.folder)

@@ -78,7 +78,7 @@ def test_a_package_of_the_name_of_ours_is_told(tmp_path):
     paths = os.pathsep.join(map(str, (tmp_path, ROOT)))
     finished = subprocess.run([sys.executable, "-c", "import replication"], cwd=tmp_path, capture_output=True,
                               text=True, env={**os.environ, "PYTHONPATH": paths})
-    assert f"hidden by another one ({tmp_path / 'models' / '__init__.py'})" in finished.stderr.splitlines()[-1]
+    assert f"hidden by another one ({tmp_path / 'models'})" in finished.stderr.splitlines()[-1]
 
 
 def test_types_of_what_is_public_are_declared():

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from replication import configuration, files, machine, records, training
+from replication import configuration, data, files, machine, records, training
 from replication.errors import BusyError, MissingDataError, TrainingFailedError, UserError
 from replication.training import state
 from replication.training.model import TrainingModel
@@ -49,7 +49,6 @@ def test_record_is_complete(trained):
 
 
 def test_recorded_figures_are_those_of_the_minimizer(trained):
-    from replication import data
     from replication.sharpness import Objective
 
     dataset = data.load("digits")
@@ -209,8 +208,9 @@ def test_a_finished_run_on_other_data_is_refused(trained, tmp_path, caplog):
     assert _train(RUN, tmp_path).is_finished
     config = tmp_path / "runs" / trained.name / "config.json"
     files.write_json(config, {**trained.config, "data": {**trained.config["data"], "fingerprint": "other"}})
+    assert _train(RUN, tmp_path).is_finished, "it needs no data"
     with pytest.raises(UserError, match="other data"):
-        _train(RUN, tmp_path)
+        _train(RUN, tmp_path, dataset=data.load("digits"))
     # Its configuration can be repeated on the data that are there.
     epochless = dataclasses.replace(RUN, epochs=0)
     _train(epochless, tmp_path / "again", recorded_data=trained.config["data"])
