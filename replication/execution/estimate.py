@@ -190,9 +190,10 @@ def fitting_processes(jobs, found, datasets):
 
 def _bytes(task, dataset):
     batch = tasks.largest_batch(task, len(dataset.train_labels))
-    # Products with the Hessian keep all activations.
+    # Products with the Hessian keep all activations, and tangents of them.
     keeps_all = task.kind != "training" and task.choices[0].KIND == "spectrum"
     parameters, peak = _size(dataclasses.replace(task.run, recompute=False) if keeps_all else task.run)
+    peak *= memory.SECOND_DERIVATIVES if keeps_all else 1
     return (_BYTES_OF_A_PROCESS + sum(array.nbytes for array in dataset.arrays) + batch * peak
             + tasks.vector_bytes(task, parameters))
 

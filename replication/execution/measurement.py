@@ -71,7 +71,8 @@ def measure_between(workdir, choices, runs, *, dataset, wait=False):
 
     Raises:
         BusyError: another process works on the first run and `wait` is false.
-        UserError: a file of the records is damaged, or `dataset` is not theirs.
+        UserError: a file of the records is damaged, `dataset` is not theirs, or Metric 2.1 is to be measured of runs
+            in mixed precision.
     """
     file = workdir.measurement(choices, *(record.configuration for record in runs))
     if file.exists():
@@ -82,6 +83,8 @@ def measure_between(workdir, choices, runs, *, dataset, wait=False):
         if not file.exists():
             for record in runs:
                 record.check_data(dataset.to_json())
+                if choices.ascents():
+                    _check_measurable(record, dataset)
             files.write_json(file, {**_joined(runs), **computation(choices)(runs, choices, dataset),
                                     "machine": machine.hardware()})
     return file

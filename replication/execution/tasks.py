@@ -76,7 +76,7 @@ def largest_batch(task, size):
     if isinstance(task, Train):
         batch_size = min(task.run.batch_size, size)
         return batch_size if task.run.remedy is None else task.run.remedy.examples_at_once(batch_size)
-    over = [(choice, min(choice.examples or size, size)) for choice in task.choices]
+    over = [(choice, choice.largest_set(size)) for choice in task.choices]
     return max(each if choice.batch_size == "all" else min(choice.batch_size, each) for choice, each in over)
 
 

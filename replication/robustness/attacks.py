@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from models.normalization import normalization_statistics
+from replication import memory
 from replication.configuration import STATISTICS
 from replication.data import partition
 from replication.devices import full_precision
@@ -91,7 +92,7 @@ class Attacks:
             radius, number: See `steps`.
         """
         generator, total = np.random.default_rng(self._seed), 0.0
-        with full_precision():
+        with full_precision(), self._fitting():
             for rows in self._batches:
                 inputs, labels = self._batch(rows)
                 radii = tf.constant(radius, tf.float32)
@@ -112,12 +113,16 @@ class Attacks:
                                      tf.constant(radius, tf.float32))
             yield moved, loss
 
+    def _fitting(self):
+        """A block whose passes must fit into memory."""
+        return memory.guard(self._model, max(map(len, self._batches)))
+
     def _batch(self, rows):
         return tf.constant(self._inputs[rows]), tf.constant(self._labels[rows])
 
     def _mean(self, attack):
         generator, totals = np.random.default_rng(self._seed), np.zeros(2)
-        with full_precision():
+        with full_precision(), self._fitting():
             for rows in self._batches:
                 inputs, labels = self._batch(rows)
                 totals += [float(each) for each in self._evaluate(attack(inputs, labels, generator), labels)]

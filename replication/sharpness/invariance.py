@@ -16,7 +16,8 @@ from models.normalization import batch_normalizations
 from replication.errors import UserError
 
 _KERNELS = (keras.layers.Dense, keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
-_HOMOGENEOUS = (keras.layers.ReLU, keras.layers.Dropout, keras.layers.Flatten, keras.layers.MaxPooling1D,
+_PROPORTIONAL = (keras.activations.linear, keras.activations.relu)
+_HOMOGENEOUS = (keras.layers.Dropout, keras.layers.Flatten, keras.layers.MaxPooling1D,
                 keras.layers.MaxPooling2D, keras.layers.MaxPooling3D)
 
 
@@ -49,20 +50,28 @@ def normalized_layers(model):
 def homogeneous_pairs(model):
     """Returns pairs of a layer and the dense or convolutional layer that reads it through homogeneous layers alone.
 
-    The first of a pair is a batch normalization, or a dense or convolutional layer without one.
+    The first of a pair is a batch normalization, or a dense or convolutional layer without one, whose outputs follow
+    its parameters in proportion.
     """
-    firsts = [*batch_normalizations(model), *(layer for layer in model._flatten_layers(include_self=False)
-                                              if isinstance(layer, _KERNELS))]
+    firsts = [*(layer for layer in batch_normalizations(model) if layer.scale),
+              *(layer for layer in model._flatten_layers(include_self=False)
+                if isinstance(layer, _KERNELS) and layer.activation in _PROPORTIONAL)]
     pairs = []
     for layer in firsts:
         readers, next_layers = _readers(layer), []
         # A kernel needs a ReLU behind it: the number would go through a linear layer as well, but our networks have
         # none.
-        while len(readers) == 1 and isinstance(readers[0], _HOMOGENEOUS):
+        while len(readers) == 1 and _is_homogeneous(readers[0]):
             next_layers = readers = _readers(readers[0])
         if len(next_layers) == 1 and isinstance(next_layers[0], _KERNELS):
             pairs.append((layer, next_layers[0]))
     return pairs
+
+
+def _is_homogeneous(layer):
+    if isinstance(layer, keras.layers.ReLU):
+        return layer.max_value is None and not layer.threshold
+    return isinstance(layer, _HOMOGENEOUS)
 
 
 def scaled(model, x, factors):

@@ -154,7 +154,7 @@ class Objective:
             MeasurementFailedError: an operation has no second derivative.
         """
         self._direction.assign(direction)
-        with keeping_activations(self.model), self._fitting(backward=True):
+        with keeping_activations(self.model), self._fitting(backward=True, factor=memory.SECOND_DERIVATIVES):
             return self._mean(self._add_product, x, tf.zeros([len(self.x)], tf.float64))[1].numpy()
 
     @functools.cached_property
@@ -215,14 +215,14 @@ class Objective:
                 for variable, part in zip(self.variables, tf.split(vector, self._sizes))]
 
     @contextlib.contextmanager
-    def _fitting(self, *, backward):
+    def _fitting(self, *, backward, factor=1.0):
         # A pass like one that fitted will fit again, while memory that TensorFlow keeps would look taken.
-        kind = (backward, recomputes(self.model))
+        kind = (backward, recomputes(self.model), factor)
         guard = contextlib.nullcontext() if kind in self._fitting_passes else memory.guard(
-            self.model, self._largest_batch, backward=backward)
+            self.model, self._largest_batch, backward=backward, factor=factor)
         with tracing.naming_missing_derivatives(self.model), guard:
             yield
-        self._fitting_passes |= {kind, (False, kind[1])}
+        self._fitting_passes |= {kind, (False, kind[1], 1.0)}
 
     def _compiled(self, compute, totals):
         """Returns a function from the size of a batch to the function that adds the sums of such a batch to totals.

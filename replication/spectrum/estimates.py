@@ -68,7 +68,8 @@ def extreme_eigenvalues(operator, k, *, seed=0):
     The iteration ends at residuals that are small beside the norm of the operator, the square root of the rounding.
     Relative to the lowest eigenvalue itself, which near a minimizer is a thousandth of the norm or less, the residual
     would have to be smaller than the rounding of the products, and the iteration would not end. Each value is within
-    the length of its residual H v - lambda v of an eigenvalue.
+    the length of its residual H v - lambda v of an eigenvalue. Of a multiple eigenvalue, such as 0 where outputs do not
+    depend on a direction, fewer copies may be found than there are; its neighbours stand in their places then.
 
     Args:
         operator: A `Hessian`, or another symmetric LinearOperator or matrix [n, n].
@@ -87,17 +88,18 @@ def extreme_eigenvalues(operator, k, *, seed=0):
     require(is_whole(k, 1) and 2 * k < size, "k", k, f"a whole number from 1 to {(size - 1) // 2}, below half of n")
     generator = np.random.default_rng(seed)
     start, norm = generator.standard_normal(size), _norm(operator, generator)
-    # ARPACK's tolerance is relative to each eigenvalue: those of the shifted operator are of the order of the norm.
+    # ARPACK's tolerance is relative to each eigenvalue, and absolute below eps^(2/3): those of the shifted and scaled
+    # operator are of the order of 1.
     shift = 2 * norm
     shifted = scipy.sparse.linalg.LinearOperator(
-        operator.shape, matvec=lambda vector: operator @ vector + shift * vector, dtype=np.float64)
+        operator.shape, matvec=lambda vector: operator @ vector / shift + vector, dtype=np.float64)
     tolerance = getattr(operator, "precision", np.finfo(np.float64).eps)**_ROOT
     try:
         values, vectors = scipy.sparse.linalg.eigsh(shifted, 2 * k, which="BE", v0=start, tol=tolerance)
     except scipy.sparse.linalg.ArpackNoConvergence as error:
         raise MeasurementFailedError(f"k={k}: only {len(error.eigenvalues)} of {2 * k} eigenvalues converged") from None
     order = np.argsort(values)
-    return values[order] - shift, vectors[:, order]
+    return (values[order] - 1) * shift, vectors[:, order]
 
 
 def density(operator, probes=10, steps=80, seed=0):

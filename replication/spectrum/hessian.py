@@ -44,7 +44,10 @@ class Hessian(scipy.sparse.linalg.LinearOperator):
         if changed := [v for v, value in self._others if not np.array_equal(v.numpy(), value)]:
             raise MeasurementFailedError(f"model {self.objective.model.name!r}: weight {changed[0].path!r} has changed "
                                          "since its Hessian was made; make it again")
-        return self.objective.hessian_product(self.objective.x, np.ravel(direction))
+        product = self.objective.hessian_product(self.objective.x, np.ravel(direction))
+        if not np.isfinite(product).all():
+            raise MeasurementFailedError(f"model {self.objective.model.name!r}: the Hessian of f is not finite at x")
+        return product
 
     def _adjoint(self):
         return self

@@ -27,8 +27,8 @@ class SpectrumResult:
         residuals: The length of H v - lambda v for each of them.
         trace, trace_error: The trace and its standard error; NaN if a single product decides it, None in the record.
         nodes, weights: The `Density`, a list for each probe.
-        predicted: With a box, the rise of the quadratic model at its maximum as Metric 2.1 counts it, in percent, in
-            the box of the "full" space and of the "subspace"; otherwise None.
+        predicted: With a box, the largest rise of the quadratic model that the maximizer finds, as Metric 2.1 counts
+            it, in percent, in the box of the "full" space and of the "subspace"; otherwise None.
         products: The number of products with the Hessian.
         seconds: The duration of the measurement.
         versions: The versions of the packages that the numbers depend on.

@@ -114,7 +114,9 @@ def test_no_more_processes_than_the_memory_holds(free, number, monkeypatch):
 def test_the_largest_batch_is_of_the_examples_that_are_measured():
     for choice, expected in ((configuration.Sharpness(), 5000), (configuration.Sharpness(batch_size="all"), 60_000),
                              (configuration.Sharpness(batch_size="all", examples=10_000), 10_000),
-                             (configuration.Sharpness(examples=500), 500)):
+                             (configuration.Sharpness(examples=500), 500),
+                             # Its attacks pass the test set.
+                             (configuration.Robustness(examples=500), 5000)):
         assert tasks.largest_batch(Measure((runs.SMALL,), (choice,)), 60_000) == expected
     assert tasks.largest_batch(Train(runs.SMALL), 3) == 3
     with_parts = dataclasses.replace(runs.SMALL, batch_size=1000, remedy=remedies.SharpnessAware(examples=20))

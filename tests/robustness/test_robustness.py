@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.special
 
-from replication import configuration, data
+from replication import configuration, data, memory
 from replication.errors import UserError
 from replication.robustness import Attacks, maximize_in_ball
 from replication.robustness.measurement import compute
@@ -42,6 +42,14 @@ def test_attacks_on_a_linear_model_find_the_worst_input(problem, radius):
     assert attacks.steps(radius, 8) == pytest.approx(expected, rel=1e-5)
     assert attacks.clean() == pytest.approx(known(*problem[1:], 0.0), rel=1e-5)
     assert attacks.largest_loss(radius, 8) == pytest.approx(expected[0], rel=1e-5)
+
+
+def test_batches_that_do_not_fit_are_told(problem, monkeypatch):
+    attacks = Attacks(*problem, statistics="batch", batch_size=40)
+    monkeypatch.setattr(memory, "available", lambda: 100)
+    for attack in (attacks.clean, lambda: attacks.single_step(0.1), lambda: attacks.largest_loss(0.1, 2)):
+        with pytest.raises(UserError, match="batch_size=30: the activations"):
+            attack()
 
 
 def test_statistics_have_a_name_of_the_two(problem):

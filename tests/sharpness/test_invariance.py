@@ -45,6 +45,19 @@ def test_layers_are_found(name, normalized, pairs):
         *normalized[1:], "softmax"]))
 
 
+@pytest.mark.parametrize("first, between, is_pair", [
+    (keras.layers.BatchNormalization(), keras.layers.ReLU(), True),
+    (keras.layers.BatchNormalization(scale=False), keras.layers.ReLU(), False),
+    (keras.layers.BatchNormalization(), keras.layers.ReLU(max_value=6), False),
+    (keras.layers.Dense(4), keras.layers.ReLU(negative_slope=0.1), True),
+    (keras.layers.Dense(4, activation="relu"), keras.layers.Dropout(0.5), True),
+    (keras.layers.Dense(4, activation="tanh"), keras.layers.Dropout(0.5), False)])
+def test_pairs_are_those_whose_outputs_follow_in_proportion(first, between, is_pair):
+    last = keras.layers.Dense(2)
+    model = keras.Sequential([keras.Input((4,)), first, between, last])
+    assert invariance.homogeneous_pairs(model) == ([(first, last)] if is_pair else [])
+
+
 def test_a_layer_that_something_else_reads_too_is_not_normalized():
     inputs = keras.Input((4,))
     dense = keras.layers.Dense(4)

@@ -35,6 +35,13 @@ def test_a_lowest_eigenvalue_as_large_as_the_norm_is_found():
     assert extreme_eigenvalues(operator, 1)[0] == pytest.approx([-10.0, 1.0], rel=1e-6)
 
 
+@pytest.mark.parametrize("scale", [1e-20, 1e20])
+def test_the_scale_of_an_operator_does_not_matter(matrix, known, scale):
+    """ARPACK calls residuals below an absolute size converged."""
+    values, _ = extreme_eigenvalues(scale * matrix, 3)
+    assert values / scale == pytest.approx([*known[:3], *known[-3:]], rel=1e-6)
+
+
 def test_lowest_eigenvalues_near_0_do_not_keep_the_iteration_going():
     """As near a minimizer: the lowest eigenvalue is of the order of the rounding. ARPACK alone takes above 3,000."""
     known, noise, products = np.zeros(5000), np.random.default_rng(1), []

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from replication.errors import MeasurementFailedError
-from replication.spectrum import density, extreme_eigenvalues, hessian, trace
+from replication import memory
+from replication.errors import MeasurementFailedError, UserError
+from replication.sharpness import Objective
+from replication.spectrum import Hessian, density, extreme_eigenvalues, hessian, trace
 from tests.sharpness.cases import INPUTS, LABELS, M, dense
 
 GENERATOR = np.random.default_rng(1)
@@ -17,6 +19,20 @@ def test_a_hessian_warns_of_penalties(caplog):
     model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(3, activation="softmax", kernel_regularizer="l2")])
     hessian(model, INPUTS, LABELS)
     assert "has penalties (regularizers or add_loss), which f leaves out" in caplog.text
+
+
+def test_products_need_more_memory_than_gradients(monkeypatch):
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(3, activation="softmax")])
+    objective = Objective(model, INPUTS, LABELS, batch_size=len(INPUTS))
+    each = memory.peak_bytes(model)
+    monkeypatch.setattr(memory, "available", lambda: 2 * len(INPUTS) * each)
+    objective.value_and_gradient(objective.x)
+    with pytest.raises(UserError, match=f"batch_size={len(INPUTS)}: the activations"):
+        Hessian(objective) @ np.ones(21)
+    monkeypatch.setattr(memory, "available", lambda: 3 * len(INPUTS) * each)
+    assert np.isfinite(Hessian(objective) @ np.ones(21)).all()
+    with pytest.raises(MeasurementFailedError, match="the Hessian of f is not finite"):
+        Hessian(objective) @ np.full(21, np.inf)
 
 
 def test_a_hessian_without_second_derivatives_is_told():

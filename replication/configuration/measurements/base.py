@@ -94,7 +94,11 @@ class Measurement(Configuration):
 
     def vector_bytes(self, parameters):
         """Bytes of the vectors that it holds beside a network of so many trainable weights."""
-        return 3 * 4 * parameters
+        return 6 * 8 * parameters
+
+    def largest_set(self, size):
+        """The number of examples in the largest set that it passes, for a training set of `size`."""
+        return min(self.examples or size, size)
 
     def quantities(self, content):
         """The numbers of a record for the table of all measurements, as pairs of a name and a number; by default none.

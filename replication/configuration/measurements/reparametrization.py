@@ -57,6 +57,9 @@ class Reparametrization(Measurement):
     def ascents(self):
         return 1 if self.exchange_only else 4 * len(self.FACTORS)
 
+    def vector_bytes(self, parameters):
+        return 25 * 8 * parameters
+
     def quantities(self, content):
         return [(f"sharpness, {point['regime']}, {point['weights']}"
                  + (f" × {point['factor']:g}" if point.get("factor") is not None else ""), point["sharpness"])

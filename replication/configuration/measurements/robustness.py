@@ -59,6 +59,10 @@ class Robustness(Measurement):
     def ascents(self):
         return 1
 
+    def largest_set(self, size):
+        # Attacks pass the test set, which is no larger than the training set.
+        return size
+
     def vector_bytes(self, parameters):
         return 25 * 8 * parameters
 

@@ -60,7 +60,7 @@ class Spectrum(Measurement):
         return _PRODUCT * (products + (0 if self.epsilon is None else 2 * _PER_MAXIMIZATION))
 
     def vector_bytes(self, parameters):
-        columns = max(self.steps, 2 * self.trace_products // 3, 20 + 2 * self.eigenvalues, self.subspace_dim // 2)
+        columns = max(self.steps, 2 * self.trace_products, 20 + 2 * self.eigenvalues, self.subspace_dim // 2)
         return 8 * parameters * columns
 
     def quantities(self, content):
