@@ -2,6 +2,7 @@
 
 import collections
 import gc
+import os
 import sys
 
 import psutil
@@ -11,6 +12,10 @@ from replication.machine import processors, use_onednn
 
 # As in the scripts, whose numbers some tests compare with those of their own process.
 use_onednn()
+# What a killed process has written is there without it; no test cuts the power, and it takes 9 ms a file.
+os.fsync = lambda descriptor: None
+# Compiling takes longer than what is compiled.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 # It needs a package that `make mutants` installs.
 collect_ignore = ["mutants.py"]
