@@ -62,7 +62,7 @@ def run(resolve_jit_compile, available_devices):
     choices = values(_RUN)
     remedy, name = _remedy(), dataset.dataset(default=catalog.NETWORKS[choices["network"]].dataset)
     resolved = data.resolve(name)
-    _check_factors(choices)
+    _check_network(choices)
     choices |= {"dataset": name, "classes": catalog.open_classes(name, resolved), "remedy": remedy, "start": _start(),
                 "distribution": _distribution(available_devices)}
     if choices["batch_size"] is None:
@@ -94,11 +94,11 @@ def _stop(choices):
         for name in ("max_epochs", "patience", "min_improvement"):
             if _RUN[name].present:
                 raise UserError(f"--{name}: no effect with {decides}, which decides the end of the run")
-    if _STOP.value == "ceased" and not (_STOP.present and choices["epochs"] is not None):
-        return {}
-    if choices["epochs"] is not None:
+    if _STOP.present and choices["epochs"] is not None:
         raise UserError(f"--stop={_STOP.value}: decides the end of the run, as --epochs={choices['epochs']} does; give "
                         "one or the other")
+    if _STOP.value == "ceased":
+        return {}
     if _STOP.value == "epochs":
         return {"epochs": SCRIPT_EPOCHS}
     if _STOP.value == "loss":
@@ -111,7 +111,7 @@ def _stop(choices):
     return {"stop": "accuracy", "target_accuracy": printed.mean}
 
 
-def _check_factors(choices):
+def _check_network(choices):
     """Raises a UserError for initial kernels that overflow, and for options of normalizations that are left out."""
     require(1e-6 <= choices["kernel_scale"] <= 1e6, "kernel_scale", choices["kernel_scale"],
             "a number from 1e-6 to 1e6")

@@ -205,16 +205,14 @@ def _contrast(entry, paired, printed, reason, endpoints):
         differences, back = [math.log(large / small) for small, large in paired], math.exp
         resolution = SHARPNESS_RESOLUTION
     else:
-        differences = None
-    found = {}
-    if differences:
-        summary = statistics.summarize(differences)
-        found = {"ours": Summary(back(summary.mean), None, len(paired))}
+        differences = []
+    summary = statistics.summarize(differences) if differences else None
+    found = {"ours": Summary(back(summary.mean), None, len(paired))} if summary else {}
     if printed is None:
         return {**found, "verdict": NOT_JUDGED, "note": reason}
     if doubt := next((each.doubt for each in printed if each.doubt and not each.spread_only), ""):
         return {**found, "verdict": NOT_JUDGED, "note": doubt}
-    if not differences:
+    if summary is None:
         return {"verdict": UNDECIDED, "note": DID_NOT_MOVE}
     if len(paired) == 1:
         return {**found, "verdict": UNDECIDED, "note": ONE_TRIAL}

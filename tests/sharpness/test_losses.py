@@ -66,17 +66,6 @@ def test_outputs_of_rank_1_and_labels_of_other_lengths_are_measured():
             assert result.sharpness > 0
 
 
-@pytest.mark.parametrize("loss, units, activation, warns", [
-    ("sparse_categorical_crossentropy", 3, None, True), ("sparse_categorical_crossentropy", 3, "softmax", False),
-    (keras.losses.SparseCategoricalCrossentropy(), 3, None, True),
-    (keras.losses.SparseCategoricalCrossentropy(from_logits=True), 3, None, False),
-    ("binary_crossentropy", 1, None, True), ("mse", 1, None, False)])
-def test_logits_for_a_loss_of_probabilities_are_warned_of(loss, units, activation, warns, caplog):
-    objective = Objective(_dense(units, activation), INPUTS, LABELS % units if units > 1 else LABELS % 2, loss=loss)
-    assert ("its loss takes probabilities, and its outputs are none" in caplog.text) is warns
-    assert objective.size == M
-
-
 def test_a_loss_that_layers_add_can_be_all_there_is():
     class Reconstruction(keras.layers.Layer):
         def call(self, inputs, outputs):

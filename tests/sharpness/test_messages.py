@@ -11,6 +11,7 @@ import tensorflow as tf
 from replication import memory
 from replication.errors import UserError
 from replication.sharpness import Objective, examples, measure_sharpness
+from tests.sharpness import cases
 
 INPUTS = np.random.default_rng(0).normal(size=(30, 4)).astype("float32")
 LABELS = np.arange(30) % 3
@@ -154,3 +155,14 @@ def test_many_measurements_are_no_retracing(caplog, monkeypatch):
             objective = Objective(_model(), INPUTS, LABELS, jit_compile=True)
             objective.value_and_gradient(objective.x)
     assert "retracing" not in caplog.text
+
+
+@pytest.mark.parametrize("loss, units, activation, warns", [
+    ("sparse_categorical_crossentropy", 3, None, True), ("sparse_categorical_crossentropy", 3, "softmax", False),
+    (keras.losses.SparseCategoricalCrossentropy(), 3, None, True),
+    (keras.losses.SparseCategoricalCrossentropy(from_logits=True), 3, None, False),
+    ("binary_crossentropy", 1, None, True), ("mse", 1, None, False)])
+def test_logits_for_a_loss_of_probabilities_are_warned_of(loss, units, activation, warns, caplog):
+    objective = Objective(cases.dense(units, activation), cases.INPUTS, cases.LABELS % max(units, 2), loss=loss)
+    assert ("its loss takes probabilities, and its outputs are none" in caplog.text) is warns
+    assert objective.size == cases.M

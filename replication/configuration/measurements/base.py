@@ -20,6 +20,8 @@ BATCH_SIZE = 5000
 KINDS = {}
 # A pass without gradient takes about a third of one with it.
 FORWARD = 1 / 3
+# For each weight, the workspace of L-BFGS-B with m = 10 corrections: 2 m n + 5 n numbers.
+BYTES_OF_A_MAXIMIZATION = 25 * 8
 
 
 def box_epsilon():

@@ -4,6 +4,7 @@ import dataclasses
 import typing
 
 from replication.configuration.measurements.base import (
+    BYTES_OF_A_MAXIMIZATION,
     JOINED_RUNS,
     NUMBER,
     OBJECT,
@@ -58,7 +59,7 @@ class Reparametrization(Measurement):
         return 1 if self.exchange_only else 4 * len(self.FACTORS)
 
     def vector_bytes(self, parameters):
-        return 25 * 8 * parameters
+        return BYTES_OF_A_MAXIMIZATION * parameters
 
     def quantities(self, content):
         return [(f"sharpness, {point['regime']}, {point['weights']}"

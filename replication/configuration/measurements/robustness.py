@@ -4,6 +4,7 @@ import dataclasses
 import typing
 
 from replication.configuration.measurements.base import (
+    BYTES_OF_A_MAXIMIZATION,
     FORWARD,
     NUMBER,
     NUMBERS,
@@ -64,7 +65,7 @@ class Robustness(Measurement):
         return size
 
     def vector_bytes(self, parameters):
-        return 25 * 8 * parameters
+        return BYTES_OF_A_MAXIMIZATION * parameters
 
     def quantities(self, content):
         return [*((f"rise, {name}", rise) for name, rise in content["rises"].items()),

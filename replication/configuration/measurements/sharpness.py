@@ -5,6 +5,7 @@ import typing
 
 from replication.configuration.measurements.base import (
     BATCH_SIZE,
+    BYTES_OF_A_MAXIMIZATION,
     NUMBER,
     NUMBERS,
     NUMBERS_BY_NAME,
@@ -107,8 +108,7 @@ class Sharpness(Measurement):
     def vector_bytes(self, parameters):
         if self.subspace_dim:
             return min(4 * parameters * self.subspace_dim, SUBSPACE_BUDGET)
-        # L-BFGS-B's workspace with ten corrections, 2 m n + 5 n numbers.
-        return 25 * 8 * parameters
+        return BYTES_OF_A_MAXIMIZATION * parameters
 
     def check(self, content):
         for name in ("sharpness", "loss", "max_loss", "evaluations", "at_bound"):
