@@ -41,14 +41,16 @@ class Child:
     Args:
         function, arguments: As above.
         environment: Variables to add to its environment.
+        leads: Whether it leads a process group of its own, as what is started at a terminal does.
     """
 
-    def __init__(self, function, *arguments, environment=None):
+    def __init__(self, function, *arguments, environment=None, leads=False):
         self._folder = tempfile.TemporaryDirectory()
         self._files = [pathlib.Path(self._folder.name, name) for name in ("stdout", "stderr")]
         self._process = context().Process(
-            target=_redirected, args=(function, arguments, environment or {}, self._files))
+            target=_redirected, args=(function, arguments, environment or {}, leads, self._files))
         self._process.start()
+        self.pid = self._process.pid
 
     def poll(self):
         """Returns the exit code, negative for a signal; None while it runs."""
@@ -78,7 +80,9 @@ def _send(sending, function, arguments):
         sending.send((False, traceback.format_exc()))
 
 
-def _redirected(function, arguments, environment, paths):
+def _redirected(function, arguments, environment, leads, paths):
+    if leads:
+        os.setsid()
     for number, path in enumerate(paths, 1):
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(file, number)

@@ -14,16 +14,18 @@ import tensorflow_datasets  # noqa: F401
 import replication.execution.local
 import replication.execution.measurement
 import replication.landscape.steepness
-import replication.report
 import replication.sharpness
 import replication.spectrum
 import replication.training
 import replication.tuning  # noqa: F401
 import tests.networks  # noqa: F401
 from replication import machine
+from replication.report import figures
+from tests import drawing
 
 # Its children read what they share, and need not search it for garbage.
 machine.versions()
 os.fsync = lambda descriptor: None
+figures.render = drawing.sparing(figures.render)
 gc.collect()
 gc.freeze()

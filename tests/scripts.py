@@ -10,6 +10,7 @@ from replication import machine
 from tests import forked, script_cases
 
 ROOT = pathlib.Path(__file__).parent.parent
+_PACKAGES = ("replication", "models", "flags", "tests")
 
 
 def script(name, *arguments, env=None):
@@ -31,9 +32,14 @@ def module(name, *arguments):
     return subprocess.CompletedProcess([name, *arguments], child.poll(), output, errors)
 
 
-def program(path, folder):
-    """Returns the same of a Python file that is run in a folder, in a forked process."""
-    child = forked.Child(_program, str(path), str(folder))
+def program(path, folder, *, project=ROOT):
+    """Returns the same of a Python file that is run in a folder, in a forked process.
+
+    Args:
+        path, folder: As above.
+        project: Folder of the packages `replication`, `models` and `flags` that the file imports.
+    """
+    child = forked.Child(_program, str(path), str(folder), str(project))
     output, errors = child.communicate()
     return subprocess.CompletedProcess([path], child.poll(), output, errors)
 
@@ -68,10 +74,13 @@ def _main(name, arguments):
     runpy.run_module(name, run_name="__main__", alter_sys=True)
 
 
-def _program(path, folder):
+def _program(path, folder, project):
     os.chdir(folder)
     machine.find_devices()
-    sys.path.insert(0, str(ROOT))
+    sys.path[:0] = [project, str(ROOT)]
+    if project != str(ROOT):
+        for name in [name for name in sys.modules if name.partition(".")[0] in _PACKAGES]:
+            del sys.modules[name]
     sys.argv[:] = [path]
     runpy.run_path(path, run_name="__main__")
 

@@ -1,12 +1,9 @@
 """A kind of measurement is three modules: its choices, its computation and its experiment."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 
-from tests.scripts import ROOT
+from tests.scripts import ROOT, program
 
 CHOICES = '''
 """The choices of a measurement of the gradient's length."""
@@ -130,8 +127,7 @@ def test_a_kind_of_measurement_is_three_modules(tmp_path):
     (package / "landscape" / "gradient_norm.py").write_text(COMPUTATION.lstrip())
     (package / "experiments" / "gradient_norm.py").write_text(EXPERIMENT.lstrip())
     (tmp_path / "main.py").write_text(SCRIPT)
-    process = subprocess.run([sys.executable, "main.py"], cwd=tmp_path, capture_output=True, text=True,
-                             env={**os.environ, "PYTHONPATH": str(ROOT)})
+    process = program(tmp_path / "main.py", tmp_path, project=tmp_path)
     assert process.returncode == 0, process.stderr
     (record,) = (tmp_path / "work" / "runs").glob("*/gradient_norm/*.json")
     listed = json.loads((tmp_path / "work" / "tables" / "gradient_norm.json").read_text())

@@ -1,12 +1,9 @@
 """A remedy is one module: its training step, its flag, its row in the table and its range in searches come from it."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 
-from tests.scripts import ROOT
+from tests.scripts import ROOT, program
 
 REMEDY = '''
 """Training on scaled inputs."""
@@ -51,8 +48,7 @@ def test_a_remedy_is_one_module(tmp_path):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "replication" / "remedies" / "input_scaling.py").write_text(REMEDY.lstrip())
     (tmp_path / "main.py").write_text(SCRIPT)
-    process = subprocess.run([sys.executable, "main.py"], cwd=tmp_path, capture_output=True, text=True,
-                             env={**os.environ, "PYTHONPATH": str(ROOT)})
+    process = program(tmp_path / "main.py", tmp_path, project=tmp_path)
     assert process.returncode == 0, process.stderr
     found = [json.loads(path.read_text()) for path in (tmp_path / "work" / "runs").glob("*/config.json")]
     plain, scaled = sorted(found, key=lambda content: content["configuration"]["remedy"] is not None)

@@ -12,9 +12,10 @@ import pytest
 from replication import experiments, records
 from replication.configuration import Sharpness, presets
 from replication.experiments import choices, combinations
-from replication.report import decisions, formatting, make_report, verify
+from replication.report import decisions, figures, formatting, make_report, verify
 from replication.store import Store
 from replication.store.grouping import comparisons
+from tests import drawing
 from tests.scripts import script
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -27,7 +28,9 @@ def redrawn(tmp_path_factory):
     for name in ("tables", "figures", "report"):
         shutil.rmtree(folder / name)
     workdir = records.Workdir.open(folder)
-    assert make_report(workdir) == []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "render", drawing.sparing(figures.render))
+        assert make_report(workdir) == []
     return workdir
 
 

@@ -1,15 +1,12 @@
 """The benchmark of the solver's arithmetic runs, and refuses sizes that are none."""
 
 import json
-import subprocess
-import sys
 
-from tests.scripts import ROOT
+from tests.scripts import assert_one_line, module
 
 
 def _run(*arguments):
-    return subprocess.run([sys.executable, "-m", "benchmarks.solver", *map(str, arguments)], cwd=ROOT,
-                          capture_output=True, text=True)
+    return module("benchmarks.solver", *arguments)
 
 
 def test_it_writes_a_row_for_each_size(tmp_path):
@@ -22,6 +19,4 @@ def test_it_writes_a_row_for_each_size(tmp_path):
 
 
 def test_sizes_that_are_none_are_one_line():
-    finished = _run("--sizes=100,many")
-    assert finished.returncode == 1
-    assert finished.stderr == "error: --sizes=100,many: expected positive whole numbers, separated by commas\n"
+    assert_one_line(_run("--sizes=100,many"), "--sizes=100,many: expected positive whole numbers, separated by commas")

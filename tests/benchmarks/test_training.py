@@ -1,9 +1,7 @@
 """That the benchmark of training runs and is complete; how fast anything is depends on the machine."""
 
 import json
-import os
 import pathlib
-import subprocess
 import sys
 
 import numpy as np
@@ -11,7 +9,8 @@ import pytest
 
 import models
 from benchmarks import peer, torch_peer
-from replication import files
+from replication import entry, files
+from tests import forked
 from tests.scripts import module
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -39,23 +38,22 @@ def test_a_smoke_run_never_fills_the_table():
     assert table.read_bytes() == before
 
 
-_WITHOUT_MEASURING = """
-import pathlib
-import sys
-from benchmarks import training
-from replication import entry
-training._TABLE = pathlib.Path(sys.argv.pop())
-training._compare = lambda network, threads, device: ([], network == "C1")
-entry.run(training.main)
-"""
-
-
 def test_the_table_takes_what_was_faster_and_keeps_the_rest(tmp_path):
     table = tmp_path / "jit_compile.json"
     files.write_json(table, {"TPU": {"F1": True}, "CPU": {"F1": True, "F2": True}})
-    subprocess.run([sys.executable, "-c", _WITHOUT_MEASURING, "--networks=F1,C1", "--update_table", table], cwd=ROOT,
-                   env={**os.environ, "CUDA_VISIBLE_DEVICES": ""}, check=True, capture_output=True)
+    child = forked.Child(_without_measuring, table, environment={"CUDA_VISIBLE_DEVICES": ""})
+    _, errors = child.communicate()
+    assert child.poll() == 0, errors
     assert files.read_json(table) == {"TPU": {"F1": True}, "CPU": {"C1": True, "C3": True, "F1": False, "F2": True}}
+
+
+def _without_measuring(table):
+    from benchmarks import training
+
+    training._TABLE = table
+    training._compare = lambda network, threads, device: ([], network == "C1")
+    sys.argv[:] = ["training", "--networks=F1,C1", "--update_table"]
+    entry.run(training.main)
 
 
 @pytest.mark.parametrize("installed, cuda, device, reason", [

@@ -1,32 +1,21 @@
 """How much work is left, and how long it takes."""
 
 import importlib
-import subprocess
-import sys
 import types
 
 import pytest
 
-from replication import catalog, configuration, files, records
+from replication import catalog, configuration, execution, files, machine, records
 from replication.configuration import Measure, Path, Sharpness, Steepness, Train
+from replication.configuration.executors import Local, Ray
 from replication.execution import Progress, Throughput, estimate, overview, seconds
 from replication.remedies import SharpnessAware
+from tests import forked
 from tests.report import fixtures
-from tests.scripts import ROOT
 
 RUN = configuration.Run(network="F1", regime="SB", trial=0, dataset="digits", batch_size=8, epochs=3)
 LARGE = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=144, max_epochs=40)
 EXAMPLES = 1437
-_DIVIDE = """
-import sys
-from replication import execution, machine, records
-from replication.configuration import Train
-from replication.configuration.executors import Local, Ray
-from tests.execution.test_estimate import LARGE, RUN
-numbers = [execution.divide_processors([Train(RUN), Train(LARGE)], records.Workdir(sys.argv[1]), executor=each)
-           for each in (None, Ray(), Local(), Local(jobs=1000))]
-print(*numbers, machine.threads())
-"""
 # The package has a function of the same name.
 module = importlib.import_module("replication.execution.estimate")
 estimate_solver = module.time_solver
@@ -146,9 +135,13 @@ def test_several_processes_divide_the_time(capsys, monkeypatch):
 
 def test_estimates_are_timed_with_the_threads_of_one_of_the_processes(tmp_path):
     """Fewer tasks leave the threads of each as they are. In a process of its own: TensorFlow fixes its threads once."""
-    finished = subprocess.run([sys.executable, "-c", _DIVIDE, tmp_path], cwd=ROOT, check=True, capture_output=True,
-                              text=True)
-    assert finished.stdout.split() == ["1", "1", "1", "2", "1"]
+    assert forked.call(_divided, tmp_path) == ([1, 1, 1, 2], 1)
+
+
+def _divided(folder):
+    numbers = [execution.divide_processors([Train(RUN), Train(LARGE)], records.Workdir(folder), executor=executor)
+               for executor in (None, Ray(), Local(), Local(jobs=1000))]
+    return numbers, machine.threads()
 
 
 def test_progress_tells_the_task_and_what_is_left(tmp_path, capsys):

@@ -136,8 +136,9 @@ def test_without_ray_the_line_says_how_to_install_it(monkeypatch):
 
 
 @pytest.mark.parametrize("listening", [False, True])
-def test_an_address_that_answers_nothing(listening):
+def test_an_address_that_answers_nothing(listening, monkeypatch):
     pytest.importorskip("ray", reason="Ray is not installed (requirements-ray.txt)")
+    monkeypatch.setattr("replication.execution.ray._SECONDS_TO_ANSWER", 2)
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         if listening:

@@ -16,7 +16,7 @@ from tests.execution import runs
 
 children = pytest.importorskip("tests.faults.children", reason="this system has no limits of resources")
 
-_KILLS = 12
+_KILLS = 8
 
 
 def test_replication_killed_at_random(tmp_path, reference, survived):

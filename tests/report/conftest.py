@@ -1,20 +1,19 @@
 """Workdirs with records, made once a session and copied where a test writes."""
 
-import functools
 import shutil
 
 import pytest
 
 from replication import records
 from replication.report import figures, make_report
+from tests import drawing
 from tests.report import fixtures
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _figures_are_rendered_once():
-    """Most workdirs here give the same figures, and the same figure gives the same bytes: tests.report.test_figures."""
+def _figures_are_drawn_sparingly():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(figures, "render", functools.cache(figures.render))
+        patch.setattr(figures, "render", drawing.sparing(figures.render))
         yield
 
 

@@ -72,7 +72,8 @@ def test_redrawing_gives_the_same_bytes_and_needs_neither_tensorflow_nor_pyplot(
     first = contents(drawn_workdir)
     for folder in (drawn_workdir.tables, drawn_workdir.figures, drawn_workdir.page.parent):
         shutil.rmtree(folder)
-    code = ("import sys; from replication import records, report; "
+    code = ("import sys; from replication import records, report; from tests import drawing; "
+            "report.figures.render = drawing.sparing(report.figures.render); "
             f"workdir = records.Workdir.open({str(drawn_workdir.path)!r}); "
             "report.make_report(workdir); report.verify(workdir); "
             "print({'tensorflow', 'keras', 'models', 'matplotlib.pyplot'} & set(sys.modules))")
