@@ -1,4 +1,14 @@
-"""Replication of Keskar et al., "On Large-Batch Training for Deep Learning" (ICLR 2017)."""
+"""Replication of Keskar et al., "On Large-Batch Training for Deep Learning" (ICLR 2017).
+
+    from replication.sharpness import SharpnessCallback, measure_sharpness      # Metric 2.1 of a Keras model
+    from replication.spectrum import density, extreme_eigenvalues, hessian, trace
+    from replication.training import train          # one run, from its `configuration.Run` to a record on disk
+    from replication.tuning import tune             # a search with keras-tuner
+    from replication.report import make_report      # tables, figures and the page of a workdir
+
+The scripts are `python -m replication.NAME`: prepare_data, train, measure_sharpness, plot_parametric, reproduce, tune,
+make_report and verify.
+"""
 
 import importlib.util
 import os
