@@ -1,7 +1,8 @@
-"""How many processes run the tests, and the summary of the fault tests at the end."""
+"""How many processes run the tests, a finished replication to compare with, and the summary of the fault tests."""
 
 import collections
 import gc
+import multiprocessing
 import os
 import sys
 
@@ -14,6 +15,8 @@ from replication.machine import processors, use_onednn
 use_onednn()
 # What a killed process has written is there without it; no test cuts the power, and it takes 9 ms a file.
 os.fsync = lambda descriptor: None
+# A trace makes so many objects that garbage would be searched for all the time; `_forget_graphs` does it once a module.
+gc.set_threshold(20_000, 50, 1_000)
 # Compiling takes longer than what is compiled.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
@@ -49,6 +52,24 @@ def _forget_graphs():
             del ops.gradient_registry._registry[name]
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def reference(tmp_path_factory, worker_id):
+    """The workdir of an undisturbed replication, with its report."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        pytest.skip("this system cannot fork processes")
+    from replication import files, records
+    from tests.faults import children
+
+    # Above the folders of the processes that share the tests: the first to come makes it for all.
+    above = tmp_path_factory.getbasetemp()
+    workdir = records.Workdir((above if worker_id == "master" else above.parent) / "reference")
+    with files.lock(workdir.path, "reference", wait=True):
+        if not workdir.page.exists():
+            children.undisturbed(children.replicate, workdir.path)
+            children.undisturbed(children.report, workdir.path)
+    return workdir
 
 
 def pytest_runtest_logreport(report):

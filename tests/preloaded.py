@@ -29,3 +29,4 @@ os.fsync = lambda descriptor: None
 figures.render = drawing.sparing(figures.render)
 gc.collect()
 gc.freeze()
+gc.set_threshold(20_000, 50, 1_000)

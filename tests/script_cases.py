@@ -11,7 +11,7 @@ import sys
 from absl import flags
 
 from replication import entry, machine
-from tests import networks  # noqa: F401  registers S1 and S2
+from tests import networks  # noqa: F401  registers S1 to S3
 
 
 def outcomes(name, command_lines):

@@ -27,7 +27,7 @@ def script(name, *arguments, env=None):
 
 def module(name, *arguments):
     """Returns the same of `python -m NAME`, in a forked process."""
-    child = forked.Child(_main, name, list(map(str, arguments)))
+    child = forked.Child(run_module, name, list(map(str, arguments)))
     output, errors = child.communicate()
     return subprocess.CompletedProcess([name, *arguments], child.poll(), output, errors)
 
@@ -66,7 +66,8 @@ def cases(name, command_lines):
     return [subprocess.CompletedProcess(arguments, *outcome) for arguments, outcome in zip(command_lines, found)]
 
 
-def _main(name, arguments):
+def run_module(name, arguments):
+    """Runs `python -m NAME` with arguments in this process, a forked one."""
     os.chdir(ROOT)
     # As TensorFlow does at its import in a script.
     machine.find_devices()

@@ -84,7 +84,7 @@ FLAGS = [
 ]
 # Names that are not in a closed set, and numbers beyond a bound, in absl's own words.
 REFUSED = [
-    ("train", ["--network=F9"], ["--network=F9", "<F1|F2|C1|C2|C3|C4|S1|S2>"]),
+    ("train", ["--network=F9"], ["--network=F9", "<F1|F2|C1|C2|C3|C4|S1|S2|S3>"]),
     ("train", ["--regime=MB"], ["--regime=MB", "<SB|LB|grid>"]),
     ("train", ["--dataset=svhn"], ["--dataset=svhn", "mnist"]),
     ("train", ["--batch_size=0"], ["batch_size", "a positive integer"]),
@@ -107,7 +107,7 @@ REFUSED = [
      ["--dynamic_sampling_test=luck", "<schedule|variance>"]),
     ("train", ["--keep_iterates=-1"], ["keep_iterates", "non-negative"]),
     ("train", ["--strategy=mirrored", "--devices=1"], ["devices", ">= 2"]),
-    ("tune", ["--network=../F1"], ["--network=../F1", "<F1|F2|C1|C2|C3|C4|S1|S2>"]),
+    ("tune", ["--network=../F1"], ["--network=../F1", "<F1|F2|C1|C2|C3|C4|S1|S2|S3>"]),
     ("tune", ["--dataset=../digits"], ["--dataset=../digits", "mnist"]),
     ("tune", ["--tuner=grid"], ["--tuner=grid", "<random|bayesian|hyperband>"]),
     ("tune", ["--tuner=../random"], ["--tuner=../random"]),

@@ -12,9 +12,10 @@ import pytest
 
 from replication import configuration, files, records, training, weights
 from replication.errors import UserError
+from tests import networks
 from tests.scripts import ROOT, assert_one_line, cases, fresh_script, script
 
-RUN = configuration.Run(network="F1", regime="SB", trial=0, dataset="digits", batch_size=719, epochs=1)
+RUN = configuration.Run(network=networks.TWO_LAYERS, regime="SB", trial=0, dataset="digits", batch_size=719, epochs=1)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +102,7 @@ def test_code_in_a_model_is_not_run(tmp_path):
 
 def test_subspace_above_n(trained):
     assert_one_line(script("measure_sharpness", f"--workdir={trained.path}", "--subspace_dim=2000000"),
-                    "subspace_dim=2000000", "1094154")
+                    "subspace_dim=2000000", "26634")
 
 
 def test_second_process_on_the_same_run(trained):

@@ -1,6 +1,7 @@
 """A batch that does not fit into memory ends with one line that says what would fit."""
 
 import contextlib
+import dataclasses
 import types
 
 import keras
@@ -13,6 +14,7 @@ import models
 from replication import configuration, memory, records, remedies, training
 from replication.errors import UserError
 from replication.sharpness import Objective, measure_sharpness
+from replication.training.model import TrainingModel
 from replication.weights import build_network
 from tests import networks
 
@@ -91,7 +93,7 @@ def test_a_remedy_holds_the_activations_of_its_parts_or_passes(tmp_path, monkeyp
     in_parts = remedy is not None and fits
     monkeypatch.setattr(memory, "available", lambda: each * (110 if in_parts else 1000))
     # Evaluations hold two outputs at a time, of all examples.
-    monkeypatch.setattr(training.run._Evaluation, "fitting", contextlib.nullcontext)
+    monkeypatch.setattr(training.evaluation.Evaluation, "fitting", contextlib.nullcontext)
     refused = pytest.raises(UserError, match="batch_size=1000: .* about 500 would fit")
     with contextlib.nullcontext() if fits else refused:
         training.train(run, records.Workdir.create(tmp_path), verbose=0)
@@ -102,7 +104,7 @@ def test_parts_that_do_not_fit_are_named(tmp_path, monkeypatch):
                             epochs=1, remedy=remedies.SharpnessAware(examples=100))
     each = memory.peak_bytes(build_network(run))
     monkeypatch.setattr(memory, "available", lambda: each * 50)
-    monkeypatch.setattr(training.run._Evaluation, "fitting", contextlib.nullcontext)
+    monkeypatch.setattr(training.evaluation.Evaluation, "fitting", contextlib.nullcontext)
     with pytest.raises(UserError, match="size of the remedy's parts=100: .* about 50 would fit"):
         training.train(run, records.Workdir.create(tmp_path), verbose=0)
 
@@ -128,20 +130,37 @@ def _exhausted(*arguments, **options):
     raise tf.errors.ResourceExhaustedError(None, None, "out of memory")
 
 
-RUN = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=359, epochs=1)
+RUN = configuration.Run(network=networks.ONE_LAYER, regime="LB", trial=0, dataset="digits", batch_size=359, epochs=1)
 
 
 @pytest.mark.parametrize("where, name", [
     ("on_test_batch_begin", "evaluation_batch_size=1437"), ("on_train_batch_begin", "batch_size=359")])
 def test_exhaustion_in_training_names_the_batch_to_blame(tmp_path, monkeypatch, where, name):
     monkeypatch.setattr(f"replication.training.callbacks.History.{where}", _exhausted)
-    with pytest.raises(UserError, match=f"^{name}: the activations of F1"):
+    with pytest.raises(UserError, match=f"^{name}: the activations of S1"):
         training.train(RUN, records.Workdir.create(tmp_path / "work"), verbose=0)
 
 
+def test_exhaustion_in_the_evaluation_of_a_stop(tmp_path, monkeypatch):
+    evaluate = TrainingModel.evaluate
+
+    def exhausted(self, batches=None, callbacks=(), **options):
+        # That of the test set, by `fit`.
+        if "_use_cached_eval_dataset" in options:
+            return evaluate(self, batches, callbacks=callbacks, **options)
+        for callback in callbacks:
+            callback.on_test_begin()
+        return _exhausted()
+
+    monkeypatch.setattr(TrainingModel, "evaluate", exhausted)
+    run = dataclasses.replace(RUN, epochs=None, stop="accuracy", target_accuracy=99.0)
+    with pytest.raises(UserError, match="^evaluation_batch_size=1437: the activations of S1"):
+        training.train(run, records.Workdir.create(tmp_path / "work"), verbose=0)
+
+
 def test_exhaustion_in_the_last_evaluation(tmp_path, monkeypatch):
-    monkeypatch.setattr("replication.training.run._Evaluation.metrics", _exhausted)
-    with pytest.raises(UserError, match="^evaluation_batch_size=1437: the activations of F1"):
+    monkeypatch.setattr("replication.training.evaluation.Evaluation.metrics", _exhausted)
+    with pytest.raises(UserError, match="^evaluation_batch_size=1437: the activations of S1"):
         training.train(RUN, records.Workdir.create(tmp_path / "work"), verbose=0)
 
 

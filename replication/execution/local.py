@@ -95,8 +95,8 @@ class Schedule:
     """The order of some tasks: which of them wait, which run, and which have failed.
 
     A task begins after the tasks that train the runs of its `after` have ended, well or not: one whose run has failed
-    fails at once with the reason. Two tasks of one run do not run at the same time, because one of them would wait for
-    the run's lock.
+    fails at once, with a line that names the run. Two tasks of one run do not run at the same time, because one of them
+    would wait for the run's lock.
 
     Args:
         found: The tasks.

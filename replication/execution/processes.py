@@ -178,8 +178,9 @@ class Worker:
     def _start(self):
         context = multiprocessing.get_context("spawn")
         self._connection, far = context.Pipe()
-        self._process = context.Process(target=_work, args=(far, *self._settings), daemon=True)
-        self._process.start()
+        process = context.Process(target=_work, args=(far, *self._settings), daemon=True)
+        process.start()
+        self._process = process
         # Then its death ends the connection.
         far.close()
 

@@ -148,11 +148,14 @@ def _connected(executor):
     import ray
 
     handler = signal.getsignal(signal.SIGTERM)
-    try:
+    # Ray's processes import TensorFlow before a task can settle which operations it computes with.
+    variables = {name: os.environ[name] for name in ("TF_ENABLE_ONEDNN_OPTS",) if name in os.environ}
+    if not executor.gpus:
         # A task that asks for no GPU would see all of its node's.
+        variables["CUDA_VISIBLE_DEVICES"] = ""
+    try:
         ray.init(address=executor.address, log_to_driver=False, logging_level="error",
-                 runtime_env={"py_modules": list(_PACKAGES), "excludes": ["__pycache__"],
-                              "env_vars": {} if executor.gpus else {"CUDA_VISIBLE_DEVICES": ""}})
+                 runtime_env={"py_modules": list(_PACKAGES), "excludes": ["__pycache__"], "env_vars": variables})
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise _no_cluster(executor.address, str(error).strip().splitlines()[0]) from None
     # Ray has replaced the signal's handler by its own.

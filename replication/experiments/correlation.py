@@ -45,9 +45,10 @@ def needs(setup):
         large, dataset = setup.run(network, "LB", 0), setup.resolved_dataset(network)
         grid = preset.correlation_grid
         for size, rate, name, scale in itertools.product(*(grid[axis] for axis in AXES)):
+            batch_size = regime_batch_size(size, dataset)
             run = dataclasses.replace(
-                large, regime="grid", batch_size=regime_batch_size(size, dataset), learning_rate=rate,
-                kernel_scale=scale, stop="loss", target_loss=_TARGET)
+                large, regime="grid", batch_size=batch_size, learning_rate=rate, kernel_scale=scale, stop="loss",
+                target_loss=_TARGET, recompute=large.recompute and batch_size >= large.batch_size)
             run = run if name is None else remedied(run, REMEDIES[name]())
             common = {"statistics": run.statistics, "examples": preset.study_examples, "seed": run.trial}
             tasks += [

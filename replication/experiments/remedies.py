@@ -99,10 +99,10 @@ def _cost(group, plain):
 
 def with_remedies(preset, small, large):
     """Returns LB with each remedy of a preset that its network admits, for an SB and an LB run."""
-    batch_size = min(small.batch_size, large.batch_size)
+    sizes = min(small.batch_size, large.batch_size), large.batch_size
     kinds = [kind for name, kind in REMEDIES.items() if name in (preset.remedies or REMEDIES)]
     return [remedied(large, remedy) for kind in kinds if kind.admits(NETWORKS[large.network])
-            for remedy in kind.listed(batch_size)[:preset.remedy_variants]]
+            for remedy in kind.listed(*sizes)[:preset.remedy_variants]]
 
 
 REMEDY_LISTING = Listing(

@@ -9,6 +9,7 @@ a factor of 2.4 with the starts and the subspace.
 """
 
 import dataclasses
+import math
 
 from replication.configuration import Measure, Sharpness
 from replication.experiments import answers
@@ -68,22 +69,30 @@ def _variations(usual, training_size):
 
     One of them is the usual one, but of the partition, which alone varies over a choice of all examples, because its
     seed chooses the examples too. The random starts in the full space have a single measurement, with four starts.
+    Variations that would give the same batches are left out.
     """
     def having(**changes):
         return dataclasses.replace(usual, **changes)
 
+    partitions = tuple(having(examples=training_size, partition=seed) for seed in _SEEDS) if training_size else ()
+    batches = {_number_of_batches(choice): choice
+               for choice in (having(batch_size="all"), having(batch_size=1000), usual)}
     found = {
         **({"starts and subspace": (usual, having(starts=4), *(having(seed=usual.seed + each) for each in _SEEDS[1:]))}
            if usual.subspace_dim else {_STARTS: (having(starts=4),)}),
-        **({} if usual.subspace_dim or not training_size else {"the partition": tuple(
-            having(examples=training_size, partition=seed) for seed in _SEEDS)}),
+        **({} if usual.subspace_dim or not partitions or _number_of_batches(partitions[0]) == 1
+           else {"the partition": partitions}),
         "the partition and choice of the examples": tuple(having(partition=seed) for seed in _SEEDS),
-        "the batch of f": (usual, having(batch_size=1000), having(batch_size="all")),
+        **({} if len(batches) == 1 else {"the batch of f": tuple(batches.values())}),
         "the number of examples": (usual, having(examples=usual.examples // 2), having(examples=usual.examples // 5)),
         "the precision": (usual, having(dtype="float64")),
         "the iterations": (having(iterations=5), usual, having(iterations=20)),
     }
     return {name: found[name] for name in _IN_THE_SUBSPACE} if usual.subspace_dim else found
+
+
+def _number_of_batches(choices):
+    return 1 if choices.batch_size == "all" else math.ceil(choices.examples / choices.batch_size)
 
 
 def _measured(store):

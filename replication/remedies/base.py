@@ -131,8 +131,8 @@ class Remedy(Configuration):
         return 0
 
     @classmethod
-    def listed(cls, small_batch):
-        """The variants in the table of remedies, as a tuple; `small_batch` is the batch size of SB."""
+    def listed(cls, small_batch, large_batch):
+        """The variants in the table of remedies, as a tuple, for the batch sizes of SB and LB."""
         return (cls(),)
 
     @classmethod

@@ -25,7 +25,7 @@ class Conservative(Remedy):
                             search=Search(1e-4, 1e-1, log=True))
 
     @classmethod
-    def listed(cls, small_batch):
+    def listed(cls, small_batch, large_batch):
         # Without the proximal term: as many updates on the same batches, so that their number explains no difference.
         return cls(), cls(penalty=0.0)
 

@@ -42,7 +42,7 @@ class DynamicSampling(Remedy):
                 f"at most {run.batch_size}, the run's batch size, up to which batches grow")
 
     @classmethod
-    def listed(cls, small_batch):
+    def listed(cls, small_batch, large_batch):
         return (cls(first_batch_size=small_batch),)
 
     @classmethod
@@ -102,22 +102,18 @@ class DynamicSampling(Remedy):
 
 
 def without_a_small_rest(size, examples, *, limit):
-    """Returns a batch size that leaves the last batch of an epoch at least a tenth of it.
+    """Returns the smallest batch size from `size` on that leaves the last batch of an epoch at least a tenth of it.
 
-    Fewer would make an update whose batch normalization knows few examples. If the size would leave fewer, they are
-    shared out among the other batches, or if these would then exceed the limit, the examples are divided equally. The
-    run's own batch size, the limit, stays as it is.
+    Fewer would make an update whose batch normalization knows few examples. If no size below the run's own batch size,
+    the limit, does so, that one is returned, whatever it leaves.
 
     Args:
         size: The batch size.
         examples: Number of training examples.
         limit: The run's batch size.
     """
-    rest = examples % size
-    if size >= limit or rest == 0 or rest >= size / 10:
-        return size
-    larger = math.ceil(examples / (examples // size))
-    return larger if larger <= limit else math.ceil(examples / (examples // size + 1))
+    return next((each for each in range(size, limit)
+                 if examples % each == 0 or examples % each >= each / 10), max(size, limit))
 
 
 def part_size(size, examples):

@@ -21,6 +21,10 @@ class GhostNormalization(Remedy):
     examples: int = whole(256, "Largest number of examples in a part (the paper's SB: 256).", at_least=1,
                           search=Search(16, 512, log=True))
 
+    @classmethod
+    def listed(cls, small_batch, large_batch):
+        return (cls(examples=small_batch),)
+
     def examples_at_once(self, batch_size):
         return min(self.examples, batch_size)
 

@@ -42,7 +42,7 @@ class Imitation(Remedy):
         return not self.ghost
 
     @classmethod
-    def listed(cls, small_batch):
+    def listed(cls, small_batch, large_batch):
         # They have a table of their own, `origins`.
         return ()
 

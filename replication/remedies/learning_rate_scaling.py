@@ -26,7 +26,7 @@ class LearningRateScaling(Remedy):
                                   search=Search(0.0, 10.0))
 
     @classmethod
-    def listed(cls, small_batch):
+    def listed(cls, small_batch, large_batch):
         return cls(rule="linear", small_batch=small_batch), cls(rule="sqrt", small_batch=small_batch)
 
     def learning_rate(self, run, examples):

@@ -46,8 +46,10 @@ class SharpnessAware(Remedy):
         return self.examples is None
 
     @classmethod
-    def listed(cls, small_batch):
-        return cls(), cls(adaptive=True)
+    def listed(cls, small_batch, large_batch):
+        # Parts that hold the whole batch are none.
+        examples = cls.examples if cls.examples < large_batch else None
+        return cls(examples=examples), cls(adaptive=True, examples=examples)
 
     @classmethod
     def sample(cls, hp, batch_size):

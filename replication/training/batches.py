@@ -66,6 +66,7 @@ def training_batches(size, *, batch_size, seed, first_epoch=0):
     Returns:
         A `tf.data.Dataset` of {"indices": int64 [batch]}, with ceil(M / batch_size) batches in each epoch.
     """
+    @tf.autograph.experimental.do_not_convert
     def batches(epoch):
         order = epoch_order(size, seed=seed, epoch=epoch)
         return tf.data.Dataset.from_tensor_slices({"indices": order}).batch(batch_size)
@@ -84,5 +85,9 @@ def evaluation_batches(split, order, bounds):
         A `tf.data.Dataset` of {"indices": int64 [batch], "of_training_set": bool}.
     """
     order = tf.constant(order)
-    return tf.data.Dataset.from_tensor_slices((bounds[:-1], bounds[1:])).map(
-        lambda start, stop: {"indices": order[start:stop], "of_training_set": split == "train"})
+
+    @tf.autograph.experimental.do_not_convert
+    def batch(start, stop):
+        return {"indices": order[start:stop], "of_training_set": split == "train"}
+
+    return tf.data.Dataset.from_tensor_slices((bounds[:-1], bounds[1:])).map(batch)

@@ -1,12 +1,9 @@
 """The callbacks of a run: its history, its stopping rule, and the end of a run whose loss is not finite."""
 
-import contextlib
 import math
 import time
 
 import keras
-
-from replication.devices import full_precision
 
 # In percent: less than one example of any data set, and more than the rounding of Keras's float32 accuracies.
 _ROUNDING = 1e-5
@@ -56,30 +53,6 @@ class StopWhenNotFinite(keras.callbacks.Callback):
         if loss is not None and not math.isfinite(loss) and self.failure is None:
             self.failure = f"the training loss became {loss} in epoch {self._epoch + 1}, batch {batch + 1}"
             self.model.stop_training = True
-
-
-class EvaluationWatch(keras.callbacks.Callback):
-    """Tells whether `fit` is evaluating the test set, and has it compute in full precision.
-
-    XLA keeps the precision with which it compiled the evaluation, and `fit` compiles it.
-
-    Attributes:
-        is_evaluating: True from the end of an epoch's training to the end of its evaluation.
-    """
-
-    is_evaluating = False
-
-    def __init__(self):
-        super().__init__()
-        self._precision = contextlib.ExitStack()
-
-    def on_test_begin(self, logs=None):
-        self.is_evaluating = True
-        self._precision.enter_context(full_precision())
-
-    def on_test_end(self, logs=None):
-        self.is_evaluating = False
-        self._precision.close()
 
 
 class Stopping(keras.callbacks.Callback):

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from models.normalization import batch_normalizations
 from replication.remedies import Remedy
+from replication.weights import build_network
 
 
 class TrainingModel(keras.Model):
@@ -175,3 +176,21 @@ def synchronize(network):
     """Makes every batch normalization of a network use the statistics of all devices."""
     for layer in batch_normalizations(network):
         layer.synchronized = True
+
+
+def place_network(run, devices, statistics):
+    """Builds the network of a run on its devices.
+
+    Args:
+        run: A `configuration.Run`.
+        devices: Its devices, as `devices.devices` returns them.
+        statistics: "batch" or "moving", those of batch normalization.
+
+    Returns:
+        A built `keras.Model` with the weights x_0 of the run's trial.
+    """
+    with devices.scope():
+        network = build_network(run, statistics=statistics)
+    if run.distribution is not None and run.distribution.synchronized:
+        synchronize(network)
+    return network

@@ -10,14 +10,15 @@ from absl import logging
 
 from replication import configuration, data, machine, memory
 from replication.configuration.tasks import require_schedule
-from replication.devices import devices, full_precision
-from replication.errors import TrainingFailedError
+from replication.devices import devices
+from replication.errors import TrainingFailedError, UserError
 from replication.training import iterates, state
-from replication.training.batches import Examples, evaluation_batches, training_batches
-from replication.training.callbacks import EvaluationWatch, History, Stopping, StopWhenNotFinite
+from replication.training.batches import Examples, training_batches
+from replication.training.callbacks import History, Stopping, StopWhenNotFinite
 from replication.training.compilation import build_training_model, make_deterministic
-from replication.training.model import synchronize
-from replication.weights import build_network, flatten_weights, load_weights, save_weights
+from replication.training.evaluation import Evaluation
+from replication.training.model import place_network
+from replication.weights import flatten_weights, load_weights, save_weights
 
 
 def train(run, workdir, *, data_dir=None, dataset=None, recorded_data=None, network=None, wait=False, verbose=1,
@@ -137,8 +138,9 @@ class _Training:
         self._devices = devices(run.distribution and run.distribution.devices)
         self._examples = Examples(dataset, self._devices)
         if network is None or run.distribution is not None:
-            network = _build_network(run, self._devices, run.statistics)
+            network = place_network(run, self._devices, run.statistics)
         self._network = network
+        self._start = start
         if start is not None:
             load_weights(network, start)
         # A second model of the same layers: a compiled one would save its optimizer with its weights.
@@ -146,7 +148,7 @@ class _Training:
         with self._devices.scope():
             self._model.optimizer.build(self._model.trainable_variables)
         self._initial = flatten_weights(network)
-        self._evaluation = _Evaluation(run, network, self._model, self._examples)
+        self._evaluation = Evaluation(run, network, self._model, self._examples)
 
     def finish(self, *, verbose, tensorboard, keep, callbacks, session):
         """Trains to the end, and writes the iterates, the minimizer and the result.
@@ -156,6 +158,8 @@ class _Training:
             session: The fields "versions" and "machine" of this process, as in config.json.
         """
         record, run = self._record, self._run
+        if self._start is not None and record.state.exists() and record.initial_weights.exists():
+            self._check_start()
         # Rewritten when a run is resumed: only result.json holds its checksum.
         save_weights(self._network, record.initial_weights)
         history, sessions = state.restore(record.state, self._model)
@@ -194,6 +198,13 @@ class _Training:
             **({"sessions": sessions} if sessions else {}),
         })
 
+    def _check_start(self):
+        """Raises a UserError unless a run that is resumed began at the weights at which it would begin now."""
+        self._network.load_weights(self._record.initial_weights)
+        if not np.array_equal(flatten_weights(self._network), self._initial):
+            raise UserError(f"{self._record.folder}: began at other weights than {self._start.weights} holds now; "
+                            "remove the folder to begin again there")
+
     def replay(self, missing, *, verbose):
         """Trains a finished run once more and writes only the iterates of the epochs in `missing`."""
         callbacks = [iterates.ReplayIterates(self._record, self._network, missing)]
@@ -202,7 +213,7 @@ class _Training:
 
     def _fit(self, history, callbacks, *, epochs, verbose):
         run, size = self._run, self._examples.size("train")
-        rows, finite, watch = History(history), StopWhenNotFinite(), EvaluationWatch()
+        rows, finite, watch = History(history), StopWhenNotFinite(), self._evaluation.watch
         largest, held = (self._devices.rows_per_memory(number) for number in (
             min(run.batch_size, size), self._model.remedy.examples_at_once(min(run.batch_size, size))))
         name, largest = ("batch_size", largest) if held >= largest else ("size of the remedy's parts", held)
@@ -238,62 +249,3 @@ class _Training:
         """Number of gradients of single examples that training has taken, including those of the remedy's tests."""
         remedy, size = self._model.remedy, self._examples.size("train")
         return len(history) * size * remedy.gradients + remedy.test_gradients(self._run, history, size)
-
-
-class _Evaluation:
-    """The losses and accuracies of a run's network on the training and the test set.
-
-    Args:
-        run: A `configuration.Run`.
-        network, model: Its network, and the `TrainingModel` with the same layers.
-        examples: Its `Examples`.
-    """
-
-    def __init__(self, run, network, model, examples):
-        self._run = run
-        self._network = network
-        self._model = model
-        self._examples = examples
-
-    def batches(self, split):
-        """The batches of "train" or "test" as a `tf.data.Dataset`."""
-        return evaluation_batches(split, *self._partition(split))
-
-    def of_the_training_set(self):
-        """The loss and the accuracy, a share, on the training set under the statistics of the run."""
-        return tuple(self._evaluate(self._model, "train"))
-
-    def metrics(self, statistics):
-        """Loss and accuracy of both sets under the "batch" or "moving" statistics of batch normalization."""
-        model = self._model
-        if statistics != self._run.statistics:
-            network = _build_network(self._run, self._examples.devices, statistics)
-            network.set_weights(self._network.get_weights())
-            model = build_training_model(network, self._run, self._examples)
-        found = {}
-        for split in ("train", "test"):
-            loss, accuracy = self._evaluate(model, split)
-            found |= {f"{split}_loss": loss, f"{split}_accuracy": accuracy}
-        return found
-
-    def _evaluate(self, model, split):
-        with full_precision():
-            return model.evaluate(self.batches(split), verbose=0)
-
-    def fitting(self):
-        """A block whose evaluations must fit into memory; otherwise it raises an error about their batch size."""
-        # Batches differ by at most one example, larger ones first.
-        largest = max(int(self._partition(split)[1][1]) for split in ("train", "test"))
-        return memory.guard(self._network, self._examples.devices.rows_per_memory(largest), "evaluation_batch_size",
-                              backward=False)
-
-    def _partition(self, split):
-        return data.partition(self._examples.size(split), self._run.evaluation_batch_size)
-
-
-def _build_network(run, devices, statistics):
-    with devices.scope():
-        network = build_network(run, statistics=statistics)
-    if run.distribution is not None and run.distribution.synchronized:
-        synchronize(network)
-    return network

@@ -25,8 +25,8 @@ def merge(found):
         *(getattr(task, field.name) for field in dataclasses.fields(task))) for task in tasks.merge(found)]
 
 
-SMALL = configuration.Run(network=networks.TWO_LAYERS, regime="SB", trial=0, dataset="digits", batch_size=359, epochs=2)
-LARGE = configuration.Run(network=networks.TWO_LAYERS, regime="LB", trial=0, dataset="digits", batch_size=719, epochs=1)
+SMALL = configuration.Run(network=networks.WIDE, regime="SB", trial=0, dataset="digits", batch_size=359, epochs=2)
+LARGE = configuration.Run(network=networks.WIDE, regime="LB", trial=0, dataset="digits", batch_size=719, epochs=1)
 WARM = dataclasses.replace(LARGE, start=configuration.Start(SMALL.name, 2))
 DIVERGING = dataclasses.replace(SMALL, optimizer="sgd", learning_rate=1e30, batch_size=1437)
 SHARPNESS = Sharpness(starts=1, iterations=1)

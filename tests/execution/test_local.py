@@ -14,8 +14,8 @@ from replication.execution.tasks import is_done
 from tests import networks
 from tests.report.fixtures import paper_run, write_run
 
-SMALL = configuration.Run(network=networks.TWO_LAYERS, regime="SB", trial=0, dataset="digits", batch_size=359, epochs=3)
-LARGE = configuration.Run(network=networks.TWO_LAYERS, regime="LB", trial=0, dataset="digits", batch_size=719, epochs=1)
+SMALL = configuration.Run(network=networks.WIDE, regime="SB", trial=0, dataset="digits", batch_size=359, epochs=3)
+LARGE = configuration.Run(network=networks.WIDE, regime="LB", trial=0, dataset="digits", batch_size=719, epochs=1)
 WARM = dataclasses.replace(LARGE, start=Start(SMALL.name, 2))
 QUICK = Sharpness(subspace_dim=1, starts=1, iterations=1, examples=100)
 STEEPNESS = Steepness(directions=1, blocks=1)

@@ -26,8 +26,8 @@ def forked_workers(monkeypatch):
     monkeypatch.setattr(processes.multiprocessing, "get_context", lambda method=None: context)
 
 
-def test_the_records_are_those_of_one_process(tmp_path, monkeypatch, forked_workers):
-    together, alone = (records.Workdir.create(tmp_path / name) for name in ("together", "alone"))
+def test_the_records_are_those_of_one_process(tmp_path, monkeypatch, forked_workers, reference):
+    together = records.Workdir.create(tmp_path)
     events = []
     assert execution.execute(
         runs.TASKS, together, executor=Local(2), begin=lambda number: events.append((number, "begins")),
@@ -38,14 +38,13 @@ def test_the_records_are_those_of_one_process(tmp_path, monkeypatch, forked_work
     # No more than two at a time, by what `begin` and `end` tell; and what comes last can be drawn.
     running = [sum(1 if what == "begins" else -1 for _, what in each[:stop + 1]) for stop in range(len(each))]
     assert max(running) == 2 and events[-1] == "meanwhile"
-    runs.replicate(alone, threads=max(1, processors() // 2))
-    assert runs.contents(together) == runs.contents(alone)
+    assert runs.contents(together) == runs.contents(reference)
     threads = max(1, processors() // 2)
     assert together.run(runs.SMALL).config["machine"]["intra_op_threads"] == threads
     # A task that is left alone has as many threads.
     together.run(runs.SMALL).measurement(runs.SHARPNESS).unlink()
     assert execution.execute(runs.TASKS, together, executor=Local(2)) == []
-    assert runs.contents(together) == runs.contents(alone)
+    assert runs.contents(together) == runs.contents(reference)
     # What is done needs no process.
     monkeypatch.setattr(processes.Worker, "_start", pytest.fail)
     ended = []
@@ -62,7 +61,9 @@ def test_failures_are_those_of_one_process(tmp_path, forked_workers):
 
 
 @pytest.mark.parametrize("kills", [1, 3])
-def test_a_task_whose_process_is_killed_is_tried_again_at_most_twice(tmp_path, kills, monkeypatch):
+def test_a_task_whose_process_is_killed_is_tried_again_at_most_twice(tmp_path, kills, monkeypatch, request):
+    if kills == 1:
+        request.getfixturevalue("forked_workers")
     victims, original = [], processes.Worker._start
 
     def start(self):
@@ -82,10 +83,22 @@ def test_a_task_whose_process_is_killed_is_tried_again_at_most_twice(tmp_path, k
         assert len(problems) == 1 and "its process died (SIGKILL), 3 times" in problems[0]
 
 
+def test_a_process_that_cannot_start_says_so(tmp_path, monkeypatch):
+    context = forked.context()
+
+    def refuse(self):
+        raise OSError("out of processes")
+
+    monkeypatch.setattr(context.Process, "start", refuse)
+    monkeypatch.setattr(processes.multiprocessing, "get_context", lambda method=None: context)
+    with pytest.raises(OSError, match="out of processes"):
+        processes.execute([Train(runs.LARGE)], records.Workdir.create(tmp_path), jobs=1)
+
+
 def test_an_error_of_ours_shows_its_traceback(tmp_path, forked_workers):
     workdir = records.Workdir.create(tmp_path)
     broken = Train(runs.LARGE, keep=None)
-    with pytest.raises(RuntimeError, match="(?s)train S2-LB.*Traceback.*TypeError"):
+    with pytest.raises(RuntimeError, match="(?s)train S3-LB.*Traceback.*TypeError"):
         processes.execute([broken], workdir, jobs=1)
 
 

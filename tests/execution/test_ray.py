@@ -74,8 +74,11 @@ def cluster():
         # For this module, which Ray's processes import.
         patch.setenv("PYTHONPATH", str(ROOT))
         node = {"num_cpus": 1, "object_store_memory": 80_000_000}
-        started = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
-        started.add_node(**node)
+        with pytest.MonkeyPatch.context() as elsewhere:
+            # Nodes that have been started without this package know nothing of it.
+            elsewhere.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+            started = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+            started.add_node(**node)
         yield started
         started.shutdown()
 

@@ -9,6 +9,7 @@ from replication import catalog, experiments, paper, remedies
 from replication.configuration import Measure, presets
 from replication.configuration.tasks import merge, runs, scheduled_epochs
 from replication.errors import UserError
+from replication.experiments import spreads
 
 QUICK_WITH_F1 = dataclasses.replace(presets.PRESETS["quick"], study_networks=("F1",), table7_networks=("F1",))
 
@@ -225,6 +226,29 @@ def test_large_batches_of_convolutional_networks_alone_recompute():
     setup = dataclasses.replace(paper_setup("F1", "C2"), recompute=True)
     assert {(run.network, run.regime) for run in runs_of("table2", setup) if run.recompute} == {("C2", "LB")}
     assert not any(run.recompute for run in runs_of("table2", paper_setup("C2")))
+    setup = dataclasses.replace(paper_setup("C1"), recompute=True)
+    for name in ("figure4", "figure5", "correlation"):
+        found = runs_of(name, setup)
+        assert {run.recompute for run in found} == {True, False}, name
+        assert all(run.recompute == (run.batch_size == 5000) for run in found), name
+
+
+def test_no_sam_over_the_whole_batch_is_called_one_over_parts():
+    for name, network in (("quick", "C1"), ("tour", "F1"), ("paper", "F1")):
+        setup = dataclasses.replace(paper_setup(network), preset=presets.PRESETS[name])
+        found = [run for run in runs_of("remedies", setup) if run.remedy and run.remedy.NAME == "sam"]
+        assert found and all(run.remedy.examples is None or run.remedy.examples < run.batch_size for run in found)
+    assert {run.remedy.examples for run in found} == {256}
+
+
+@pytest.mark.parametrize("name", ["tour", "paper"])
+def test_spreads_vary_the_batches(name):
+    """Of fewer examples than two of the batches hold, the batches would be the same."""
+    setup = dataclasses.replace(paper_setup("F1"), preset=presets.PRESETS[name])
+    usual = spreads._usual(setup.run("F1", "LB", 0), setup.preset.study_examples, 0)
+    found = spreads._variations(usual, setup.resolved_dataset("F1").training_size)
+    assert ("the batch of f" in found) == ("the partition" in found) == (name == "paper")
+    assert len(found) == (5 if name == "tour" else 7)
 
 
 def test_table_7_sets_plain_sb_beside_conservative_lb(setup):

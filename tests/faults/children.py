@@ -9,7 +9,7 @@ import shutil
 import signal
 import time
 
-from replication import data, execution, records, training
+from replication import data, execution, machine, records, training
 from replication.landscape import paths, steepness
 from replication.report import make_report
 from replication.sharpness import Objective, metric
@@ -51,7 +51,8 @@ def _run(function, arguments, fault):
 
 
 def replicate(path, log=None, tasks=runs.TASKS):
-    """Runs a replication in one process; what is computed leaves a line in the file `log`."""
+    """Runs a replication in one process, with the threads of one of two; what is computed leaves a line in `log`."""
+    machine.use_threads(max(1, machine.processors() // 2))
     if log is not None:
         _log_calls(log, training.run._Training, "finish")
         for module in (metric, paths, steepness):

@@ -68,7 +68,7 @@ def other_losses():
     with tempfile.TemporaryDirectory() as folder:
         keras.config.set_floatx("float32")
         record = train(configuration.Run(
-            network=networks.TWO_LAYERS, regime="grid", trial=0, dataset="digits", batch_size=719, epochs=1,
+            network=networks.ONE_LAYER, regime="grid", trial=0, dataset="digits", batch_size=719, epochs=1,
             training_loss="mean_squared_error", distribution=configuration.Distribution(2)),
             records.Workdir.create(folder), verbose=0)
         trained, dataset = load_minimizer(record), data.load("digits")
@@ -154,7 +154,7 @@ def halves():
 
 def resumed(folder):
     """A run of two epochs that ends after the first, is taken up again, and is compared with one that did not."""
-    run = configuration.Run(network=networks.TWO_LAYERS, regime="grid", trial=0, dataset="digits", batch_size=719,
+    run = configuration.Run(network=networks.ONE_LAYER, regime="grid", trial=0, dataset="digits", batch_size=719,
                             epochs=2, distribution=configuration.Distribution(2), deterministic=True)
     whole, parts = records.Workdir.create(f"{folder}/whole"), records.Workdir.create(f"{folder}/parts")
     interrupted = mock.patch.object(state.SaveState, "on_epoch_end", interrupting(state.SaveState.on_epoch_end))

@@ -13,7 +13,7 @@ from tests import forked, networks
 from tests.mirrored import children
 from tests.scripts import succeed
 
-RUN = {"network": networks.TWO_LAYERS, "regime": "grid", "trial": 0, "dataset": "digits", "batch_size": 719,
+RUN = {"network": networks.ONE_LAYER, "regime": "grid", "trial": 0, "dataset": "digits", "batch_size": 719,
        "epochs": 2, "optimizer": "sgd"}
 
 

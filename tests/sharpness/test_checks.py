@@ -60,7 +60,7 @@ def _with(layer):
 def _fitted_weights():
     model = _with(keras.layers.Dense(8, activation="tanh"))
     model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
-    model.fit(INPUTS, LABELS, epochs=30, verbose=0)
+    model.fit(np.tile(INPUTS, (30, 1)), np.tile(LABELS, 30), verbose=0)
     return model.get_weights()
 
 
@@ -117,7 +117,7 @@ def _network(kind):
 def _network_weights(kind):
     model = _network(kind)
     model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
-    model.fit(INPUTS, LABELS, epochs=60, batch_size=30, verbose=0)
+    model.fit(np.tile(INPUTS, (60, 1)), np.tile(LABELS, 60), batch_size=30, verbose=0)
     return model.get_weights()
 
 

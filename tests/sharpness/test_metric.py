@@ -1,16 +1,26 @@
 """Metric 2.1 against brute force, at minimizers, and its self-checks."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import models
-from replication.sharpness import Objective, measure_sharpness
+from replication import configuration
+from replication.sharpness import Objective, compute, measure_sharpness
 from replication.sharpness.subspace import RandomSubspace
 from tests.sharpness import cases
 
 SHAPES = [(1, 2), (2, 2), (2, 3), (3, 3), (2, 4)]
+
+
+@functools.cache
+def _objective(features, classes):
+    inputs, labels = cases.softmax_regression(features, classes, seed=1)
+    theta = np.random.default_rng(2).normal(size=(features + 1) * classes)
+    return Objective(cases.regression_model(theta, features), inputs, labels)
 
 
 @pytest.mark.parametrize("epsilon", [1e-3, 5e-4, 0.1])
@@ -18,7 +28,7 @@ SHAPES = [(1, 2), (2, 2), (2, 3), (3, 3), (2, 4)]
 def test_equals_brute_force_over_all_corners(features, classes, epsilon):
     inputs, labels = cases.softmax_regression(features, classes, seed=1)
     theta = np.random.default_rng(2).normal(size=(features + 1) * classes)
-    result = measure_sharpness(cases.regression_model(theta, features), inputs, labels, epsilon=epsilon)
+    result = compute(_objective(features, classes), configuration.Sharpness(epsilon=epsilon))
     assert result.sharpness == pytest.approx(cases.brute_force_sharpness(theta, inputs, labels, epsilon), rel=1e-4)
 
 

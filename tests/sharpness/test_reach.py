@@ -91,21 +91,28 @@ def _weights(model):
     return [v.numpy() for v in model.variables]
 
 
+@pytest.fixture(scope="module")
+def plain():
+    """f of the plain layer, and its measurement."""
+    model = _model(Plain())
+    expected = measure_sharpness(model, INPUTS, LABELS, epsilon=0.01, iterations=2)
+    return Objective(model, INPUTS, LABELS), expected
+
+
 @pytest.mark.parametrize("kind", [Compiled, CompiledWithoutAutoGraph, Branching, Variable, Recomputed, Looped])
-def test_every_read_of_a_weight_counts(kind):
+def test_every_read_of_a_weight_counts(kind, plain):
     """Measured before and after `evaluate`, which leaves graphs of the user's functions behind.
 
     Each kind rounds in its own way, and ten iterations of an ascent amplify the rounding; two do not. f and its
     gradient agree at x and far from it.
     """
-    plain, model = _model(Plain()), _model(kind())
-    expected = measure_sharpness(plain, INPUTS, LABELS, epsilon=0.01, iterations=2)
+    (theirs, expected), model = plain, _model(kind())
     for _ in range(2):
         result = measure_sharpness(model, INPUTS, LABELS, epsilon=0.01, iterations=2)
         assert result.loss == pytest.approx(expected.loss, rel=1e-6)
         assert result.sharpness == pytest.approx(expected.sharpness, rel=1e-4)
         assert model.evaluate(INPUTS, LABELS, batch_size=60, verbose=0) == pytest.approx(result.loss, rel=1e-6)
-    ours, theirs = (Objective(each, INPUTS, LABELS) for each in (model, plain))
+    ours = Objective(model, INPUTS, LABELS)
     for step in (0, 0.3):
         x = ours.x + step * np.random.default_rng(1).normal(size=len(ours.x))
         (f, gradient), (known, slope) = ours.value_and_gradient(x), theirs.value_and_gradient(x)

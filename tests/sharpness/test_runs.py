@@ -8,8 +8,9 @@ from replication.execution.measurement import measure_run
 from replication.sharpness import Objective
 from replication.store import Store
 from replication.weights import load_minimizer
+from tests import networks
 
-RUN = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=360, epochs=1)
+RUN = configuration.Run(network=networks.TWO_LAYERS, regime="LB", trial=0, dataset="digits", batch_size=360, epochs=1)
 PART = configuration.Sharpness(iterations=1, examples=200)
 
 

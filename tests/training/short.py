@@ -3,8 +3,8 @@
 from replication import configuration, records, training
 from tests import networks
 
-RUN = configuration.Run(network=networks.TWO_LAYERS, regime="SB", trial=0, dataset="digits", batch_size=359, epochs=5)
-LARGE = configuration.Run(network=networks.TWO_LAYERS, regime="LB", trial=0, dataset="digits", batch_size=719, epochs=1)
+RUN = configuration.Run(network=networks.WIDE, regime="SB", trial=0, dataset="digits", batch_size=359, epochs=5)
+LARGE = configuration.Run(network=networks.WIDE, regime="LB", trial=0, dataset="digits", batch_size=719, epochs=1)
 
 
 def train(run, folder, **options):

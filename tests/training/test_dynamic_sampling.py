@@ -71,11 +71,20 @@ def test_parts_fit_into_the_training_set():
 
 @pytest.mark.parametrize("size, examples, limit, expected", [
     (108, 4000, 400, 109),  # would leave 4
-    (1999, 4000, 1999, 1999), (1998, 4000, 1999, 1334),  # would leave 4, and 2,000 exceed the limit
+    (1999, 4000, 1999, 1999), (1998, 4000, 1999, 1999),  # would leave 4, and 2,000 exceed the limit
+    (830, 721_329, 72_133, 832),  # 831 would leave 21
     (100, 4000, 400, 100), (400, 4001, 400, 400), (576, 60_000, 6000, 576), (59_999, 60_000, 60_000, 60_000)])
 def test_the_last_batch_is_not_tiny(size, examples, limit, expected):
     """Its batch normalization would know few examples. The run's own batch size stays as it is."""
     assert dynamic_sampling.without_a_small_rest(size, examples, limit=limit) == expected
+
+
+def test_sizes_with_a_large_enough_rest_never_shrink():
+    for examples in (421, 1437, 4000):
+        limit = examples // 10
+        found = [dynamic_sampling.without_a_small_rest(size, examples, limit=limit) for size in range(1, limit + 1)]
+        assert found == sorted(found) and all(each >= size for size, each in enumerate(found, 1))
+        assert all(each == limit or examples % each == 0 or examples % each >= each / 10 for each in found)
 
 
 @pytest.mark.parametrize("size, expected", [(50, 200), (400, 1000)])

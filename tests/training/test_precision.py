@@ -12,6 +12,7 @@ from replication.sharpness import measure_sharpness
 from replication.training.batches import Examples
 from replication.training.compilation import build_training_model
 from replication.weights import build_network
+from tests import networks
 
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
@@ -26,8 +27,8 @@ def test_a_network_computes_in_half_and_ends_in_float32(precision):
 
 
 def test_a_run_trains_and_is_not_measured(tmp_path):
-    run = configuration.Run(network="F1", regime="LB", trial=0, dataset="digits", batch_size=360, epochs=3,
-                            precision="mixed_bfloat16")
+    run = configuration.Run(network=networks.TWO_LAYERS, regime="LB", trial=0, dataset="digits", batch_size=360,
+                            epochs=3, precision="mixed_bfloat16")
     record = training.train(run, records.Workdir.create(tmp_path / "work"), verbose=0)
     assert [row["loss"] for row in record.history] == sorted((row["loss"] for row in record.history), reverse=True)
     with pytest.raises(UserError, match="precision=mixed_bfloat16.*only for runs in float32"):

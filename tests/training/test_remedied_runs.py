@@ -16,7 +16,7 @@ from replication.training.compilation import build_training_model
 from replication.weights import build_network, load_minimizer
 from tests import networks
 
-RUN = configuration.Run(network=networks.TWO_LAYERS, regime="LB", trial=0, dataset="digits", batch_size=359, epochs=2)
+RUN = configuration.Run(network=networks.WIDE, regime="LB", trial=0, dataset="digits", batch_size=359, epochs=2)
 EXAMPLES = 1437
 CONVOLUTIONAL = dataclasses.replace(RUN, network="C1", architecture="text", epochs=1)
 GROWING = {
@@ -189,7 +189,7 @@ def test_overflow_of_half_precision_skips_the_step(remedy):
 @pytest.mark.parametrize("options", [{"kernel_regularizer": "l2"}, {"activity_regularizer": "l2"}])
 def test_a_network_with_losses_of_its_own_has_no_remedy(options):
     network = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10, **options)])
-    with pytest.raises(ValueError, match="network='S2': has losses of its own"):
+    with pytest.raises(ValueError, match="network='S3': has losses of its own"):
         build_training_model(network, dataclasses.replace(RUN, remedy=remedies.SharpnessAware()), None)
 
 

@@ -11,7 +11,8 @@ import tensorflow as tf
 from replication import configuration, files, records, training
 from replication.configuration.tasks import STOPS, measured_epochs, scheduled_epochs
 from replication.errors import UserError
-from replication.training.callbacks import EvaluationWatch, Stopping, StopWhenNotFinite
+from replication.training.callbacks import Stopping, StopWhenNotFinite
+from replication.training.evaluation import EvaluationWatch
 from tests import forked, networks
 from tests.scripts import script
 

@@ -3,6 +3,7 @@
 import dataclasses
 import shutil
 
+import keras
 import numpy as np
 import pytest
 
@@ -39,6 +40,27 @@ def test_a_warm_started_run_is_replayed_from_its_own_start(kept):
     shutil.rmtree(kept.folder)
     training.train(run, workdir, verbose=0, keep=[1])
     assert warm.iterate(1).content["replayed"] == "identical"
+
+
+def test_an_interrupted_warm_start_goes_on_from_where_it_began_or_not_at_all(kept):
+    workdir, iterate = records.Workdir(kept.folder.parent.parent), kept.iterate(3)
+    run = dataclasses.replace(short.LARGE, epochs=2, start=Start(short.RUN.name, 3))
+
+    def interrupt(epoch, logs):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        training.train(run, workdir, verbose=0, callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=interrupt)])
+    assert workdir.run(run).state.exists()
+    before = iterate.weights.read_bytes(), iterate.content
+    shutil.copy(kept.final_weights, iterate.weights)
+    files.write_json(iterate.folder / "iterate.json",
+                     {**iterate.content, "checksum": files.file_checksum(iterate.weights)})
+    with pytest.raises(UserError, match="began at other weights than .*remove the folder"):
+        training.train(run, workdir, verbose=0)
+    iterate.weights.write_bytes(before[0])
+    files.write_json(iterate.folder / "iterate.json", before[1])
+    assert training.train(run, workdir, verbose=0).result["epochs"] == 2
 
 
 def test_a_warm_start_at_an_iterate_that_was_not_kept_is_one_line(bare):
