@@ -48,8 +48,8 @@ def jit_compile():
     """Defines the flag of the compilation by XLA."""
     return flags.DEFINE_enum(
         "jit_compile", "auto", ["auto", "on", "off"],
-        "Whether XLA compiles the training step; auto: as measured for the network and the device, and off with "
-        "--deterministic and with a remedy or a strategy that XLA cannot compile.")
+        "Whether XLA compiles the training step; auto: as measured for the network and the device, and off for "
+        "deterministic runs and with a remedy or a strategy that XLA cannot compile.")
 
 
 class _WholeOrAllParser(flags.IntegerParser):
@@ -69,6 +69,15 @@ class _WholeOrAllParser(flags.IntegerParser):
         return "int or all"
 
 
+class _NumberParser(flags.FloatParser):
+    """Reads a number between the bounds of a `fields.Number`, of which absl would list excluded ones as admitted."""
+
+    def __init__(self, admitted):
+        super().__init__(admitted.above if admitted.at_least is None else admitted.at_least,
+                         admitted.below if admitted.at_most is None else admitted.at_most)
+        self.syntactic_help = admitted.expected
+
+
 def _define(field, prefix, default, *, optional):
     name, help = prefix + (field.metadata["name"] or field.name), field.metadata["help"]
     if optional and field.default is not None:
@@ -83,7 +92,5 @@ def _define(field, prefix, default, *, optional):
     if isinstance(admitted, Whole):
         return flags.DEFINE_integer(name, default, help, lower_bound=admitted.at_least, upper_bound=admitted.at_most)
     if isinstance(admitted, Number):
-        lower = admitted.above if admitted.at_least is None else admitted.at_least
-        upper = admitted.below if admitted.at_most is None else admitted.at_most
-        return flags.DEFINE_float(name, default, help, lower_bound=lower, upper_bound=upper)
+        return flags.DEFINE(_NumberParser(admitted), name, default, help, serializer=flags.ArgumentSerializer())
     return flags.DEFINE_string(name, default, help)

@@ -18,12 +18,14 @@ _PRESET = flags.DEFINE_enum(
     "in about 20 minutes; paper: the paper's own set-up; timit_shaped: F2 on synthetic data, with small studies.")
 _NETWORKS = flags.DEFINE_list(
     "networks", None, "Networks of table 1, separated by commas; by default the preset's. Figures 4 to 6, steepness, "
-    "optimizers and remedies use F2 and C1, or in the preset quick C1, unless --experiments is given too.")
+    "optimizers, remedies and the experiments beyond the paper use F2 and C1, or in the preset quick C1, unless "
+    "--experiments is given too.")
 _EXPERIMENTS = flags.DEFINE_list(
     "experiments", None, "Tables, figures and listings, separated by commas; by default all of --preset=paper and "
     "tour, and those of --preset=quick and timit_shaped that take little time: " + ", ".join(experiments.names()) + ".")
 _TRIALS = flags.DEFINE_integer(
-    "trials", None, "Trials of each network and regime; by default the preset's (the paper: 5).", lower_bound=1)
+    "trials", None, "Trials of each network and regime in tables 2 to 4; by default the preset's (the paper: 5). Other "
+    "experiments have at most as many as the preset gives them, mostly one.", lower_bound=1)
 _ARCHITECTURE = define(configuration.Run, "architecture")["architecture"]
 _RECOMPUTE = define(configuration.Run, "recompute")["recompute"]
 _BATCH_SIZES = flags.DEFINE_list(

@@ -63,6 +63,9 @@ def run(resolve_jit_compile, available_devices):
     remedy, name = _remedy(), dataset.dataset(default=catalog.NETWORKS[choices["network"]].dataset)
     resolved = data.resolve(name)
     _check_network(choices)
+    for choice in ("kernel_scale", "kernel_initializer"):
+        if _WARM_START.value is not None and _RUN[choice].present:
+            raise UserError(f"--{choice}={_RUN[choice].value}: no effect with --warm_start, which gives the weights")
     choices |= {"dataset": name, "classes": catalog.open_classes(name, resolved), "remedy": remedy, "start": _start(),
                 "distribution": _distribution(available_devices)}
     if choices["batch_size"] is None:

@@ -39,6 +39,9 @@ def _guarded(main, argv):
     # TensorFlow takes a GPU's memory as it needs it, so that others can use the rest.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     machine.log_plainly()
+    if sys.stdout is None:
+        # It was closed by the caller, as by `>&-` in a shell.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     # Results hold letters that some terminals and pipes lack, such as ε.
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")
@@ -55,18 +58,35 @@ def _guarded(main, argv):
     except UserError as error:
         return _fail(error)
     except BrokenPipeError:
-        # The reader, such as `head`, has closed the pipe. The interpreter flushes once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader, such as `head`, has closed the pipe.
+        _drop_output()
         return EXIT_ERROR
     except MemoryError as error:
         return _fail(f"not enough memory: {error}")
     except OSError as error:
         if error.filename is None:
+            if problem := _output_problem():
+                return _fail(problem)
             raise
         return _fail(f"{error.filename}: {error.strerror}")
     except KeyboardInterrupt:
         _fail("interrupted; the same command goes on from what is on disk")
         return 128 + received[0]
+
+
+def _output_problem():
+    """Returns why standard output cannot be written; None if it takes another line."""
+    try:
+        print(flush=True)
+    except OSError as error:
+        _drop_output()
+        return f"standard output: {error.strerror}"
+    return None
+
+
+def _drop_output():
+    """Has the interpreter, which flushes once more at its end, write to nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def progress():
@@ -117,7 +137,7 @@ def check_backend():
 
 def check_keras_configuration():
     """Raises a UserError if the user's keras.json would build other networks from the same configurations."""
-    path = pathlib.Path(os.environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras") / "keras.json"
+    path = pathlib.Path(os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras"), "keras.json")
     try:
         chosen = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

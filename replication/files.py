@@ -21,6 +21,12 @@ _CHECKSUM = "sha256"
 _WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
+def sync(path):
+    """Has the system write a file to its disk."""
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
+
+
 @contextlib.contextmanager
 def replacing(path):
     """Yields a temporary path that replaces `path` if the block ends without an error.
@@ -41,8 +47,7 @@ def replacing(path):
     temporary = pathlib.Path(temporary)
     try:
         yield temporary
-        with open(temporary, "rb+") as written:
-            os.fsync(written.fileno())
+        sync(temporary)
         # mkstemp creates private files, but records get the user's usual permissions.
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)

@@ -12,7 +12,7 @@ import flags.distribution
 import flags.sharpness
 import flags.workdir
 from replication import entry, records
-from replication.errors import UserError
+from replication.errors import UserError, collect
 
 
 def main(argv):
@@ -63,19 +63,27 @@ def _measure_workdir(number):
     # The devices come first, before TensorFlow starts.
     chosen, results = devices(number), []
     for record in sound:
-        run = record.configuration
-        choices = flags.sharpness.choices(seed=run.trial)
+        choices = flags.sharpness.choices(seed=record.configuration.trial)
         try:
-            measure_run(record, choices, data.load(run.dataset, flags.data.DATA_DIR.value), devices=chosen)
+            is_measured = all(record.minimizer.measurement(choice).exists() for choice in choices)
+            dataset = None if is_measured else data.load(record.configuration.dataset, flags.data.DATA_DIR.value)
+            measure_run(record, choices, dataset, devices=chosen)
         except UserError as error:
             problems.append(str(error))
             continue
         contents, damaged = record.measurements("sharpness")
-        problems += damaged
-        asked = [choice.to_json() for choice in choices]
-        results += [(record.name, content) for content in contents if content.get("configuration") in asked]
+        found, unsound = collect(lambda content, record=record: (_choices(record, content), content), contents)
+        problems += [*damaged, *unsound]
+        results += [(record.name, content) for measured, content in found if measured in choices]
     print(overview(results))
     entry.report_problems(problems)
+
+
+def _choices(record, content):
+    """Returns the choices of a measurement of a minimizer, which must be complete and of the run's own weights."""
+    from replication.store import schema
+
+    return schema.measurement(content, "sharpness", record.folder / "sharpness", weights=record.minimizer.checksum)
 
 
 if __name__ == "__main__":

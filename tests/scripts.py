@@ -25,9 +25,9 @@ def script(name, *arguments, env=None):
     return fresh_script(name, *arguments, env=env) if env else module(f"replication.{name}", *arguments)
 
 
-def module(name, *arguments):
+def module(name, *arguments, env=None):
     """Returns the same of `python -m NAME`, in a forked process."""
-    child = forked.Child(run_module, name, list(map(str, arguments)))
+    child = forked.Child(run_module, name, list(map(str, arguments)), environment=env)
     output, errors = child.communicate()
     return subprocess.CompletedProcess([name, *arguments], child.poll(), output, errors)
 

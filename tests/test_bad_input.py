@@ -13,7 +13,7 @@ import pytest
 from replication import configuration, files, records, training, weights
 from replication.errors import UserError
 from tests import networks
-from tests.scripts import ROOT, assert_one_line, cases, fresh_script, script
+from tests.scripts import ROOT, assert_one_line, cases, fresh_script, module, script
 
 RUN = configuration.Run(network=networks.TWO_LAYERS, regime="SB", trial=0, dataset="digits", batch_size=719, epochs=1)
 
@@ -170,7 +170,7 @@ def test_a_terminal_without_greek_letters():
 
 def test_a_home_in_a_path(trained, tmp_path):
     (tmp_path / "runs").symlink_to(trained.path / "runs")
-    finished = fresh_script("make_report", "--workdir=~", env={"HOME": str(tmp_path)})
+    finished = module("replication.make_report", "--workdir=~", env={"HOME": str(tmp_path)})
     assert finished.returncode == 0 and (tmp_path / "report" / "index.html").exists()
     assert_one_line(script("train", f"--workdir={tmp_path / 'work'}", "--data_dir=~nobody-of-this-name/data"),
                     "prepare_data")
@@ -182,6 +182,16 @@ def test_a_reader_that_leaves_early(tmp_path):
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     process.stdout.close()
     assert process.stderr.read() == "" and process.wait() == 1
+
+
+@pytest.mark.parametrize("target, code, errors", [
+    ("&-", 2, []), ("/dev/full", 1, ["error: standard output: No space left on device"])])
+def test_an_output_that_is_closed_or_full(target, code, errors):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("the system has no /dev/full")
+    process = subprocess.run(f"exec {sys.executable} -m replication.verify --workdir=results >{target}", shell=True,
+                             cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    assert (process.returncode, process.stderr.splitlines()) == (code, errors)
 
 
 def test_a_model_file_with_a_damaged_part(tmp_path):

@@ -144,10 +144,10 @@ def test_exhaustion_in_training_names_the_batch_to_blame(tmp_path, monkeypatch, 
 def test_exhaustion_in_the_evaluation_of_a_stop(tmp_path, monkeypatch):
     evaluate = TrainingModel.evaluate
 
-    def exhausted(self, batches=None, callbacks=(), **options):
+    def exhausted(self, *arguments, callbacks=(), **options):
         # That of the test set, by `fit`.
         if "_use_cached_eval_dataset" in options:
-            return evaluate(self, batches, callbacks=callbacks, **options)
+            return evaluate(self, *arguments, callbacks=callbacks, **options)
         for callback in callbacks:
             callback.on_test_begin()
         return _exhausted()

@@ -86,10 +86,11 @@ def writing(folder, name, resolved, *, details=None):
         with files.lock(folder, "data set", wait=True):
             _check_room(folder, shapes)
             with contextlib.ExitStack() as stack:
+                temporary = [stack.enter_context(files.replacing(folder / file)) for file in _ARRAYS]
                 arrays = tuple(
-                    np.lib.format.open_memmap(stack.enter_context(files.replacing(folder / file)), mode="w+",
-                                              dtype=np.float32 if len(shape) > 1 else np.int32, shape=shape)
-                    for file, shape in zip(_ARRAYS, shapes, strict=True))
+                    np.lib.format.open_memmap(path, mode="w+", dtype=np.float32 if len(shape) > 1 else np.int32,
+                                              shape=shape)
+                    for path, shape in zip(temporary, shapes, strict=True))
                 yield arrays
                 for array in arrays:
                     array.flush()
@@ -97,6 +98,9 @@ def writing(folder, name, resolved, *, details=None):
                 # Windows renames no file that is mapped into memory.
                 for array in arrays:
                     array._mmap.close()
+                # Here, and not between the renames of the files, it takes seconds and may fail.
+                for path in temporary:
+                    files.sync(path)
                 # Until the new summary is written, the folder counts as having no cache.
                 (folder / _SUMMARY).unlink(missing_ok=True)
             files.write_json(folder / _SUMMARY, summary)

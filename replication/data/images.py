@@ -11,7 +11,7 @@ from absl import logging
 
 from replication.data import cache
 from replication.data.examples import Data
-from replication.errors import MissingDataError, UserError
+from replication.errors import MissingDataError, UserError, require
 
 # The version is part of the name because it decides the folder, and with it the examples of a run.
 TFDS_NAMES = {
@@ -26,8 +26,9 @@ def resolve_data_dir(data_dir=None):
     """Returns the folder of TFDS's data sets as a `pathlib.Path`; None stands for TFDS's default.
 
     Raises:
-        UserError: `data_dir` is a file.
+        UserError: `data_dir` is a file, or empty.
     """
+    require(data_dir != "", "data_dir", data_dir, "the folder of TFDS's data sets")
     # This repeats TFDS's rule, because a cached data set is loaded without importing TFDS.
     folder = pathlib.Path(os.path.expanduser(data_dir or os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")))
     if folder.is_file():

@@ -63,7 +63,7 @@ def measure_between(workdir, choices, runs, *, dataset, wait=False):
         workdir: A `records.Workdir`.
         choices: A `configuration.Measurement` that joins two runs, such as `configuration.Path`.
         runs: The finished `records.RunRecord`s of SB and LB.
-        dataset: Their `data.Data`.
+        dataset: Their `data.Data`; it may be None if the measurement is on disk.
         wait: Whether to wait for another process that works on the first run, or to raise.
 
     Returns:

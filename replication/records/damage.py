@@ -1,8 +1,9 @@
 """Sets damaged parts of a workdir aside, so that they are made again.
 
 A file counts as damaged if it cannot be read, does not match the checksum in its record, or was computed from weights
-other than the present ones. Runs are moved as a whole, kept iterates and measurements one by one. Damaged parts are
-moved to WORKDIR/damaged, under the same relative path, and never deleted.
+other than the present ones. So does a run that began at weights which another run no longer has. Runs are moved as a
+whole, kept iterates and measurements one by one. Damaged parts are moved to WORKDIR/damaged, under the same relative
+path, and never deleted.
 """
 
 import contextlib
@@ -122,6 +123,7 @@ def _is_sound(record):
         record.check_configuration()
         if record.is_finished:
             record.check()
+            record.check_start()
             # Raises a UserError as well if result.json is damaged.
             _ = record.epochs
     except UserError:

@@ -149,6 +149,22 @@ class RunRecord(ConfiguredFolder):
             check_file(self.folder / name, checksum, named_in="result.json",
                        remedy=self.remedy)
 
+    def check_start(self):
+        """Raises a UserError if the run began at weights that the run that it names no longer has.
+
+        What is not known, because that run is not there or has not kept the iterate, is no error.
+        """
+        start = self.configuration.start
+        if start is None:
+            return
+        source = RunRecord(self.folder.parent / start.run)
+        if not source.is_finished:
+            return
+        point = source.minimizer if start.epoch is None else source.iterate(start.epoch)
+        began, present = self.iterate(0).checksum, point.checksum if point.exists else None
+        if None not in (began, present) and began != present:
+            raise UserError(f"{self.folder}: began at other weights than those of {point.weights}; {self.remedy}")
+
     @property
     def minimizer(self):
         """The `WeightsRecord` of the minimizer of a finished run."""

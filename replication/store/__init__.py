@@ -60,6 +60,7 @@ class Store:
 
     def _finished_run(self, record):
         config, result, history = schema.run(record)
+        record.check_start()
         run = record.configuration
         iterates = self._sound(lambda point: self._iterate(run, point), (record.iterate(0), *record.iterates()))
         return FinishedRun(

@@ -15,15 +15,15 @@ def run(record):
     """Returns the contents of a run's config.json, result.json and history.csv, which may be absent: no rows then."""
     config, result = record.config, record.result
     for name in ("data", "versions", "machine"):
-        _require(isinstance(config.get(name), dict), record.folder / "config.json", name)
-    where = record.folder / "result.json"
+        _require(isinstance(config.get(name), dict), record.folder / "config.json", name, record.remedy)
+    where, remedy = record.folder / "result.json", record.remedy
     for statistics in configuration.STATISTICS:
         for name in _METRICS:
-            _require(_has_number(result.get(statistics), name), where, f"{statistics}.{name}")
-    _require(is_whole(result.get("epochs"), 0), where, "epochs")
+            _require(_has_number(result.get(statistics), name), where, f"{statistics}.{name}", remedy)
+    _require(is_whole(result.get("epochs"), 0), where, "epochs", remedy)
     for name in ("distance_from_start", "parameters", "seconds"):
-        _require(_has_number(result, name), where, name)
-    _require(isinstance(result.get("stop"), str), where, "stop")
+        _require(_has_number(result, name), where, name, remedy)
+    _require(isinstance(result.get("stop"), str), where, "stop", remedy)
     return config, result, _history(record)
 
 
@@ -93,7 +93,7 @@ def _history(record):
         raise UserError(f"{where}: damaged, holds something other than numbers; remove the folder {record.folder} to "
                         "run it again") from None
     for name in _HISTORY:
-        _require(all(_has_number(row, name) for row in rows), where, name)
+        _require(all(_has_number(row, name) for row in rows), where, name, record.remedy)
     return rows
 
 
@@ -106,7 +106,7 @@ def _has_number(content, name):
     return isinstance(content, dict) and is_finite(content.get(name))
 
 
-def _require(condition, where, name):
+def _require(condition, where, name, remedy=FILE_REMEDY):
     if not condition:
         raise UserError(f"{where}: damaged or not written by this package ({name!r} is missing or of the "
-                        "wrong kind); remove it to make it again")
+                        f"wrong kind); {remedy}")

@@ -86,6 +86,12 @@ def drop_others(record, keep, *, epochs, stops):
                 shutil.rmtree(iterate.folder)
 
 
+def drop_abandoned(record):
+    """Removes the iterates of an attempt that was given up, before a run begins again, perhaps along another way."""
+    for iterate in record.iterates():
+        shutil.rmtree(iterate.folder)
+
+
 def missing_epochs(record, keep):
     """The epochs of a finished run that the schedules `keep` ask for and that have no iterate."""
     return [epoch for epoch in tasks.scheduled_epochs(keep, record.epochs, record.stops)

@@ -163,6 +163,8 @@ class _Training:
         # Rewritten when a run is resumed: only result.json holds its checksum.
         save_weights(self._network, record.initial_weights)
         history, sessions = state.restore(record.state, self._model)
+        if not history:
+            iterates.drop_abandoned(record)
         before = sessions[-1] if sessions else record.config
         if any(before.get(name) != value for name, value in session.items()):
             logging.warning("%s: continues from epoch %d on another machine, or with other threads or versions; "

@@ -50,6 +50,11 @@ def test_second_load_maps_the_same_arrays(data_dir):
     assert decoded.to_json() == mapped.to_json()
 
 
+def test_an_empty_folder_is_not_the_default_one():
+    with pytest.raises(UserError, match="data_dir='': expected the folder of TFDS's data sets"):
+        data.load("mnist", "")
+
+
 def test_decoding_again_gives_the_same_fingerprint(data_dir):
     first = data.load("mnist", data_dir).fingerprint
     (data_dir / "mnist/3.0.1-arrays/arrays.json").unlink()

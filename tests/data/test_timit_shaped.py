@@ -1,5 +1,7 @@
 """The synthetic data set repeats bit for bit and is as hard to classify as its docstring says."""
 
+import errno
+import itertools
 import os
 import platform
 import subprocess
@@ -44,6 +46,20 @@ def test_files_of_a_killed_preparation_are_removed(tmp_path):
     (folder / ".partial-x-train_inputs.npy").touch()
     data.prepare("timit_shaped", tmp_path, frames=200)
     assert not list(tmp_path.rglob(".partial-*"))
+
+
+def test_a_disk_that_fails_at_the_end_of_a_preparation_leaves_the_old_data(tmp_path, monkeypatch):
+    data.prepare("timit_shaped", tmp_path, frames=100)
+    before, calls = data.load("timit_shaped", tmp_path).fingerprint, itertools.count(1)
+
+    def fail_at_last(descriptor):
+        if next(calls) == 4:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail_at_last)
+    with pytest.raises((OSError, UserError)):
+        data.prepare("timit_shaped", tmp_path, frames=200)
+    assert data.load("timit_shaped", tmp_path).fingerprint == before
 
 
 def test_records_say_that_it_is_synthetic(data_dir):

@@ -134,7 +134,9 @@ def write_run(workdir, run, *, fingerprint="f00d", **changes):
          **({} if run.target_accuracy is None else {"train_accuracy": train - 0.1 / epoch**2}),
          **({} if run.target_loss is None else {"train_accuracy": train, "train_loss": 1 / epoch})}
         for epoch in range(1, EPOCHS + 1)])
-    record.initial_weights.write_bytes(b"x0")
+    begins = ("x0" if not run.start or run.start.epoch == 0 else
+              run.start.run if run.start.epoch is None else f"{run.start.run} {run.start.epoch}")
+    record.initial_weights.write_bytes(begins.encode())
     record.final_weights.write_bytes(run.name.encode())
     record.finish({
         "epochs": EPOCHS, "stop": "the training loss ceased to improve", "batch": figures, "moving": moving,

@@ -1,5 +1,7 @@
 """The entry scripts as a user runs them."""
 
+import shutil
+
 import pytest
 
 from replication import files
@@ -27,6 +29,37 @@ def test_make_report_draws_the_rest_of_a_damaged_workdir(paper_workdir):
     assert result.returncode == 1 and result.stdout == f"{paper_workdir.page}\n"
     assert len(result.stderr.splitlines()) == 2
     assert all(paper_run("LB", trial).name in result.stderr for trial in (1, 2))
+
+
+def _measured(workdir, folder):
+    """What `measure_sharpness` prints of a workdir whose data are not there, and its lines of errors."""
+    result = script("measure_sharpness", f"--workdir={workdir.path}", f"--data_dir={folder}")
+    return result.returncode, result.stdout, [line for line in result.stderr.splitlines() if "error: " in line]
+
+
+def test_measurements_on_disk_are_shown_without_their_data(paper_workdir, tmp_path):
+    """Those of versions that knew fewer choices are, too; those of other weights and incomplete ones are not."""
+    names = [record.name for record in paper_workdir.runs()[0]]
+    paths = sorted(paper_workdir.run(paper_run("LB", 1)).folder.glob("sharpness/*.json"))
+    content = files.read_json(paths[0])
+    for name in ("box", "normalize", "partition", "dtype"):
+        del content["configuration"][name]
+    files.write_json(paths[0], content)
+    code, output, errors = _measured(paper_workdir, tmp_path)
+    assert (code, errors) == (0, []) and [output.count(name) for name in names] == [4] * 6
+    files.write_json(paths[0], {**content, "weights_checksum": "of other weights"})
+    files.write_json(paths[1], {**files.read_json(paths[1]), "max_loss": None})
+    code, output, (first, second) = _measured(paper_workdir, tmp_path)
+    assert code == 1 and sorted(output.count(name) for name in names) == [2, 4, 4, 4, 4, 4]
+    assert "was measured on other weights than the run's" in first and "'max_loss' is missing" in second
+
+
+def test_paths_on_disk_are_drawn_without_their_data(paper_workdir, tmp_path):
+    for run in (paper_run(regime, trial) for regime in ("SB", "LB") for trial in (1, 2)):
+        shutil.rmtree(paper_workdir.run(run).folder)
+    result = script("plot_parametric", f"--workdir={paper_workdir.path}", f"--data_dir={tmp_path}")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[-1] == str(paper_workdir.figures)
 
 
 def test_verify_replicated(paper_workdir):

@@ -134,6 +134,12 @@ def test_killed_run_keeps_its_iterates_and_goes_on(kept, tmp_path):
     assert all("replayed" not in iterate.content for iterate in record.iterates())
 
 
+def test_a_run_that_begins_again_drops_the_iterates_of_its_first_attempt(kept):
+    kept.folder.joinpath("result.json").unlink()
+    short.train(short.RUN, kept.folder.parent.parent, keep=[4])
+    assert kept.is_finished and list(short.checksums(kept)) == [4]
+
+
 @pytest.mark.parametrize("schedule", [-1, 0.5])
 def test_a_wrong_schedule_is_named_before_anything_is_written(schedule, tmp_path):
     with pytest.raises(UserError, match=f"keep={schedule}"):
