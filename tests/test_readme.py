@@ -198,11 +198,24 @@ def test_readme_tells_what_f2_has_on_synthetic_data(entries):
 
 def test_readme_tells_of_c1(entries):
     found = {name: entry for (network, _, name), entry in _judged(entries).items() if network == "C1"}
-    train, test, sharpness = found["train_SB"], found["test_SB"], found["eps1e-3_SB"]
-    assert f"in the full space is {sharpness.ours.mean:.2f} % ({sharpness.paper.mean:.2f} %)" in _readme()
-    assert f"training accuracy of {train.ours.mean:.2f} % (the paper: {train.paper.mean:.2f} %) and a test accuracy " \
-        f"of {test.ours.mean:.2f} % ({test.paper.mean:.2f} %)" in _readme()
+    ours, papers = ({name: getattr(entry, side).mean for name, entry in found.items() if getattr(entry, side)}
+                    for side in ("ours", "paper"))
+
+    def pair(values, what):
+        return tuple(f"{values[f'{what}_{regime}']:.2f}" for regime in ("SB", "LB"))
+
+    readme = _readme()
+    assert "training accuracies of {} and {} % (the paper: {} and {} %)".format(
+        *pair(ours, "train"), *pair(papers, "train")) in readme
+    assert "test accuracies of {} and {} % ({} and {} %), so that SB is {:.2f} points more accurate ({:.2f})".format(
+        *pair(ours, "test"), *pair(papers, "test"), ours["test_gap"], papers["test_gap"]) in readme
+    (small, large), (first, second) = (pair(values, "eps1e-3") for values in (ours, papers))
+    ratios = ours["eps1e-3_ratio"], papers["eps1e-3_ratio"]
+    assert f"the sharpness is {small} % (SB; the paper: {first} %) and {large} % (LB; {second} %), a ratio of " \
+        f"{ratios[0]:.0f} ({ratios[1]:.0f})" in readme
+    assert f"LB {ratios[0]:.0f} times as sharp at ε = 1e-3 (the paper: {ratios[1]:.0f})" in readme
     assert {check.outcome for check in _decided(entries, "C1")} == {decisions.IN_FAVOUR, decisions.OPEN}
+
 
 
 def test_readme_tells_how_far_the_open_choices_move_the_sharpness(store):

@@ -53,7 +53,7 @@ def test_the_page_of_questions_quotes_the_answers(redrawn):
 
 def test_the_minimizers_of_trial_0_are_there_and_no_others():
     weights = sorted(path.parent.name[:12] for path in (ROOT / "results").rglob("*.h5"))
-    assert weights == ["C1-SB-trial0", "F1-LB-trial0", "F1-SB-trial0"]
+    assert weights == ["C1-LB-trial0", "C1-SB-trial0", "F1-LB-trial0", "F1-SB-trial0"]
     assert sum(path.stat().st_size for path in (ROOT / "results").rglob("*.h5")) < 30e6
 
 
