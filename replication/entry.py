@@ -27,6 +27,9 @@ machine.prepare_tensorflow()
 
 def run(main):
     """Parses the flags and runs `main(argv)`; its return value, if any, is the exit code."""
+    if sys.stdout is None:
+        # It was closed by the caller, as by `>&-` in a shell.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     # `--help` lists the flags of the script's own module only; ours are defined in the package flags.
     for module, defined in flags.FLAGS.flags_by_module_dict().items():
         if module.startswith("flags."):
@@ -39,9 +42,6 @@ def _guarded(main, argv):
     # TensorFlow takes a GPU's memory as it needs it, so that others can use the rest.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     machine.log_plainly()
-    if sys.stdout is None:
-        # It was closed by the caller, as by `>&-` in a shell.
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     # Results hold letters that some terminals and pipes lack, such as ε.
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")
@@ -65,7 +65,7 @@ def _guarded(main, argv):
         return _fail(f"not enough memory: {error}")
     except OSError as error:
         if error.filename is None:
-            if problem := _output_problem():
+            if error.errno is not None and (problem := _output_problem()):
                 return _fail(problem)
             raise
         return _fail(f"{error.filename}: {error.strerror}")

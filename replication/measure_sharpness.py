@@ -13,6 +13,7 @@ import flags.sharpness
 import flags.workdir
 from replication import entry, records
 from replication.errors import UserError, collect
+from replication.store import schema
 
 
 def main(argv):
@@ -65,9 +66,9 @@ def _measure_workdir(number):
     for record in sound:
         choices = flags.sharpness.choices(seed=record.configuration.trial)
         try:
-            is_measured = all(record.minimizer.measurement(choice).exists() for choice in choices)
-            dataset = None if is_measured else data.load(record.configuration.dataset, flags.data.DATA_DIR.value)
-            measure_run(record, choices, dataset, devices=chosen)
+            if not all(record.minimizer.measurement(choice).exists() for choice in choices):
+                measure_run(record, choices, data.load(record.configuration.dataset, flags.data.DATA_DIR.value),
+                            devices=chosen)
         except UserError as error:
             problems.append(str(error))
             continue
@@ -81,8 +82,6 @@ def _measure_workdir(number):
 
 def _choices(record, content):
     """Returns the choices of a measurement of a minimizer, which must be complete and of the run's own weights."""
-    from replication.store import schema
-
     return schema.measurement(content, "sharpness", record.folder / "sharpness", weights=record.minimizer.checksum)
 
 

@@ -27,10 +27,10 @@ def main(argv):
                         "batch size; train both first")
     problems = []
     for pair in pairs:
-        run, *_ = runs = [record.configuration for record in pair]
+        runs = [record.configuration for record in pair]
         try:
             dataset = (None if workdir.measurement(path, *runs).exists()
-                       else data.load(run.dataset, flags.data.DATA_DIR.value))
+                       else data.load(runs[0].dataset, flags.data.DATA_DIR.value))
             print(measure_between(workdir, path, pair, dataset=dataset))
         except UserError as error:
             problems.append(str(error))

@@ -20,8 +20,8 @@ gc.set_threshold(20_000, 50, 1_000)
 # Compiling takes longer than what is compiled.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
-# It needs a package that `make mutants` installs.
-collect_ignore = ["mutants.py"]
+# The first needs a package that `make mutants` installs; the second is for the server of `tests.forked` alone.
+collect_ignore = ["mutants.py", "preloaded.py"]
 _MOST_WORKERS = 4
 # What a worker has come to hold at the end of all tests, with the processes that its tests start.
 _BYTES_PER_WORKER = 5 * 2**30

@@ -8,7 +8,7 @@ import functools
 from replication.report.figures import FORMATS, LIGHT
 
 # Drawn in each format that is asked for.
-_WHOLE = ("figure3-",)
+_WHOLE = ("figure3-", "surface-")
 
 
 def sparing(render):

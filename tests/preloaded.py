@@ -14,6 +14,7 @@ import tensorflow_datasets  # noqa: F401
 import replication.execution.local
 import replication.execution.measurement
 import replication.landscape.steepness
+import replication.report
 import replication.sharpness
 import replication.spectrum
 import replication.training

@@ -14,6 +14,7 @@ import models
 from replication import configuration, memory, records, remedies, training
 from replication.errors import UserError
 from replication.sharpness import Objective, measure_sharpness
+from replication.training.evaluation import Evaluation
 from replication.training.model import TrainingModel
 from replication.weights import build_network
 from tests import networks
@@ -159,9 +160,18 @@ def test_exhaustion_in_the_evaluation_of_a_stop(tmp_path, monkeypatch):
 
 
 def test_exhaustion_in_the_last_evaluation(tmp_path, monkeypatch):
-    monkeypatch.setattr("replication.training.evaluation.Evaluation.metrics", _exhausted)
+    """The next run of the process trains with the precision that it would have had."""
+    is_enabled = tf.config.experimental.tensor_float_32_execution_enabled
+
+    def exhausted(self, statistics):
+        self.watch.on_test_begin()
+        _exhausted()
+
+    before = is_enabled()
+    monkeypatch.setattr(Evaluation, "metrics", exhausted)
     with pytest.raises(UserError, match="^evaluation_batch_size=1437: the activations of S1"):
         training.train(RUN, records.Workdir.create(tmp_path / "work"), verbose=0)
+    assert is_enabled() == before
 
 
 @pytest.mark.parametrize("function, call", [("_loss_and_hits", "value"),

@@ -148,8 +148,10 @@ def _connected(executor):
     import ray
 
     handler = signal.getsignal(signal.SIGTERM)
-    # Ray's processes import TensorFlow before a task can settle which operations it computes with.
-    variables = {name: os.environ[name] for name in ("TF_ENABLE_ONEDNN_OPTS",) if name in os.environ}
+    variables = {}
+    if "TF_ENABLE_ONEDNN_OPTS" in os.environ:
+        # Ray's processes import TensorFlow before a task can settle which operations it computes with.
+        variables["TF_ENABLE_ONEDNN_OPTS"] = os.environ["TF_ENABLE_ONEDNN_OPTS"]
     if not executor.gpus:
         # A task that asks for no GPU would see all of its node's.
         variables["CUDA_VISIBLE_DEVICES"] = ""

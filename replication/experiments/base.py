@@ -106,6 +106,11 @@ class Setup:
         return self.preset.run(network, regime, trial, jit_compile=self.jit_compile(network),
                                architecture=self.architecture, describe=self.describe, recompute=recompute)
 
+    def recomputes(self, network, batch_size):
+        """Returns whether a run of a network with a batch size recomputes its activations: not SB, nor smaller ones."""
+        return (self.run(network, "LB", 0).recompute
+                and batch_size > self.run(network, "SB", 0).batch_size)
+
     def pairs(self, networks=None, *, trials=None):
         """Returns the SB and the LB run of each trial, as pairs.
 

@@ -48,7 +48,7 @@ def needs(setup):
             batch_size = regime_batch_size(size, dataset)
             run = dataclasses.replace(
                 large, regime="grid", batch_size=batch_size, learning_rate=rate, kernel_scale=scale, stop="loss",
-                target_loss=_TARGET, recompute=large.recompute and batch_size >= large.batch_size)
+                target_loss=_TARGET, recompute=setup.recomputes(network, batch_size))
             run = run if name is None else remedied(run, REMEDIES[name]())
             common = {"statistics": run.statistics, "examples": preset.study_examples, "seed": run.trial}
             tasks += [

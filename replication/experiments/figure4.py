@@ -31,9 +31,8 @@ def grid_run(setup, network, batch_size, *, epochs):
         main = setup.run(network, regime, 0)
         if (main.batch_size, main.epochs) == (batch_size, epochs):
             return main
-    # As in `Setup.run`, small batches do not recompute their activations.
     return dataclasses.replace(main, regime="grid", batch_size=batch_size, epochs=epochs,
-                               recompute=main.recompute and batch_size >= main.batch_size)
+                               recompute=setup.recomputes(network, batch_size))
 
 
 def _batch_sizes(setup, network):

@@ -75,6 +75,7 @@ def _variations(usual, training_size):
         return dataclasses.replace(usual, **changes)
 
     partitions = tuple(having(examples=training_size, partition=seed) for seed in _SEEDS) if training_size else ()
+    # The usual one comes last, so that it stands for its number of batches.
     batches = {_number_of_batches(choice): choice
                for choice in (having(batch_size="all"), having(batch_size=1000), usual)}
     found = {

@@ -1,9 +1,9 @@
 """Sets damaged parts of a workdir aside, so that they are made again.
 
 A file counts as damaged if it cannot be read, does not match the checksum in its record, or was computed from weights
-other than the present ones. So does a run that began at weights which another run no longer has. Runs are moved as a
-whole, kept iterates and measurements one by one. Damaged parts are moved to WORKDIR/damaged, under the same relative
-path, and never deleted.
+other than the present ones. So does a finished run that began at weights which another run no longer has. Runs are
+moved as a whole, kept iterates and measurements one by one. Damaged parts are moved to WORKDIR/damaged, under the same
+relative path, and never deleted.
 """
 
 import contextlib

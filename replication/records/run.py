@@ -158,10 +158,15 @@ class RunRecord(ConfiguredFolder):
         if start is None:
             return
         source = RunRecord(self.folder.parent / start.run)
-        if not source.is_finished:
+        try:
+            if not source.is_finished:
+                return
+            point = source.minimizer if start.epoch is None else source.iterate(start.epoch)
+            present = point.checksum if point.exists else None
+        except UserError:
+            # What is damaged there is told of that run.
             return
-        point = source.minimizer if start.epoch is None else source.iterate(start.epoch)
-        began, present = self.iterate(0).checksum, point.checksum if point.exists else None
+        began = self.iterate(0).checksum
         if None not in (began, present) and began != present:
             raise UserError(f"{self.folder}: began at other weights than those of {point.weights}; {self.remedy}")
 

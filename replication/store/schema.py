@@ -13,10 +13,10 @@ _HISTORY = ("epoch", "accuracy", "val_accuracy")
 
 def run(record):
     """Returns the contents of a run's config.json, result.json and history.csv, which may be absent: no rows then."""
-    config, result = record.config, record.result
+    config, result, remedy = record.config, record.result, record.remedy
     for name in ("data", "versions", "machine"):
-        _require(isinstance(config.get(name), dict), record.folder / "config.json", name, record.remedy)
-    where, remedy = record.folder / "result.json", record.remedy
+        _require(isinstance(config.get(name), dict), record.folder / "config.json", name, remedy)
+    where = record.folder / "result.json"
     for statistics in configuration.STATISTICS:
         for name in _METRICS:
             _require(_has_number(result.get(statistics), name), where, f"{statistics}.{name}", remedy)
@@ -90,8 +90,7 @@ def _history(record):
     except FileNotFoundError:
         return ()
     except (TypeError, ValueError):
-        raise UserError(f"{where}: damaged, holds something other than numbers; remove the folder {record.folder} to "
-                        "run it again") from None
+        raise UserError(f"{where}: damaged, holds something other than numbers; {record.remedy}") from None
     for name in _HISTORY:
         _require(all(_has_number(row, name) for row in rows), where, name, record.remedy)
     return rows

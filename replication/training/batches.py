@@ -66,6 +66,7 @@ def training_batches(size, *, batch_size, seed, first_epoch=0):
     Returns:
         A `tf.data.Dataset` of {"indices": int64 [batch]}, with ceil(M / batch_size) batches in each epoch.
     """
+    # There is nothing to convert, and AutoGraph would take a while to find that out.
     @tf.autograph.experimental.do_not_convert
     def batches(epoch):
         order = epoch_order(size, seed=seed, epoch=epoch)

@@ -78,12 +78,18 @@ class Evaluation:
     def _evaluate(self, model, split):
         return model.evaluate(self.batches(split), callbacks=[self.watch], verbose=0)
 
+    @contextlib.contextmanager
     def fitting(self):
         """A block whose evaluations must fit into memory; otherwise it raises an error about their batch size."""
         # Batches differ by at most one example, larger ones first.
         largest = max(int(self._partition(split)[1][1]) for split in ("train", "test"))
-        return memory.guard(self._network, self._examples.devices.rows_per_memory(largest), "evaluation_batch_size",
-                              backward=False)
+        with contextlib.ExitStack() as stack:
+            # An evaluation that fails does not reach its own end.
+            stack.callback(self.watch.on_test_end)
+            stack.enter_context(memory.guard(
+                self._network, self._examples.devices.rows_per_memory(largest), "evaluation_batch_size",
+                backward=False))
+            yield
 
     def _partition(self, split):
         return data.partition(self._examples.size(split), self._run.evaluation_batch_size)

@@ -1,6 +1,5 @@
 """One training run: from a configuration to a minimizer on disk."""
 
-import contextlib
 import math
 
 import keras
@@ -8,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from replication import configuration, data, machine, memory
+from replication import configuration, data, files, machine, memory
 from replication.configuration.tasks import require_schedule
 from replication.devices import devices
 from replication.errors import TrainingFailedError, UserError
@@ -202,8 +201,7 @@ class _Training:
 
     def _check_start(self):
         """Raises a UserError unless a run that is resumed began at the weights at which it would begin now."""
-        self._network.load_weights(self._record.initial_weights)
-        if not np.array_equal(flatten_weights(self._network), self._initial):
+        if files.file_checksum(self._record.initial_weights) != self._start.checksum:
             raise UserError(f"{self._record.folder}: began at other weights than {self._start.weights} holds now; "
                             "remove the folder to begin again there")
 
@@ -219,12 +217,8 @@ class _Training:
         largest, held = (self._devices.rows_per_memory(number) for number in (
             min(run.batch_size, size), self._model.remedy.examples_at_once(min(run.batch_size, size))))
         name, largest = ("batch_size", largest) if held >= largest else ("size of the remedy's parts", held)
-        with contextlib.ExitStack() as stack:
-            # An evaluation that fails does not reach its own end.
-            stack.callback(watch.on_test_end)
-            stack.enter_context(memory.guard(
-                self._network, largest, name, held=held, recomputable=run.distribution is None,
-                is_in_use=lambda: not watch.is_evaluating))
+        with memory.guard(self._network, largest, name, held=held, recomputable=run.distribution is None,
+                          is_in_use=lambda: not watch.is_evaluating):
             while len(history) < epochs and not self._model.stop_training:
                 rows.batch_size = self._model.remedy.batch_size(run, history, self._model, examples=self._examples)
                 batch_size = rows.batch_size or run.batch_size

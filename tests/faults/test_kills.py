@@ -98,8 +98,9 @@ def test_preparation_killed(tmp_path, survived):
     children.undisturbed(children.prepare, folder, 200)
     before = data.load("timit_shaped", folder).fingerprint
     states = set()
-    # The old description goes, four arrays come, and the new description.
-    for number, when in ((1, True), (1, False), (2, True), (5, False), (8, True), (13, False), (16, True), (16, False)):
+    # Four arrays reach the disk, the old description goes, the arrays take their names, and the new description comes.
+    for number, when in ((1, True), (5, True), (5, False), (6, True), (9, False), (12, True), (17, False), (20, True),
+                         (20, False)):
         children.undisturbed(children.prepare, folder, 200)
         child = children.start(children.prepare, folder, 300, fault=(children.kill_at_operation, number, when))
         child.join()

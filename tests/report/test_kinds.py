@@ -65,8 +65,8 @@ def test_a_damaged_measurement_of_any_kind_is_one_line(paper_workdir, trace):
     third = write(record, trace(3), configuration={"probes": 0}, weights_checksum=weights)
     problems = make_report(paper_workdir)
     assert sorted(problems) == sorted([
-        f"{first}: damaged or not written by this package ('trace' is missing or of the wrong kind); remove it to make "
-        "it again",
+        f"{first}: damaged or not written by this package ('trace' is missing or of the wrong kind); remove it, or "
+        "give `reproduce --remake_damaged`, to have it made again",
         f"{second}: was measured on other weights than the run's; remove it, or give `reproduce --remake_damaged`, to "
         "have it made again",
         f"{third.parent}: probes=0: expected a whole number of at least 1 (a record of another version, or a damaged "
