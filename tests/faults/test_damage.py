@@ -14,11 +14,9 @@ from replication.data import cache, loading
 from replication.data.examples import Data
 from replication.errors import BusyError, UserError
 from replication.records import damage
-from replication.store import Store
 from replication.training import state
 from replication.weights import load_minimizer
 from tests.execution import runs
-from tests.report import fixtures
 
 children = pytest.importorskip("tests.faults.children", reason="this system has no limits of resources")
 
@@ -201,22 +199,6 @@ def test_a_damaged_state_is_set_aside(workdir):
     content[len(content) // 2] ^= 1
     record.state.write_bytes(content)
     assert damage.set_aside(workdir) == [record.state.relative_to(workdir.path)]
-
-
-def test_a_warm_start_from_weights_that_were_made_again_is_reported_and_set_aside(tmp_path):
-    workdir = records.Workdir.create(tmp_path)
-    source = fixtures.write_run(workdir, runs.SMALL)
-    iterate = fixtures.write_iterate(source, 2)
-    for start in (configuration.Start(source.name, 2), configuration.Start(source.name)):
-        fixtures.write_run(workdir, dataclasses.replace(runs.LARGE, start=start))
-    assert Store(workdir).problems == [] == damage.set_aside(workdir)
-    iterate.weights.write_bytes(b"others")
-    files.write_json(iterate.folder / "iterate.json", {"checksum": files.file_checksum(iterate.weights)})
-    problem, = Store(workdir).problems
-    assert "began at other weights" in problem and str(iterate.weights) in problem
-    moved, = damage.set_aside(workdir)
-    assert moved.parent.name == "runs" and Store(workdir).problems == []
-    assert len(Store(workdir).runs) == 2
 
 
 def test_a_run_that_only_a_script_or_a_later_version_knows_is_left_alone(workdir, monkeypatch, caplog):

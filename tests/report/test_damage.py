@@ -1,12 +1,15 @@
 """Damaged records: each is one line of the report, and the others are drawn."""
 
+import dataclasses
 import json
 
 import pytest
 
-from replication import files
+from replication import configuration, files, records
+from replication.records import damage as damages
 from replication.report import make_report, verify
 from replication.store import Store
+from tests.report import fixtures
 from tests.report.fixtures import paper_run, quick_run
 
 
@@ -128,3 +131,31 @@ def test_a_failed_run_without_a_reason_that_can_be_read(paper_workdir):
     record = paper_workdir.run(paper_run("SB", 0))
     (record.folder / "failure.json").write_text("{")
     assert len(make_report(paper_workdir)) == 1
+
+
+def test_a_warm_start_from_weights_that_were_made_again_is_reported_and_set_aside(tmp_path):
+    workdir = records.Workdir.create(tmp_path)
+    source = fixtures.write_run(workdir, quick_run("SB", 0))
+    iterate = fixtures.write_iterate(source, 2)
+    for start in (configuration.Start(source.name, 2), configuration.Start(source.name)):
+        fixtures.write_run(workdir, dataclasses.replace(quick_run("LB", 0), start=start))
+    assert Store(workdir).problems == [] == damages.set_aside(workdir)
+    iterate.weights.write_bytes(b"others")
+    files.write_json(iterate.folder / "iterate.json", {"checksum": files.file_checksum(iterate.weights)})
+    problem, = Store(workdir).problems
+    assert "began at other weights" in problem and str(iterate.weights) in problem
+    moved, = damages.set_aside(workdir)
+    assert moved.parent.name == "runs" and Store(workdir).problems == []
+    assert len(Store(workdir).runs) == 2
+
+
+def test_damage_of_the_source_is_none_of_its_warm_starts(tmp_path):
+    workdir = records.Workdir.create(tmp_path)
+    source = fixtures.write_run(workdir, quick_run("SB", 0))
+    iterate = fixtures.write_iterate(source, 2)
+    started = fixtures.write_run(workdir, dataclasses.replace(
+        quick_run("LB", 0), start=configuration.Start(source.name, 2)))
+    (iterate.folder / "iterate.json").write_text("{")
+    problem, = Store(workdir).problems
+    assert str(iterate.folder) in problem and started.name in [each.name for each in Store(workdir).runs]
+    assert damages.set_aside(workdir) == [iterate.folder.relative_to(workdir.path)]
