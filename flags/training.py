@@ -139,6 +139,9 @@ def _remedy():
         other, used = kind.USED_WITH[name]
         if getattr(remedy, other) not in used:
             raise UserError(f"--{kind.PREFIX}{name}: only valid with --{kind.PREFIX}{other}={' or '.join(used)}")
+    if kind.ESSENTIAL and all(getattr(remedy, name) == getattr(kind(), name) for name in kind.ESSENTIAL):
+        raise UserError(f"--remedy={kind.NAME}: changes nothing without one of "
+                        f"{', '.join(f'--{kind.PREFIX}{name}' for name in kind.ESSENTIAL)}")
     return remedy
 
 

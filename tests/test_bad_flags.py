@@ -79,6 +79,7 @@ FLAGS = [
      ["--dynamic_sampling_theta", "--dynamic_sampling_test=variance"]),
     ("train", ["--remedy=imitation", "--imitation_warmup_epochs=2"],
      ["--imitation_warmup_epochs", "--imitation_rule=sqrt or linear"]),
+    ("train", ["--remedy=imitation"], ["--remedy=imitation", "--imitation_rule, --imitation_noise, --imitation_ghost"]),
     ("train", ["--kernel_scale=1e-170"], ["kernel_scale=1e-170", "1e-6 to 1e6"]),
     ("train", ["--warm_start=F1-SB-trial0-6189c893:7", "--kernel_scale=2"], ["--kernel_scale=2", "--warm_start"]),
     ("train", ["--warm_start=F1-SB-trial0-6189c893:7", "--kernel_initializer=he_uniform"], ["--kernel_initializer"]),

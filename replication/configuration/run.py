@@ -104,7 +104,7 @@ class Run(Configuration):
         REQUIRED, "Number of the trial, from 0 (the paper: 5 trials). It decides x_0, which SB and LB of a trial "
         "share, and with the epoch the order of the examples.", at_most=2**31 - 1,
         expected="a whole number from 0 to 2^31 - 1")
-    dataset: str = one_of(DATASETS, REQUIRED, "Data set; where --network is given, by default its own, as in the paper.")
+    dataset: str = one_of(DATASETS, REQUIRED, "Data set; with --network, by default its own, as in the paper.")
     batch_size: int = whole(REQUIRED, "Examples in a training batch, by default those of the regime; a last partial "
                             "batch is kept.", at_least=1)
     statistics: str = one_of(

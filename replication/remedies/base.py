@@ -26,12 +26,14 @@ class Remedy(Configuration):
         GRADIENTS: Number of gradient evaluations for each example of a training batch.
         USED_WITH: By name of an option that has an effect only with some values of another one: that one's name, and
             these values.
+        ESSENTIAL: Options of which the scripts require one that differs from its default: without, nothing changes.
         BEFORE: By name, the value of each option that older records lack, if it was not today's default.
     """
 
     NAME: typing.ClassVar[str]
     BEFORE: typing.ClassVar[dict] = {}
     USED_WITH: typing.ClassVar[dict] = {}
+    ESSENTIAL: typing.ClassVar[tuple] = ()
     NEEDS_IMAGES: typing.ClassVar[bool] = False
     COMPILES: typing.ClassVar[bool] = True
     GRADIENTS: typing.ClassVar[int] = 1

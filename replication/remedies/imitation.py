@@ -25,6 +25,7 @@ class Imitation(Remedy):
 
     NAME = "imitation"
     USED_WITH = {"warmup_epochs": ("rule", ("sqrt", "linear"))}
+    ESSENTIAL = ("rule", "noise", "ghost")
 
     rule: str = one_of(("none", "sqrt", "linear"), "none", "How the learning rate grows with the batch size.",
                        search=True)
