@@ -15,7 +15,7 @@ _JIT_COMPILE = jit_compile()
 _PRESET = flags.DEFINE_enum(
     "preset", "quick", sorted(presets.PRESETS),
     "quick: small runs on embedded data, in minutes; tour: every experiment of F1, with small runs on embedded data, "
-    "in about 20 minutes; paper: the paper's own set-up; timit_shaped: F2 on synthetic data, with small studies.")
+    "in 20 to 30 minutes; paper: the paper's own set-up; timit_shaped: F2 on synthetic data, with small studies.")
 _NETWORKS = flags.DEFINE_list(
     "networks", None, "Networks of table 1, separated by commas; by default the preset's. Figures 4 to 6, steepness, "
     "optimizers, remedies and the experiments beyond the paper use F2 and C1, or in the preset quick C1, unless "
