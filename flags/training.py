@@ -63,9 +63,6 @@ def run(resolve_jit_compile, available_devices):
     remedy, name = _remedy(), dataset.dataset(default=catalog.NETWORKS[choices["network"]].dataset)
     resolved = data.resolve(name)
     _check_network(choices)
-    for choice in ("kernel_scale", "kernel_initializer"):
-        if _WARM_START.value is not None and _RUN[choice].present:
-            raise UserError(f"--{choice}={_RUN[choice].value}: no effect with --warm_start, which gives the weights")
     choices |= {"dataset": name, "classes": catalog.open_classes(name, resolved), "remedy": remedy, "start": _start(),
                 "distribution": _distribution(available_devices)}
     if choices["batch_size"] is None:
@@ -115,9 +112,12 @@ def _stop(choices):
 
 
 def _check_network(choices):
-    """Raises a UserError for initial kernels that overflow, and for options of normalizations that are left out."""
+    """Raises a UserError for initial kernels that overflow or are not used, and for options of no normalization."""
     require(1e-6 <= choices["kernel_scale"] <= 1e6, "kernel_scale", choices["kernel_scale"],
             "a number from 1e-6 to 1e6")
+    for name in ("kernel_scale", "kernel_initializer"):
+        if _WARM_START.value is not None and _RUN[name].present:
+            raise UserError(f"--{name}={_RUN[name].value}: no effect with --warm_start, which gives the weights")
     if choices["without_normalization"]:
         present = [_RUN[name] for name in ("statistics", "normalization_epsilon") if _RUN[name].present]
         if _REMEDY.value == remedies.GhostNormalization.NAME or _OPTIONS["imitation"]["ghost"].value:

@@ -19,4 +19,7 @@ def test_it_writes_a_row_for_each_size(tmp_path):
 
 
 def test_sizes_that_are_none_are_one_line():
-    assert_one_line(_run("--sizes=100,many"), "--sizes=100,many: expected positive whole numbers, separated by commas")
+    finished = _run("--sizes=100,many")
+    assert_one_line(finished)
+    assert finished.stderr.endswith(
+        "error: --sizes=100,many: expected positive whole numbers, separated by commas\n")
