@@ -65,12 +65,14 @@ lock: .venv/installed ## Renew the lock files with the newest versions within th
 .venv/installed: requirements.txt requirements-dev.txt $(REQUIREMENTS)
 	$(CHECK_PYTHON)
 	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --no-compile --upgrade pip
 	$(BIN)/python -m pip install --quiet --no-compile --requirement $(REQUIREMENTS)
 	touch $@
 
 .venv-cross/installed: requirements-cross.txt
 	$(CHECK_PYTHON)
 	$(PYTHON) -m venv .venv-cross
+	.venv-cross/bin/python -m pip install --quiet --no-compile --upgrade pip
 	.venv-cross/bin/python -m pip install --quiet --no-compile --requirement requirements-cross.txt
 	touch $@
 

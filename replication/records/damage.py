@@ -121,9 +121,9 @@ def _is_sound(record):
         return True
     try:
         record.check_configuration()
+        record.check_start()
         if record.is_finished:
             record.check()
-            record.check_start()
             # Raises a UserError as well if result.json is damaged.
             _ = record.epochs
     except UserError:

@@ -166,7 +166,11 @@ class RunRecord(ConfiguredFolder):
         except UserError:
             # What is damaged there is told of that run.
             return
-        began = self.iterate(0).checksum
+        began = None
+        if self.is_finished:
+            began = self.iterate(0).checksum
+        elif self.state.exists() and self.initial_weights.exists():
+            began = files.file_checksum(self.initial_weights)
         if None not in (began, present) and began != present:
             raise UserError(f"{self.folder}: began at other weights than those of {point.weights}; {self.remedy}")
 

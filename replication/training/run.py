@@ -7,10 +7,10 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from replication import configuration, data, files, machine, memory
+from replication import configuration, data, machine, memory
 from replication.configuration.tasks import require_schedule
 from replication.devices import devices
-from replication.errors import TrainingFailedError, UserError
+from replication.errors import TrainingFailedError
 from replication.training import iterates, state
 from replication.training.batches import Examples, training_batches
 from replication.training.callbacks import History, Stopping, StopWhenNotFinite
@@ -139,7 +139,6 @@ class _Training:
         if network is None or run.distribution is not None:
             network = place_network(run, self._devices, run.statistics)
         self._network = network
-        self._start = start
         if start is not None:
             load_weights(network, start)
         # A second model of the same layers: a compiled one would save its optimizer with its weights.
@@ -157,8 +156,7 @@ class _Training:
             session: The fields "versions" and "machine" of this process, as in config.json.
         """
         record, run = self._record, self._run
-        if self._start is not None and record.state.exists() and record.initial_weights.exists():
-            self._check_start()
+        record.check_start()
         # Rewritten when a run is resumed: only result.json holds its checksum.
         save_weights(self._network, record.initial_weights)
         history, sessions = state.restore(record.state, self._model)
@@ -198,12 +196,6 @@ class _Training:
             "seconds": sum(row["seconds"] for row in history),
             **({"sessions": sessions} if sessions else {}),
         })
-
-    def _check_start(self):
-        """Raises a UserError unless a run that is resumed began at the weights at which it would begin now."""
-        if files.file_checksum(self._record.initial_weights) != self._start.checksum:
-            raise UserError(f"{self._record.folder}: began at other weights than {self._start.weights} holds now; "
-                            "remove the folder to begin again there")
 
     def replay(self, missing, *, verbose):
         """Trains a finished run once more and writes only the iterates of the epochs in `missing`."""

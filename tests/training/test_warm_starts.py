@@ -10,6 +10,7 @@ import pytest
 from replication import configuration, files, records, training
 from replication.configuration import Start
 from replication.errors import UserError
+from replication.records import damage
 from replication.weights import build_network, flatten_weights, load_minimizer, load_weights
 from tests.report import fixtures
 from tests.scripts import succeed
@@ -42,7 +43,7 @@ def test_a_warm_started_run_is_replayed_from_its_own_start(kept):
     assert warm.iterate(1).content["replayed"] == "identical"
 
 
-def test_an_interrupted_warm_start_goes_on_from_where_it_began_or_not_at_all(kept):
+def test_an_interrupted_warm_start_goes_on_from_where_it_began_or_not_at_all(kept, tmp_path):
     workdir, iterate = records.Workdir(kept.folder.parent.parent), kept.iterate(3)
     run = dataclasses.replace(short.LARGE, epochs=2, start=Start(short.RUN.name, 3))
 
@@ -58,6 +59,9 @@ def test_an_interrupted_warm_start_goes_on_from_where_it_began_or_not_at_all(kep
                      {**iterate.content, "checksum": files.file_checksum(iterate.weights)})
     with pytest.raises(UserError, match="began at other weights than .*remove the folder"):
         training.train(run, workdir, verbose=0)
+    copy = records.Workdir(shutil.copytree(workdir.path, tmp_path / "copy"))
+    moved, = damage.set_aside(copy)
+    assert moved.name.startswith(run.name) and training.train(run, copy, verbose=0).result["epochs"] == 2
     iterate.weights.write_bytes(before[0])
     files.write_json(iterate.folder / "iterate.json", before[1])
     assert training.train(run, workdir, verbose=0).result["epochs"] == 2
