@@ -91,7 +91,7 @@ def _families(store):
     result = []
     tried = [each for each in store.runs if each.run.stop == "loss"]
     for _, members in buckets(tried, lambda each: (
-            sort_key(each.run), key(each, *AXES, "jit_compile"), each.run.trial)):
+            sort_key(each.run), key(each, *AXES, "jit_compile", "recompute"), each.run.trial)):
         runs = [each for each in members if each.result["stop"].startswith("the training loss reached")]
         measures = _measures(runs)
         table = {}

@@ -83,7 +83,7 @@ def _families(store):
     """Returns lists of the runs that start at one pair of minimizers or at iterates, and were measured along."""
     regimes = {each.name: each.run.regime for each in store.runs}
     found = [each for each in store.runs if each.run.start and regimes.get(each.run.start.run) in _OTHER
-             and len(_points(each)) > 1]
+             and len(points := _points(each)) > 1 and points[0][0] == 0]
     result = []
     for _, members in buckets(found, lambda each: (
             sort_key(each.run), each.run.trial, key(each, "start", "batch_size", "recompute"))):

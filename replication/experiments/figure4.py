@@ -73,6 +73,7 @@ def _panel(members):
 FIGURE = Figure(
     name="figure4", title="Test accuracy and sharpness against the batch size",
     caption=(
-        "Look for a batch size above which accuracy falls while sharpness rises. The paper (100 epochs for every "
-        "batch size) saw such a threshold near 15,000 for F2 and near 500 for C1."),
+        "Look for a batch size above which the test accuracy drops. The paper (100 epochs for every batch size) saw "
+        "such a threshold near 15,000 for F2 and near 500 for C1. Around it the sharpness, which rises before, rises "
+        "much less."),
     needs=needs, axes=axes)

@@ -65,9 +65,13 @@ def numbers(group, protocol):
         group: `store.FinishedRun`s.
         protocol: The protocol of their sharpness, as `table3.common_protocol` gives it.
     """
+    return *fit(group), *(mean(values(group, protocol, epsilon)) for epsilon in EPSILONS.values())
+
+
+def fit(group):
+    """Returns the first four cells of NUMBERS, for which nothing need be measured."""
     return (str(len(group)), fmean(100 * each.metrics["train_accuracy"] for each in group),
-            fmean(each.metrics["train_loss"] for each in group), fmean(map(test_accuracy, group)),
-            *(mean(values(group, protocol, epsilon)) for epsilon in EPSILONS.values()))
+            fmean(each.metrics["train_loss"] for each in group), fmean(map(test_accuracy, group)))
 
 
 def protocol_of(groups, *, subspace_dim=0):

@@ -13,7 +13,7 @@ from statistics import fmean
 from replication.catalog import NETWORKS
 from replication.experiments import answers
 from replication.experiments.base import EPSILON_LABELS, Listing, ListingLine, test_accuracy
-from replication.experiments.groups import comparable, mean, measured_place, sharpness_of
+from replication.experiments.groups import NUMBERS, comparable, fit, mean, measured_place, sharpness_of
 from replication.experiments.table3 import common_protocol, measure, values
 from replication.experiments.table6 import remedied
 from replication.remedies import REMEDIES
@@ -34,7 +34,7 @@ def needs(setup):
 def listing(store):
     """Returns the headings, and a line for plain SB, plain LB and LB with each remedy: means over the same trials."""
     sharpness = [f"sharpness, {space}, {label} (%)" for space in _SPACES.values() for label in EPSILON_LABELS.values()]
-    headings = ("network", "regime", "remedy", "trials", "test accuracy (%)", *sharpness,
+    headings = ("network", "regime", "remedy", *NUMBERS[:4], *sharpness,
                 "gradients, × those of plain LB")
     lines = []
     for comparison in comparisons(store.runs):
@@ -47,7 +47,7 @@ def listing(store):
         protocols = [common_protocol(members, subspace_dim=dimension) for dimension in _SPACES]
         for group in comparable(groups, *protocols):
             run = group[0].run
-            cells = (comparison.where, run.regime, _name(run), str(len(group)), fmean(map(test_accuracy, group)),
+            cells = (comparison.where, run.regime, _name(run), *fit(group),
                      *(mean(values(group, *each)) for each in itertools.product(protocols, EPSILONS.values())),
                      _cost(group, comparison.large))
             lines.append(ListingLine(cells, tuple(each.name for each in group)))
@@ -63,18 +63,21 @@ def answer(store):
         plain = {each.run.trial: each for each in comparison.large}
         found = sorted(variants(store.runs, comparison, "remedy", "jit_compile"), key=lambda group: _name(group[0].run))
         protocol = common_protocol([*comparison.large, *(each for group in found for each in group)])
-        parts = []
+        parts, references = [], {}
         for group in found:
             pairs = [(each, plain[each.run.trial]) for each in group if each.run.trial in plain]
             pairs = [pair for pair in pairs if all(sharpness_of(run, protocol) for run in pair)]
             sharpness = [tuple(sharpness_of(run, protocol) for run in pair) for pair in pairs]
             if pairs:
+                references |= {run.run.trial: run.metrics["train_loss"] for _, run in pairs}
                 gains = [test_accuracy(remedied_run) - test_accuracy(run) for remedied_run, run in pairs]
                 gain = answers.difference(gains, "points", resolution=answers.one_example(pairs[0][0]))
-                parts.append(f"× {answers.ratio(sharpness)} and {gain} with {_name(group[0].run)}")
+                loss = answers.significant(fmean(each.metrics["train_loss"] for each, _ in pairs))
+                parts.append(f"× {answers.ratio(sharpness)} and {gain} with {_name(group[0].run)} (f = {loss})")
         if parts:
             where = measured_place(comparison.large, protocol, comparison.where)
-            yield (f"{where}: relative to LB without a remedy, the sharpness and the test accuracy of LB "
+            loss = answers.significant(fmean(references.values()))
+            yield (f"{where}: relative to LB without a remedy (f = {loss}), the sharpness and the test accuracy of LB "
                    f"change by {'; '.join(parts)}.")
 
 
@@ -112,7 +115,8 @@ REMEDY_LISTING = Listing(
         "augmentation and conservative training to help the accuracy, at minimizers that are mostly less sharp than "
         "LB’s and far sharper than SB’s; it found no gain in adversarial and stability training, and left dynamic "
         "sampling open. Sharpness-aware minimization (sam, with a perturbation for each m examples), ghost "
-        "normalization and the scaling of the learning rate are later than the paper. Conservative training with "
+        "normalization and the scaling of the learning rate are not in the paper. A remedy that ends at a higher "
+        "training loss f may be flat for that reason. Conservative training with "
         "penalty 0 makes as many updates without its proximal term. Means over the trials that all lines have, if any; "
         "a gradient is that of one example."),
     needs=needs, listing=listing, answer=answer)

@@ -216,6 +216,6 @@ FIGURE = Figure(
     name="spectral_density", place="The spectrum", title="The spectral density of the Hessian",
     caption=(
         "The share of all eigenvalues that are at least so large, positive ones above and negative ones below, by "
-        "stochastic Lanczos quadrature. The paper (section 2.2.2) describes LB’s minimizers by many large positive "
+        "stochastic Lanczos quadrature. The paper (section 2.1) describes LB’s minimizers by many large positive "
         "eigenvalues and SB’s by many small ones."),
     needs=needs, axes=axes, answer=density_answer)

@@ -59,7 +59,7 @@ def line_answer(store):
             continue
         large, small = ([answers.significant(along[each]) for each in ends] for ends in ((1.0, after), (0.0, before)))
         yield (f"{place(path.small.run)}, one trial: {after - 1:.3g} of the distance beyond LB’s "
-               f"minimizer f has risen from {' to '.join(large)}, and as far beyond SB’s from {' to '.join(small)}.")
+               f"minimizer f goes from {' to '.join(large)}, and as far beyond SB’s from {' to '.join(small)}.")
 
 
 def _measured(store):

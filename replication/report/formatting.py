@@ -155,4 +155,4 @@ def _value(kind, value, places):
     # A contrast comes from means and has no deviation.
     if kind in ("accuracy", "sharpness"):
         return summary(value, places=places)
-    return number(value.mean, places=places)
+    return f"{number(value.mean, places=places)} ({value.trials})"

@@ -2,6 +2,7 @@
 
 import base64
 import collections
+import functools
 import itertools
 import math
 import pathlib
@@ -10,7 +11,7 @@ import jinja2
 
 from replication import catalog, paper
 from replication.configuration import presets
-from replication.experiments.base import BEYOND_THE_PAPER
+from replication.experiments.base import BEYOND_THE_PAPER, EPSILON_LABELS
 from replication.report import decisions, figures, formatting, tables, verdicts
 from replication.store.grouping import EPSILONS, MAIN, REGIMES
 
@@ -115,18 +116,18 @@ def _findings(judged):
         if not (gap := entries.get((2, "test_gap"))):
             continue
         where = f"{network} on {catalog.dataset_label(dataset)}" + (f" ({label})" if label else "")
-        contrasts, ratios = [gap], [entries.get((3, f"{name}_ratio")) for name in EPSILONS]
-        if all(ratios):
-            contrasts += ratios
-        subspace = entries.get((4, "eps1e-3_ratio"))
-        if all(ratios) and subspace and subspace.ours.trials == ratios[0].ours.trials:
+        ratios = {EPSILON_LABELS[name]: entries[3, f"{name}_ratio"] for name in EPSILONS
+                  if (3, f"{name}_ratio") in entries}
+        contrasts, subspace = [gap, *ratios.values()], entries.get((4, "eps1e-3_ratio"))
+        if ratios and subspace and subspace.ours.trials == contrasts[1].ours.trials:
             contrasts.append(subspace)
-        papers = _in_words([each.paper for each in contrasts]) if all(each.paper for each in contrasts) else ""
+        in_words = functools.partial(_in_words, list(ratios))
+        papers = in_words([each.paper for each in contrasts]) if all(each.paper for each in contrasts) else ""
         how = _trials_in_words([each.ours.trials for each in contrasts])
         data = catalog.NETWORKS[network].dataset if papers else dataset
         elsewhere = "" if data == dataset else f", on {catalog.dataset_label(data)},"
         found.append((
-            f"{where}: LB is {_in_words([each.ours for each in contrasts])}, {how}.{_warning(entries)}",
+            f"{where}: LB is {in_words([each.ours for each in contrasts])}, {how}.{_warning(entries)}",
             f"In the paper{elsewhere} it is {papers}." if papers else ""))
     return found
 
@@ -171,17 +172,24 @@ def _counted(checks):
     return found
 
 
-def _in_words(contrasts):
-    """Returns the means of the gap, of the ratios in the full space and of that in the subspace, as far as given."""
+def _in_words(epsilons, contrasts):
+    """Returns the means of the gap, of the ratio in the full space at each epsilon, and of that in the subspace.
+
+    Args:
+        epsilons: The labels of the ratios in the full space.
+        contrasts: `Summary`s of the gap, of these ratios, and of that in the subspace if it is known.
+    """
     gap, *ratios = (each.mean for each in contrasts)
     accuracy = f"{formatting.number(abs(gap))} points {'less' if gap > 0 else 'more'}" if gap else "as"
     accuracy = f"{accuracy} accurate on the test set"
     if not ratios:
         return accuracy
     times = [f"{ratio:,.0f}" if 10 <= ratio < math.inf else formatting.number(ratio) for ratio in ratios]
-    subspace = f", {times[2]} times in a random subspace (ε\u00a0=\u00a01e-3)" if len(times) > 2 else ""
+    whole, rest = times[:len(epsilons)], times[len(epsilons):]
+    subspace = f", {rest[0]} times in a random subspace (ε\u00a0=\u00a01e-3)" if rest else ""
     means = ", geometric means" if contrasts[1].trials > 1 else ""
-    return (f"{' and '.join(times[:2])} times as sharp as SB (ε\u00a0=\u00a01e-3 and 5e-4{means})"
+    boxes = " and ".join(label.removeprefix("ε = ") for label in epsilons)
+    return (f"{' and '.join(whole)} times as sharp as SB (ε\u00a0=\u00a0{boxes}{means})"
             f"{subspace}{',' if subspace else ''} and {accuracy}")
 
 

@@ -169,7 +169,8 @@ def _value(entry, values, reason):
         reason: Why it cannot be compared with the paper's; "" if it can.
     """
     found = {"ours": statistics.summarize(values)}
-    if doubt := reason or entry.paper.doubt:
+    doubt = reason or entry.paper.doubt
+    if doubt and (reason or entry.kind == "sharpness"):
         return {**found, "verdict": NOT_JUDGED, "note": doubt}
     printed = statistics.at_least(entry.paper, ROUNDING)
     if entry.kind == "accuracy":
@@ -180,6 +181,9 @@ def _value(entry, values, reason):
     else:
         return {**found, "verdict": UNDECIDED, "note": DID_NOT_MOVE}
     found["comparison"] = back(ours.mean - printed.mean)
+    if doubt:
+        # Where an accuracy's mean and deviation contradict each other, the mean is roughly right all the same.
+        return {**found, "verdict": NOT_JUDGED, "note": doubt}
     if ours.deviation is None:
         prediction = tuple(map(back, statistics.prediction_interval(printed)))
         return {**found, "verdict": UNDECIDED, "note": ONE_TRIAL, "prediction": prediction}

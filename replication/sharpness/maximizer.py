@@ -113,7 +113,7 @@ def maximize(value_and_gradient, box, *, iterations=10, starts=1, seed=0, at_zer
     Args:
         value_and_gradient: Function from y, float64 [p], to a float and a float64 [p].
         box: The `Box`.
-        iterations: Iterations of each start, default 10 (section 2.2.1).
+        iterations: Iterations of each start, default 10 (section 2.2.2).
         starts: Number of starts, default 1. The first is y = 0, the others are random points of the box.
         seed: Seed of everything random, default 0.
         at_zero: Value and gradient at y = 0 if they are known already; None (default) evaluates them.

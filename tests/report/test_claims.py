@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from replication import experiments, records
+from replication import experiments, paper, records
 from replication.configuration import Run, Sharpness
 from replication.experiments import answers
 from replication.report import make_report, verify
@@ -60,12 +60,26 @@ def test_a_row_on_the_papers_data_without_gates_is_not_called_other_data(paper_w
     assert rows and "not the paper’s data" not in rows[0]
 
 
-def test_gates_that_are_not_judged_are_not_counted(workdir):
-    """Two of the paper's accuracies of C2's SB cannot be as printed."""
+def test_gates_that_are_not_judged_are_not_counted(workdir, monkeypatch):
+    """As if the paper's sharpness of F1 contradicted itself in the full space too."""
+    printed = paper.table(3)
+    doubtful = {name: dataclasses.replace(entry, doubt="as printed: no") if name.startswith("eps5e-4") else entry
+                for name, entry in printed["F1"].items()}
+    monkeypatch.setattr(paper, "table", lambda number, table=paper.table: (
+        {**printed, "F1": doubtful} if number == 3 else table(number)))
     for regime, trial in ((regime, trial) for regime in ("SB", "LB") for trial in range(2)):
-        write_run(workdir, paper_run(regime, trial, network="C2"))
-    rows = re.findall(r'<th scope="row">C2<small>cifar10.*?</tr>', page_of(workdir))
+        fixtures.write_measurements(write_run(workdir, paper_run(regime, trial)))
+    rows = re.findall(r'<th scope="row">F1<small>mnist.*?</tr>', page_of(workdir))
     assert re.search(r"</b> of 6<small>2 not judged</small>", rows[0]), rows[0][-200:]
+
+
+def test_a_ratio_at_one_epsilon_alone_is_told(workdir):
+    for regime in ("SB", "LB"):
+        fixtures.write_measurement(write_run(workdir, paper_run(regime, 0)), Sharpness(seed=0),
+                                   {"SB": 2.0, "LB": 80.0}[regime])
+    page = page_of(workdir)
+    assert re.search(r"LB is 40 times as sharp as SB \(ε\s=\s1e-3\) and [\d.]+ points", page)
+    assert re.search(r"In the paper it is 191 times as sharp as SB \(ε\s=\s1e-3, geometric means\) and 0.22", page)
 
 
 def test_an_interval_and_a_prediction_have_columns_of_their_own(workdir):

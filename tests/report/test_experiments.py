@@ -1,5 +1,7 @@
 """What each table, figure and listing makes of the records."""
 
+import re
+
 import pytest
 
 from replication import experiments, files, remedies
@@ -177,20 +179,34 @@ def test_listings_set_variants_beside_plain_runs(paper_workdir):
     assert [line.cells[1:4] for line in lines] == [
         ("SB", "none", "1"), ("LB", "none", "1"), ("LB", "sam, m = 256", "1")]
     assert all(len(line.cells) == len(headings) for line in lines)
-    assert lines[2].cells[4] == pytest.approx(97.79) and lines[2].cells[5:] == (None, None, None, None, 2.0)
+    assert lines[2].cells[6] == pytest.approx(97.79) and lines[2].cells[7:] == (None, None, None, None, 2.0)
     assert lines[2].runs == (sam.name,) and lines[1].runs == (paper_run("LB", 0).name,)
     _, lines = listing("optimizers", paper_workdir)
     assert [line.cells[2] for line in lines] == ["adam", "adam", "sgd"]
 
 
-def test_an_optimizer_is_shown_at_the_learning_rate_of_the_least_training_loss(paper_workdir):
-    for rate, loss in ((0.01, 2e-3), (0.1, 1e-3), (1.0, 3e-3)):
-        run = other(paper_run("LB", 0), optimizer="sgd", learning_rate=rate)
-        write_run(paper_workdir, run, batch={"train_loss": loss, "train_accuracy": 1.0, "test_loss": 0.1,
-                                             "test_accuracy": 0.98})
+def test_an_optimizer_stands_for_its_rate_of_the_least_loss_and_adam_for_that_of_the_preset(paper_workdir):
+    """Other rates that fit the training set no worse are told; another rate of SB is no denominator."""
+    for regime, optimizer, rate, loss, accuracy, sharpness in (
+            ("LB", "sgd", 0.01, 2e-3, 1.0, 2.0), ("LB", "sgd", 0.1, 1e-3, 1.0, 300.0),
+            ("LB", "sgd", 1.0, 3e-3, 0.9, 4.0), ("LB", "adam", 5e-3, 1e-9, 1.0, 5.0), ("SB", "adam", 5e-4, 1e-9, 1.0, 6.0)):
+        run = other(paper_run(regime, 0), optimizer=optimizer, learning_rate=rate)
+        record = write_run(paper_workdir, run, batch={"train_loss": loss, "train_accuracy": accuracy, "test_loss": 0.1,
+                                                      "test_accuracy": 0.98})
+        fixtures.write_measurement(record, Sharpness(seed=0), sharpness)
     _, lines = listing("optimizers", paper_workdir)
     assert [line.cells[1:4] for line in lines] == [
-        ("SB", "adam", "0.001 of 0.001"), ("LB", "adam", "0.001 of 0.001"), ("LB", "sgd", "0.1 of 0.01, 0.1, 1")]
+        ("SB", "adam", "0.0005"), ("SB", "adam", "0.001"), ("LB", "adam", "0.001"), ("LB", "adam", "0.005"),
+        ("LB", "sgd", "0.01"), ("LB", "sgd", "0.1"), ("LB", "sgd", "1")]
+    small, large = (next(line.cells[8] for line in lines if line.cells[1:4] == (regime, "adam", "0.001"))
+                    for regime in ("SB", "LB"))
+    told = experiments.get("optimizers").answer(Store(paper_workdir))
+    first, second = told.split(" At other learning rates that fit the training set no worse it is ")
+    assert [float(value) for value in re.findall(r"([\d.]+) \(one trial\)", first)] == pytest.approx(
+        [large / small, 300 / small], rel=0.01)
+    assert [float(value) for value in re.findall(r"([\d.]+) \(one trial\) with (?:adam at 0.005|sgd at 0.01)", second)
+            ] == pytest.approx([5 / small, 2 / small], rel=0.05)
+    assert "sgd at 1 " not in told
 
 
 def test_records_without_gradients_have_no_cost(paper_workdir):

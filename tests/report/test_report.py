@@ -111,7 +111,7 @@ def test_a_network_of_the_users_own_is_on_the_page(tmp_path, monkeypatch):
     assert "there is no finished run" not in page and "W1 is not in the paper" in page
     assert "the paper’s data set" not in page
     row, = re.findall(r'<th scope="row">W1<small>.*?</tr>', page.split('id="table2"')[0], re.DOTALL)
-    assert "0.22 · –" in row and "not judged" in row and "not the paper’s data" in row
+    assert "0.22 (1) · –" in row and "not judged" in row and "not the paper’s data" in row
     assert "| W1" in (workdir.tables / "table2.md").read_text()
 
 
