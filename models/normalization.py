@@ -2,8 +2,10 @@
 
 import contextlib
 import functools
+import inspect
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 STATISTICS = ("batch", "moving")
@@ -14,9 +16,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
     """Keras's batch normalization with a choice of the statistics that evaluation uses.
 
     With `statistics="batch"` the layer normalizes by the statistics of the current batch in training and in
-    evaluation, as the `mode=2` of Keras 1 did, which the paper's authors used; the output for an example then
-    depends on its batch. With "moving" it behaves as Keras's own layer. Training updates the moving averages in
-    both modes, so that both kinds of evaluation are possible afterwards.
+    evaluation, frozen or not, as the `mode=2` of Keras 1 did, which the paper's authors used; the output for an
+    example then depends on its batch. With "moving" it behaves as Keras's own layer. Training updates the moving
+    averages in both modes, unless the layer is frozen, so that both kinds of evaluation are possible afterwards.
 
     Args:
         statistics: "batch" (default) or "moving".
@@ -34,13 +36,12 @@ class BatchNormalization(keras.layers.BatchNormalization):
     """
 
     def __init__(self, statistics="batch", **kwargs):
-        if statistics not in STATISTICS:
-            raise ValueError(f"statistics={statistics!r}: expected one of {', '.join(STATISTICS)}")
+        _check_name(statistics)
         super().__init__(**kwargs)
         self.statistics = statistics
 
     def call(self, inputs, training=None, mask=None):
-        if training or self.statistics == "moving":
+        if self.statistics == "moving" or (training and self.trainable):
             return super().call(inputs, training=training, mask=mask)
         return _normalize_by_batch(self, inputs, mask)
 
@@ -92,10 +93,11 @@ def normalization_statistics(model, statistics, *, moments=None, calls=None, syn
 
 
 def check_statistics(model, statistics):
-    """Raises a ValueError if a batch normalization of `model` cannot evaluate with `statistics`.
+    """Raises a ValueError if a batch normalization of `model` cannot evaluate with `statistics`, or nothing can.
 
     With "batch", a subclass of Keras's layer that overrides `call` cannot, and neither can one with `renorm`.
     """
+    _check_name(statistics)
     for layer in batch_normalizations(model) if statistics == "batch" else ():
         if not _has_known_call(layer):
             raise ValueError(f"layer {layer.name!r}: {type(layer).__name__} is a batch normalization with a call of "
@@ -104,6 +106,11 @@ def check_statistics(model, statistics):
         if getattr(layer, "renorm", False):
             raise ValueError(f"layer {layer.name!r}: normalizes by both the batch and its moving averages "
                              '(renorm=True); give statistics="moving"')
+
+
+def _check_name(statistics):
+    if statistics not in STATISTICS:
+        raise ValueError(f"statistics={statistics!r}: expected one of {', '.join(STATISTICS)}")
 
 
 def batch_normalizations(model):
@@ -129,7 +136,9 @@ def _batch_moments(layer, inputs, mask):
     """Returns the mean and the variance, each [channels], by which `layer` normalizes in training."""
     # Keras computes the moments of half-precision inputs in float32 too.
     inputs = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
-    # Keras's own method honours masks and synchronization between devices.
+    # Keras's own method honours a mask, or synchronizes devices.
+    if mask is not None and layer.synchronized and tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        raise ValueError(f"layer {layer.name!r}: normalizes a batch under a mask, which only one device can do")
     if layer.synchronized and not isinstance(layer, BatchNormalization):
         return _centred_moments(layer._moments, layer.axis, inputs, mask)
     return layer._moments(inputs, mask)
@@ -161,7 +170,10 @@ def _call_by_batch(layer, moments, inputs, training=None, mask=None):
 def _call_by_moving_averages(layer, inputs, training=None, mask=None):
     # Our own layer may have been built to use the statistics of the batch.
     kind = keras.layers.BatchNormalization if _has_known_call(layer) else type(layer)
-    return kind.call(layer, inputs, training=False, mask=mask)
+    known = inspect.signature(kind.call).parameters
+    takes_all = any(each.kind is each.VAR_KEYWORD for each in known.values())
+    options = {"training": False, "mask": mask}
+    return kind.call(layer, inputs, **{name: value for name, value in options.items() if takes_all or name in known})
 
 
 def _has_known_call(layer):

@@ -4,6 +4,7 @@ Entry scripts print such an error as one line and exit with 1.
 """
 
 import math
+import numbers
 
 
 class UserError(ValueError):
@@ -48,7 +49,7 @@ def require_name(name, value, known):
 
 def is_whole(value, at_least):
     """Returns whether `value` is an integer (not a bool) of at least `at_least`."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= at_least
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= at_least
 
 
 def is_finite(value):

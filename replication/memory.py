@@ -40,7 +40,7 @@ def available():
 
 @contextlib.contextmanager
 def guard(model, batch_size, name="batch_size", *, held=None, backward=True, factor=1.0, recomputable=True,
-          is_in_use=lambda: True):
+          is_in_use=lambda: True, estimated=True):
     """Raises a DoesNotFitError with an estimate of what would fit if the batches of a block do not fit into memory.
 
     Splitting batches is no alternative for the networks of the paper, because it changes the batch statistics.
@@ -55,6 +55,8 @@ def guard(model, batch_size, name="batch_size", *, held=None, backward=True, fac
         recomputable: Whether the block could recompute activations, if the model can (default), which is then advised.
         is_in_use: Function that returns whether the block is processing these batches when memory runs out. A block
             that also processes batches of another size needs it; by default always true.
+        estimated: Whether the estimate is compared with what is free (default); a block like one that fitted needs
+            none, as memory that TensorFlow keeps would look taken.
 
     Raises:
         DoesNotFitError: the estimated activations exceed the main memory, before the block begins; or the memory of a
@@ -64,7 +66,7 @@ def guard(model, batch_size, name="batch_size", *, held=None, backward=True, fac
     in_one = recomputable and backward and held in (None, batch_size)
     if held is not None:
         each = each * held // batch_size
-    if not tf.config.list_logical_devices("GPU") and each * batch_size > available():
+    if estimated and not tf.config.list_logical_devices("GPU") and each * batch_size > available():
         raise _too_large(model, batch_size, name, each, available(), in_one)
     try:
         yield

@@ -9,6 +9,7 @@ from replication import configuration, machine
 from replication.errors import MeasurementFailedError
 from replication.robustness.attacks import Attacks
 from replication.robustness.balls import maximize_in_ball
+from replication.sharpness.maximizer import NOT_FINITE
 from replication.sharpness.metric import compute as compute_sharpness
 from replication.sharpness.metric import compute_layers, percent
 
@@ -79,11 +80,14 @@ def compute(objective, choices, *, dataset):
                                           iterations=choices.iterations, at_zero=at_zero)
                    for name, radius, scales in (("ball", choices.rho, np.ones_like(x)),
                                                 ("adaptive ball", choices.adaptive_rho, np.abs(x)))}
+        train = Attacks(objective.model, *dataset.training_examples(choices.examples), **options)
+        attacked, unchanged = train.largest_loss(choices.input_radius, choices.iterations), train.clean()[0]
+        if not np.isfinite([attacked, unchanged]).all():
+            raise FloatingPointError(NOT_FINITE)
     except FloatingPointError as error:
         raise MeasurementFailedError(str(error)) from None
     rises = {"box": whole.sharpness, **{name: percent(value, whole.loss) for name, value in largest.items()}}
-    train = Attacks(objective.model, *dataset.training_examples(choices.examples), **options)
-    rises["inputs"] = percent(train.largest_loss(choices.input_radius, choices.iterations), train.clean()[0])
+    rises["inputs"] = percent(attacked, unchanged)
     test = Attacks(objective.model, dataset.test_inputs, dataset.test_labels, **options)
     radii = configuration.Robustness.RADII
     return RobustnessResult(

@@ -143,7 +143,11 @@ def _number(batches):
         if number is None:
             raise UserError("inputs: a PyDataset without end; its num_batches is None")
         return number
-    return len(batches) if hasattr(batches, "__len__") else None
+    # An iterable may have a length in name only.
+    try:
+        return len(batches)
+    except TypeError:
+        return None
 
 
 def _sequence(batches):

@@ -8,13 +8,13 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from models.normalization import BatchNormalization, batch_normalizations, normalization_statistics
+from models.normalization import batch_normalizations, normalization_statistics
 from replication.errors import UserError, one_line
 from replication.sharpness import tracing
 from replication.sharpness.classes import class_labels
 from replication.sharpness.examples import map_arrays
 from replication.sharpness.losses import BatchLoss, CompiledLoss, ReducedLoss
-from replication.sharpness.suitability import permanently_moving
+from replication.sharpness.suitability import permanently_moving, uses_the_batch
 
 # Examples that the model is called on, and how far its weights move to see whether outputs follow, relative to |w| + 1.
 _FEW = 32
@@ -163,7 +163,7 @@ def _moves_outputs(model, variable, inputs):
 
 def _moving_in_training(model, shapes):
     layers = batch_normalizations(model)
-    if all(isinstance(layer, BatchNormalization) and layer.trainable for layer in layers):
+    if all(map(uses_the_batch, layers)):
         return []
     calls = []
 

@@ -31,7 +31,7 @@ def minimize(value_and_gradient, start, half_widths, *, iterations, tolerances=(
         value_and_gradient: Function from y, float64 [p], to a float and a float64 [p]. It must not keep y, which
             changes after the call.
         start: A point of the box, float64 [p].
-        half_widths: Positive numbers, float64 [p].
+        half_widths: Numbers of at least 0, float64 [p].
         iterations: Largest number of iterations.
         tolerances: SciPy's factr and pgtol; (0, 0) (default) for none, `DEFAULT_TOLERANCES` for its own.
 

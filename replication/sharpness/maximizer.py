@@ -228,12 +228,12 @@ class _Search:
         return value, gradient
 
     def climb(self, start, iterations, generator):
-        """Returns the best ascent from `start` and, while iterations are left, from points near the best one."""
+        """Returns the best ascent from `start`, which takes none if f is flat there, and points near the best."""
         ascents, left, y = [], iterations, start
         last_evaluation = self.evaluations + _EVALUATIONS_PER_ITERATION * iterations
         while left > 0 and self.evaluations < last_evaluation:
             ascents.append(self._ascend(y, left, last_evaluation))
-            left -= max(1, ascents[-1].iterations)
+            left -= max(int(len(ascents) > 1), ascents[-1].iterations)
             best = max(ascents, key=lambda ascent: ascent.value)
             y = self._another_point(best.y, generator, mirror=len(ascents) == 1)
         return best

@@ -45,7 +45,7 @@ class SharpnessResult:
         vertex_evaluations: Number of passes of the vertex search, see `maximize`.
         status: The reason why the solver stopped in the start that found the maximum.
         configuration: The `configuration.Sharpness` with every choice.
-        parameters: n, the number of trainable weights.
+        parameters: n, the number of weights that are perturbed.
         at_bound: Share of the maximum's coordinates on the boundary of the box, of those that can move.
         start_max_losses: The largest f of each start.
         scale: The factor on f of each start.
@@ -132,8 +132,8 @@ def measure_sharpness(model: keras.Model, inputs, labels=None, *, epsilon: float
         seed: Seed of A and of the random starts, default 0.
         subspace_distribution: Distribution of A's entries: "normal", N(0, 1) (default), or "uniform" on [-1, 1].
         solver: "scaled" (default) or "scipy", see `maximize`.
-        dropout_active: Whether the model is evaluated in training mode, with dropout masks that depend on the batch
-            alone, default False.
+        dropout_active: Whether the model is evaluated in training mode, default False. Its dropout masks depend on the
+            batch and on the present states of the model's random generators, which Keras does not save with it.
         box: "paper" (default), or "relative" for half-widths of epsilon |(A+ x)_i|, which grow with the weights.
         normalize: "none" (default), or "layers" to measure at other weights with the same outputs, up to the epsilon
             of batch normalization: the kernel and bias of each layer that only a batch normalization reads are
@@ -141,7 +141,7 @@ def measure_sharpness(model: keras.Model, inputs, labels=None, *, epsilon: float
         from_logits: Whether the model returns logits, default False; without `loss` only.
         loss: None (default) for the cross-entropy; "compiled" for the loss with which the model was compiled, with its
             penalties; a `keras.losses.Loss` or the name of one; or a function from labels and outputs to losses. For a
-            model of several outputs, it is "compiled" or a function or class of your own.
+            model of several outputs, it is "compiled", or a function or `keras.losses.Loss` of your own.
         variables: Some of the trainable variables, or a pattern of their paths as in `fnmatch`, such as
             "*conv2d_1/*", to perturb these alone. None (default) for all.
         per_layer: Whether to measure each layer's weights alone as well, default False; in a subspace, only layers
@@ -213,10 +213,15 @@ def compute(objective: Objective, choices: configuration.Sharpness, *, part: sli
         A `SharpnessResult`.
 
     Raises:
-        UserError: p is above n.
+        UserError: p is above n, or the choices are not those of the objective.
         MeasurementFailedError: a check fails, or f or its gradient is not finite.
     """
     began, passes = time.perf_counter(), objective.passes
+    for name in ("statistics", "dropout_active"):
+        require(getattr(choices, name) == getattr(objective, name), name, getattr(choices, name),
+                f"that of the objective, {getattr(objective, name)}")
+    if not np.isfinite(objective.x).all():
+        raise MeasurementFailedError(f"a weight of model {objective.model.name!r} is not finite")
     require(choices.normalize == "none" or choices.statistics == "batch", "normalize", choices.normalize,
             "none with statistics='moving', whose moving averages belong to the weights as they are")
     x = normalized(objective.model, objective.x) if choices.normalize == "layers" else objective.x

@@ -14,6 +14,7 @@ from replication import memory
 from replication.configuration import BATCH_SIZE
 from replication.data import partition
 from replication.devices import OneDevice, full_precision
+from replication.errors import require
 from replication.sharpness import tracing
 from replication.sharpness.classes import number_right
 from replication.sharpness.examples import Examples, map_arrays, read_examples
@@ -47,8 +48,7 @@ class Objective:
         labels: What the loss takes; without `loss`, class numbers [M, ...] or [M, ..., 1], or one-hot rows.
         statistics: Statistics that every batch normalization uses: "batch" (default) or "moving".
         batch_size: Upper bound of a batch, default 5,000; M is split as evenly as possible. "all" for one batch.
-        dropout_active: Whether the model is called in training mode: dropout is active, with masks that the seeds of
-            its layers and the batch decide, so that f remains a function of x. False (default) for evaluation mode.
+        dropout_active: Whether dropout is active, with masks that its seeds and the batch decide; default False.
         from_logits: Whether the model returns logits; False (default) for probabilities.
         loss: None (default) for cross-entropy, or another loss, see `measure_sharpness`.
         variables: The trainable variables that x consists of, see `select_variables`; None (default) for all.
@@ -63,7 +63,7 @@ class Objective:
         model: The model.
         variables: The variables that x consists of.
         size: The number of examples, M.
-        statistics: Those that batch normalizations use, "batch" or "moving".
+        statistics, dropout_active: As above.
         dtype: The least precise NumPy dtype of the operations between the weights and f.
         moving_in_training: The batch normalizations that use moving averages in training too, although f uses the
             statistics of the batch.
@@ -89,14 +89,15 @@ class Objective:
             "from_logits": from_logits, "loss": loss, "variables": self.variables, "seed": seed, "devices": devices,
             "jit_compile": jit_compile}
         self._devices = devices or OneDevice()
-        self.statistics, self._training = statistics, dropout_active
+        require(not dropout_active or self._devices.number == 1, "dropout_active", True, "False with several devices")
+        self.statistics, self.dropout_active = statistics, dropout_active
         with complete(model):
             self._loss = resolve_loss(loss, model, examples, from_logits=from_logits)
             seen = inspect(model, examples, self._loss, variables=self.variables, statistics=statistics,
                            training=dropout_active, classify=loss is None, from_logits=from_logits)
         self._seeds, self.dtype, self.moving_in_training = seen.seeds, seen.dtype, seen.moving_in_training
-        self.leaves_out_penalties = seen.leaves_out_penalties
-        self.size, self.passes, self._fitting_passes = examples.size, 0, set()
+        self.leaves_out_penalties, self.size = seen.leaves_out_penalties, examples.size
+        self.passes, self._fitting_passes = 0, set()
         self.has_known_gradients = has_known_gradients(model) and is_of_keras(loss)
         order, bounds = partition(self.size, self.size if batch_size == "all" else batch_size, seed)
         self._order, self._bounds = tf.constant(order), bounds.tolist()
@@ -178,7 +179,7 @@ class Objective:
 
         The value is f(x) unless a layer draws random numbers in evaluation.
         """
-        return self._value(x, offset=0 if self._training else _OTHER_SEEDS)[0]
+        return self._value(x, offset=0 if self.dropout_active else _OTHER_SEEDS)[0]
 
     def _value(self, x, **options):
         with self._fitting(backward=False):
@@ -218,9 +219,9 @@ class Objective:
     def _fitting(self, *, backward, factor=1.0):
         # A pass like one that fitted will fit again, while memory that TensorFlow keeps would look taken.
         kind = (backward, recomputes(self.model), factor)
-        guard = contextlib.nullcontext() if kind in self._fitting_passes else memory.guard(
-            self.model, self._largest_batch, backward=backward, factor=factor)
-        with tracing.naming_missing_derivatives(self.model), guard:
+        with tracing.naming_missing_derivatives(self.model), memory.guard(
+                self.model, self._largest_batch, backward=backward, factor=factor,
+                estimated=kind not in self._fitting_passes):
             yield
         self._fitting_passes |= {kind, (False, kind[1], 1.0)}
 
@@ -244,7 +245,7 @@ class Objective:
     def _add(self, compute, size, start, stop, offset, totals):
         """Adds the two sums that `compute` returns for each device's shard of a batch to `totals`."""
         # Each batch has masks of its own, the same in each pass.
-        first = start if self._training else 0
+        first = start if self.dropout_active else 0
         seeds = [v.value + tf.cast(tf.stack([0, first + offset]), v.dtype) for v in self._seeds]
 
         def compute_shard(start, stop):
@@ -289,7 +290,7 @@ class Objective:
 
     def _losses(self, seeds, inputs, labels, weights):
         with tracing.Evaluation(zip(self._seeds, seeds)):
-            outputs = self.model(inputs, training=self._training)
+            outputs = self.model(inputs, training=self.dropout_active)
             return self._loss(inputs, labels, outputs, weights), outputs
 
 

@@ -31,9 +31,9 @@ def check_model(model, statistics="moving"):
     if half := [layer for layer in layers if layer.compute_dtype in ("float16", "bfloat16")]:
         raise UserError(f"model {model.name!r}: layer {half[0].name!r} computes in {half[0].compute_dtype}; sharpness "
                         "needs at least float32; rounding would hide the rise that it looks for")
-    if rounded := [layer for layer in layers if getattr(layer, "quantization_mode", None) == "int8"]:
-        raise UserError(f"model {model.name!r}: layer {rounded[0].name!r} rounds to int8, and f has steps instead of a "
-                        "gradient; measure the model before it is quantized")
+    if rounded := [layer for layer in layers if getattr(layer, "quantization_mode", None) is not None]:
+        raise UserError(f"model {model.name!r}: layer {rounded[0].name!r} is quantized ({rounded[0].quantization_mode}"
+                        "); measure the model before it is quantized")
     if stateful := [layer for layer in layers if isinstance(layer, keras.layers.RNN) and layer.stateful]:
         raise UserError(f"model {model.name!r}: layer {stateful[0].name!r} is stateful: its state would go from batch "
                         "to batch, so f would depend on their order; build it with stateful=False")
@@ -170,14 +170,20 @@ def has_known_gradients(model):
 def permanently_moving(model, calls):
     """Returns the batch normalizations that use moving averages in training as well.
 
-    They are frozen, or the model calls them with `training=False`.
+    They are frozen, or the model calls them with `training=False`, and are not told to use the batch even so.
 
     Args:
         model: A `keras.Model`.
         calls: The pairs of a layer and its argument `training` in a call of the model in training mode.
     """
     fixed = {id(layer) for layer, training in calls if training is False}
-    return [layer for layer in batch_normalizations(model) if not layer.trainable or id(layer) in fixed]
+    return [layer for layer in batch_normalizations(model)
+            if (not layer.trainable or id(layer) in fixed) and not uses_the_batch(layer)]
+
+
+def uses_the_batch(layer):
+    """Returns whether a batch normalization uses the statistics of the batch however it is called."""
+    return isinstance(layer, BatchNormalization) and layer.statistics == "batch"
 
 
 def gains_by_xla(model, size, devices):

@@ -1,10 +1,14 @@
 """Keras 1's mode=2 beside Keras's own batch normalization."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from models import BatchNormalization
+from models.normalization import normalization_statistics
 
 
 def _inputs(rows=32):
@@ -34,6 +38,22 @@ def test_training_keeps_moving_averages_in_either_mode(statistics):
     layer(inputs, training=True), reference(inputs, training=True)
     assert np.array_equal(layer.moving_mean.numpy(), reference.moving_mean.numpy())
     assert np.array_equal(layer.moving_variance.numpy(), reference.moving_variance.numpy())
+
+
+def test_a_frozen_layer_of_batch_mode_uses_the_batch_in_training_too():
+    layer, inputs = BatchNormalization(), _inputs()
+    evaluated = layer(inputs, training=False)
+    layer.trainable = False
+    assert np.array_equal(layer(inputs, training=True), evaluated)
+    assert np.allclose(layer.moving_mean, 0)
+
+
+def test_a_mask_on_several_devices_is_refused(monkeypatch):
+    """Keras normalizes each device's part by itself then."""
+    monkeypatch.setattr(tf.distribute, "get_strategy", lambda: types.SimpleNamespace(num_replicas_in_sync=2))
+    model = keras.Sequential([keras.Input((4, 2)), keras.layers.Masking(), BatchNormalization()])
+    with normalization_statistics(model, "batch", synchronized=True), pytest.raises(ValueError, match="one device"):
+        model(np.ones((3, 4, 2)), training=True)
 
 
 def test_dropout_is_off_in_evaluation():

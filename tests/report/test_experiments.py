@@ -189,7 +189,8 @@ def test_an_optimizer_stands_for_its_rate_of_the_least_loss_and_adam_for_that_of
     """Other rates that fit the training set no worse are told; another rate of SB is no denominator."""
     for regime, optimizer, rate, loss, accuracy, sharpness in (
             ("LB", "sgd", 0.01, 2e-3, 1.0, 2.0), ("LB", "sgd", 0.1, 1e-3, 1.0, 300.0),
-            ("LB", "sgd", 1.0, 3e-3, 0.9, 4.0), ("LB", "adam", 5e-3, 1e-9, 1.0, 5.0), ("SB", "adam", 5e-4, 1e-9, 1.0, 6.0)):
+            ("LB", "sgd", 1.0, 3e-3, 0.9, 4.0), ("LB", "adam", 5e-3, 1e-9, 1.0, 5.0),
+            ("SB", "adam", 5e-4, 1e-9, 1.0, 6.0)):
         run = other(paper_run(regime, 0), optimizer=optimizer, learning_rate=rate)
         record = write_run(paper_workdir, run, batch={"train_loss": loss, "train_accuracy": accuracy, "test_loss": 0.1,
                                                       "test_accuracy": 0.98})

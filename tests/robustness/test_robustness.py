@@ -8,7 +8,7 @@ import pytest
 import scipy.special
 
 from replication import configuration, data, memory
-from replication.errors import UserError
+from replication.errors import MeasurementFailedError, UserError
 from replication.robustness import Attacks, maximize_in_ball
 from replication.robustness.measurement import compute
 from replication.sharpness import Objective
@@ -133,6 +133,14 @@ def test_the_measurement_of_a_model(problem):
     content = json.loads(json.dumps(result.to_json()))
     assert choices.check(content) is None
     assert dict(choices.quantities(content))["rise, box"] == result.rises["box"]
+
+
+def test_a_loss_that_is_not_finite_under_attack_is_told(problem, monkeypatch):
+    model, inputs, labels = problem
+    monkeypatch.setattr(Attacks, "largest_loss", lambda *arguments: float("nan"))
+    dataset = data.Data("digits", inputs, labels, inputs, labels, "f00d", None, {})
+    with pytest.raises(MeasurementFailedError, match="not finite"):
+        compute(Objective(model, inputs, labels), configuration.Robustness(iterations=1), dataset=dataset)
 
 
 def test_what_attacks_cannot_take_is_told(problem):

@@ -126,6 +126,12 @@ def test_runs_of_this_package_take_callbacks(tmp_path):
     assert configuration.Sharpness(iterations=1) == callback.results[-1][1].configuration
 
 
+def test_a_batch_size_of_numpy_is_one():
+    callback = SharpnessCallback(INPUTS, LABELS, iterations=1, batch_size=np.int64(30))
+    _fit([callback], epochs=1)
+    assert callback.results[0][1].configuration.batch_size == 30
+
+
 class _Diverging(keras.callbacks.Callback):
     """Makes the weights not finite after an epoch, as training that diverges does."""
 
@@ -138,10 +144,11 @@ class _Diverging(keras.callbacks.Callback):
             self.model.layers[0].kernel.assign(np.full(self.model.layers[0].kernel.shape, np.nan))
 
 
-def test_a_measurement_that_fails_later_does_not_end_the_training(caplog):
-    callback = SharpnessCallback(INPUTS, LABELS, iterations=1)
+@pytest.mark.parametrize("choices", [{}, {"subspace_dim": 5}])
+def test_a_measurement_that_fails_later_does_not_end_the_training(choices, caplog):
+    callback = SharpnessCallback(INPUTS, LABELS, iterations=1, **choices)
     _, history = _fit([_Diverging(after=1), callback], epochs=3)
     assert np.isfinite(history.history["sharpness"][0]) and np.isnan(history.history["sharpness"][1:]).all()
-    assert len(callback.results) == 1 and "epoch 2: sharpness was not measured: f(x) is nan" in caplog.text
+    assert len(callback.results) == 1 and "epoch 2: sharpness was not measured: a weight" in caplog.text
     with pytest.raises(UserError, match="not finite"):
         _fit([_Diverging(after=0), SharpnessCallback(INPUTS, LABELS, iterations=1)])

@@ -85,6 +85,20 @@ def test_weights_that_do_not_fit_are_told():
         measure_sharpness(_dense(), [(INPUTS, LABELS, np.ones((M, 3)))])
 
 
+def test_batches_whose_length_is_not_known_are_read_to_their_end():
+    """A `DataLoader` of PyTorch over an iterable data set has a `__len__` that raises a TypeError."""
+    class Batches:
+        def __len__(self):
+            raise TypeError("object of type 'Iterable' has no len()")
+
+        def __iter__(self):
+            return iter([(INPUTS[:30], LABELS[:30]), (INPUTS[30:], LABELS[30:])])
+
+    model = _dense()
+    assert measure_sharpness(model, Batches(), iterations=1).loss == pytest.approx(
+        measure_sharpness(model, INPUTS, LABELS, iterations=1).loss, rel=1e-6)
+
+
 def test_unequal_batches_count_by_their_examples():
     """Seven examples in batches of 4 and 3."""
     model = _dense()

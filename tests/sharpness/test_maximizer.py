@@ -68,6 +68,11 @@ def test_vanishing_gradient_gets_a_random_start():
     assert maximum.value == pytest.approx(5)
 
 
+def test_a_single_iteration_is_left_for_a_random_start():
+    maximum = maximize(lambda y: (float(y @ y), 2 * y), Box(np.ones(4)), iterations=1)
+    assert maximum.value == 4
+
+
 def test_constant_function_ends_with_its_value():
     maximum = maximize(lambda y: (2.0, np.zeros(3)), Box(np.ones(3)))
     assert (maximum.value, maximum.scales) == (2.0, (0.0,))

@@ -240,8 +240,16 @@ class Tripled(keras.layers.BatchNormalization):
         return 3 * super().call(inputs, training=training, mask=mask)
 
 
-def test_a_normalization_of_the_users_own_is_called_or_refused():
-    model = cases.normalized_network(Tripled())
+class TripledWithoutMask(keras.layers.BatchNormalization):
+    """A user's own that takes no mask."""
+
+    def call(self, inputs, training=None):
+        return 3 * super().call(inputs, training=training)
+
+
+@pytest.mark.parametrize("kind", [Tripled, TripledWithoutMask])
+def test_a_normalization_of_the_users_own_is_called_or_refused(kind):
+    model = cases.normalized_network(kind())
     model.compile(loss="sparse_categorical_crossentropy")
     inputs, labels = np.random.default_rng(0).normal(size=(60, 6)).astype("float32"), np.arange(60) % 3
     loss = model.evaluate(inputs, labels, batch_size=60, verbose=0)

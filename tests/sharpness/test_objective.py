@@ -8,6 +8,7 @@ import tensorflow as tf
 import models
 from replication.data import partition
 from replication.devices import OneDevice
+from replication.errors import DoesNotFitError
 from replication.sharpness import Objective
 from replication.sharpness.objective import gains_by_xla
 from replication.weights import assign_weights, flatten_weights
@@ -154,6 +155,18 @@ def test_xla_is_for_large_passes_of_known_dense_layers(model, size, gains):
     if tf.config.list_physical_devices("GPU"):
         pytest.skip("on a GPU XLA is off")
     assert gains_by_xla(model(), size, OneDevice()) == gains
+
+
+def test_memory_that_is_exhausted_after_a_pass_that_fitted_is_told(monkeypatch):
+    objective = Objective(cases.dense(), cases.INPUTS, cases.LABELS)
+    objective.value(objective.x)
+
+    def exhausted(*arguments, **options):
+        raise tf.errors.ResourceExhaustedError(None, None, "out of memory")
+
+    monkeypatch.setattr(objective, "_mean", exhausted)
+    with pytest.raises(DoesNotFitError, match="do not fit into memory"):
+        objective.value(objective.x)
 
 
 def test_one_batch_is_a_batch_of_the_whole_set():

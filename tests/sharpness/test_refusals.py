@@ -1,12 +1,15 @@
 """What a model must be for its sharpness to be measured: each refusal is one line."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from replication import configuration
 from replication.errors import UserError
-from replication.sharpness import SharpnessCallback, measure_sharpness
+from replication.sharpness import Objective, SharpnessCallback, compute, measure_sharpness
 from tests.sharpness.cases import INPUTS, LABELS, dense
 
 
@@ -35,11 +38,33 @@ def test_weights_that_are_no_real_numbers_are_refused(layer, words):
     assert measure_sharpness(model, INPUTS, LABELS, variables="*dense*").sharpness > 0
 
 
-def test_a_model_that_rounds_to_integers_is_refused():
+@pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
+def test_a_quantized_model_is_refused(mode):
     model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(8), keras.layers.Dense(3, activation="softmax")])
-    model.quantize("int8")
-    with pytest.raises(UserError, match="rounds to int8.*measure the model before it is quantized"):
+    model.quantize(mode)
+    with pytest.raises(UserError, match=f"is quantized \\({mode}\\); measure the model before it is quantized"):
         measure_sharpness(model, INPUTS, LABELS, statistics="moving")
+
+
+def test_statistics_of_another_name_are_refused():
+    """Anything but "batch" would be moving averages."""
+    for make in (lambda: Objective(dense(), INPUTS, LABELS, statistics="Batch"),
+                 lambda: Objective(dense(), INPUTS, LABELS).variant(statistics="average")):
+        with pytest.raises(UserError, match="statistics='.*': expected one of batch, moving"):
+            make()
+
+
+def test_choices_that_are_not_those_of_the_objective_are_refused():
+    objective = Objective(dense(), INPUTS, LABELS, statistics="moving")
+    with pytest.raises(UserError, match="statistics='batch': expected that of the objective, moving"):
+        compute(objective, configuration.Sharpness())
+    with pytest.raises(UserError, match="dropout_active=True: expected that of the objective, False"):
+        compute(objective, configuration.Sharpness(statistics="moving", dropout_active=True))
+
+
+def test_active_dropout_on_several_devices_is_refused():
+    with pytest.raises(UserError, match="dropout_active=True: expected False with several devices"):
+        Objective(dense(), INPUTS, LABELS, dropout_active=True, devices=types.SimpleNamespace(number=2))
 
 
 def test_an_operation_without_a_derivative_is_refused():

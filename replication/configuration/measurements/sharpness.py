@@ -71,8 +71,8 @@ class Sharpness(Measurement):
         SOLVERS, "scaled", "scaled: L-BFGS-B on f times a factor with which it reaches the bounds, then a vertex "
         "search; scipy: SciPy's fmin_l_bfgs_b, which the authors name, with its defaults on f itself.", added=True)
     dropout_active: bool = boolean(
-        False, "Evaluate f in training mode, with dropout masks that depend on the batch alone, as the pull "
-        "request that the authors name does.", added=True)
+        False, "Evaluate f in training mode, with dropout masks that depend on the states of the model's random "
+        "generators and on the batch alone, as the pull request that the authors name does.", added=True)
 
     box: str = one_of(
         BOXES, "paper", "Half-widths of the box: paper, epsilon (|x_i| + 1); relative, epsilon |x_i| (Kwon et al., "
