@@ -71,7 +71,6 @@ def _measure_workdir(number):
                             devices=chosen)
         except UserError as error:
             problems.append(str(error))
-            continue
         contents, damaged = record.measurements("sharpness")
         found, unsound = collect(lambda content, record=record: (_choices(record, content), content), contents)
         problems += [*damaged, *unsound]

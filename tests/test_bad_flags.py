@@ -74,6 +74,8 @@ FLAGS = [
     ("train", ["--stop=epochs", "--max_epochs=9"], ["--max_epochs", "--stop=epochs"]),
     ("train", ["--epochs=3", "--stop=ceased"], ["--stop=ceased", "--epochs=3"]),
     ("train", ["--without_normalization", "--statistics=moving"], ["--statistics=moving", "--without_normalization"]),
+    ("train", ["--strategy=mirrored", "--devices=2", "--nosynchronized", "--without_normalization"],
+     ["synchronized=False", "batch statistics"]),
     ("train", ["--without_normalization", "--remedy=ghost_normalization"], ["ghost_normalization"]),
     ("train", ["--remedy=dynamic_sampling", "--dynamic_sampling_theta=0.3"],
      ["--dynamic_sampling_theta", "--dynamic_sampling_test=variance"]),

@@ -153,6 +153,7 @@ def test_the_defaults_of_the_remedies_are_those_that_the_docs_state():
 @pytest.mark.parametrize("name, options, words", [
     ("sam", {"rho": -0.1}, "rho=-0.1: expected a number of at least 0"),
     ("sam", {"examples": 0}, "examples=0: expected a whole number of at least 1"),
+    ("conservative", {"iterations": 1}, "iterations=1: expected a whole number of at least 2"),
     ("learning_rate_scaling", {"warmup_epochs": -0.5}, "warmup_epochs=-0.5: expected a number of at least 0")])
 def test_what_a_remedy_cannot_be_is_refused(name, options, words):
     with pytest.raises(UserError, match=words):

@@ -75,6 +75,8 @@ class Distribution(Configuration):
                 "none with strategy=mirrored, which supports no remedy")
         require(self.synchronized or run.statistics == "batch", "statistics", run.statistics,
                 "batch without synchronized batch statistics: each device has moving averages of its own")
+        require(self.synchronized or not run.without_normalization, "synchronized", self.synchronized,
+                "true for a network without normalization, which has no batch statistics")
         require(run.precision != "mixed_float16", "precision", run.precision,
                 "float32 or mixed_bfloat16 with strategy=mirrored, under which the loss cannot be scaled")
 

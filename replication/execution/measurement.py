@@ -32,7 +32,7 @@ def measure_run(record, choices, dataset, *, wait=False, devices=None):
     Raises:
         BusyError: another process works on this run and `wait` is false.
         UserError: a file of the record is damaged, `dataset` is not the run's, the run was trained in mixed precision,
-            or a measurement fails its checks.
+            or a measurement fails its checks; the others have been made then.
     """
     with record.lock(wait=wait):
         _measure(record, [record.minimizer], choices, dataset=dataset, devices=devices)
@@ -126,7 +126,7 @@ def _measure(record, points, choices, *, dataset, devices=None):
         return
     _check_measurable(record, dataset)
     network = build_network(record.configuration)
-    context = _context(record, network, dataset, pending)
+    context, failures = _context(record, network, dataset, pending), {}
 
     def evaluation(choice):
         size = choice.examples or len(dataset.train_labels)
@@ -146,10 +146,18 @@ def _measure(record, points, choices, *, dataset, devices=None):
                     measured.set_weights(network.get_weights())
                 objective.reread()
                 for choice in missing:
-                    _measure_point(record, point, objective, choice, context)
+                    try:
+                        _measure_point(record, point, objective, choice, context)
+                    except DoesNotFitError:
+                        raise
+                    except UserError as error:
+                        failures[point.epoch, choice] = error
 
-    for values, group in itertools.groupby(sorted(pending, key=evaluation), evaluation):
-        group = list(group)
+    # In the order of the choices, of which the first are those of the paper's tables.
+    groups = {}
+    for choice in pending:
+        groups.setdefault(evaluation(choice), []).append(choice)
+    for values, group in groups.items():
         try:
             measure(network, values, group)
         except DoesNotFitError as error:
@@ -159,6 +167,9 @@ def _measure(record, points, choices, *, dataset, devices=None):
             logging.info("%s; the measurement recomputes them in the backward pass", error)
             network = Recomputing(network.inputs, network.outputs, name=network.name)
             measure(network, values, group)
+    if failures:
+        first, *others = failures.values()
+        raise UserError("; ".join(map(str, (first, *others)))) if others else first
 
 
 def _context(record, network, dataset, choices):

@@ -19,7 +19,8 @@ class Conservative(Remedy):
 
     NAME = "conservative"
 
-    iterations: int = whole(3, "Iterations of the optimizer on each batch (the paper: 3).", at_least=1,
+    # The proximal term and its gradient are 0 at the first.
+    iterations: int = whole(3, "Iterations of the optimizer on each batch (the paper: 3).", at_least=2,
                             search=Search(2, 5))
     penalty: float = number(1e-3, "lambda, the weight of ||x - x_k||^2 / 2 (the paper: 1e-3).", at_least=0,
                             search=Search(1e-4, 1e-1, log=True))

@@ -54,9 +54,10 @@ class SharpnessAware(Remedy):
     @classmethod
     def sample(cls, hp, batch_size):
         adaptive = cls.hyperparameter(hp, "adaptive")
-        name, scale = ("sam_adaptive_rho", 10) if adaptive else ("sam_rho", 1)
-        with hp.conditional_scope("sam_adaptive", [adaptive]):
-            rho = hp.Float(name, 0.01 * scale, 0.2 * scale, sampling="log", default=0.05 * scale)
+        for each, name, scale in ((False, "sam_rho", 1), (True, "sam_adaptive_rho", 10)):
+            with hp.conditional_scope("sam_adaptive", [each]):
+                if adaptive == each:
+                    rho = hp.Float(name, 0.01 * scale, 0.2 * scale, sampling="log", default=0.05 * scale)
         return cls(rho=rho, adaptive=adaptive, examples=cls.hyperparameter(hp, "examples"))
 
     @property

@@ -3,6 +3,7 @@
 import pathlib
 
 import keras_tuner
+import numpy as np
 from keras_tuner import oracles
 from keras_tuner.engine.trial import Trial
 
@@ -19,11 +20,16 @@ class _Durable:
 
     Args:
         on_trial_end: Function without arguments that is called when the state of an ended trial is on disk.
+
+    Attributes:
+        is_chief: Whether it serves workers, default False.
+        failure: The last error of that function in a chief; None if there was none.
     """
 
     def __init__(self, *args, on_trial_end, **kwargs):
         super().__init__(*args, **kwargs)
         self._on_trial_end = on_trial_end
+        self.is_chief, self.failure = False, None
 
     def save(self):
         files.write_json(self._get_oracle_fname(), self.get_state())
@@ -61,7 +67,13 @@ class _Durable:
     @keras_tuner.synchronized
     def end_trial(self, trial):
         super().end_trial(trial)
-        self._on_trial_end()
+        try:
+            self._on_trial_end()
+        except Exception as error:
+            if not self.is_chief:
+                raise
+            # The chief's locks are not released by an error, and its workers would wait for ever.
+            self.failure = error
 
     def _save_trial(self, trial):
         files.write_json(self._trial_file(trial.trial_id), trial.get_state())
@@ -75,7 +87,10 @@ class _Random(_Durable, oracles.RandomSearchOracle):
 
 
 class _Bayesian(_Durable, oracles.BayesianOptimizationOracle):
-    pass
+    def populate_space(self, trial_id):
+        # keras-tuner does not save this generator: a search that goes on would draw what the first trials drew.
+        self._random_state = np.random.RandomState(self.seed + len(self.trials))
+        return super().populate_space(trial_id)
 
 
 class _Hyperband(_Durable, oracles.HyperbandOracle):

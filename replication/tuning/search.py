@@ -8,6 +8,7 @@ import importlib.metadata
 import os
 import re
 import socket
+import time
 
 import keras
 import keras_tuner
@@ -20,6 +21,8 @@ from replication.tuning.oracles import make_oracle
 from replication.tuning.space import SearchSpace, metrics
 
 _DISTRIBUTION = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
+# How long a worker waits until it sees what the chief has written.
+_SECONDS_FOR_THE_CHIEF = 60
 _STATUS = {"COMPLETED": "finished", "FAILED": "failed"}
 
 
@@ -55,7 +58,7 @@ def tune(search, workdir, *, data_dir=None, space=SearchSpace, verbose=0, callba
         if record.was_begun:
             record.check_configuration()
             record.check_data(dataset.to_json())
-        Tuner(search, record, dataset, space=space, callbacks=callbacks).run(writes=role != "worker", verbose=verbose)
+        Tuner(search, record, dataset, space=space, callbacks=callbacks).run(role=role, verbose=verbose)
     return record
 
 
@@ -84,14 +87,15 @@ class Tuner(BaseTuner):
         super().__init__(oracle=self._oracle, hypermodel=space(search, len(dataset.train_labels)),
                          directory=str(record.folder.parent), project_name=record.name)
 
-    def run(self, *, writes, verbose):
+    def run(self, *, role, verbose):
         """Runs the trials whose results are not on disk.
 
         Args:
-            writes: Whether this process writes search.json; a worker does not.
+            role: "alone", "chief" or "worker"; a worker does not write search.json.
             verbose: The same as for `tune`.
         """
-        if writes:
+        self._role, self._oracle.is_chief = role, role == "chief"
+        if role != "worker":
             # keras-tuner takes the last trial of the queue first: in reverse, they run in the order of their names.
             for name in sorted(self._oracle.end_order, key=int, reverse=True):
                 if not self._is_recorded(self._oracle.trials[name]):
@@ -102,6 +106,17 @@ class Tuner(BaseTuner):
             self.search()
         except keras_tuner.errors.FatalError as error:
             raise error.__cause__ or error from None
+        if self._oracle.failure is not None:
+            raise self._oracle.failure
+
+    def _populate_initial_space(self):
+        super()._populate_initial_space()
+        # keras-tuner finds the conditional ones in an order that depends on chance.
+        found = sorted(self.oracle.get_space().space, key=lambda hp: (
+            len(hp.conditions), hp.name if hp.conditions else ""))
+        self.oracle.hyperparameters = keras_tuner.HyperParameters()
+        for hp in found:
+            self.oracle.hyperparameters.merge([hp])
 
     def run_trial(self, trial):
         # Keras and TensorFlow still hold the networks of the trials before.
@@ -109,6 +124,7 @@ class Tuner(BaseTuner):
         gc.collect()
         hp = trial.hyperparameters
         try:
+            self._require_chief()
             # A space of the user's own may have a `fit` that knows no callbacks.
             own = {"callbacks": copy.deepcopy(self._callbacks)} if self._callbacks else {}
             return self.hypermodel.fit(hp, self.hypermodel.build(hp), trials=self._trials, dataset=self._dataset, **own)
@@ -119,6 +135,17 @@ class Tuner(BaseTuner):
             raise keras_tuner.errors.FailedTrialError(str(error)) from None
         except Exception as error:
             raise keras_tuner.errors.FatalError(str(error)) from error
+
+    def _require_chief(self):
+        """Raises a UserError in a worker whose search is not that of the chief, which has written its own."""
+        if self._role == "worker":
+            for _ in range(_SECONDS_FOR_THE_CHIEF):
+                if self._record.was_begun:
+                    return
+                # A shared file system may be late.
+                time.sleep(1)
+            raise UserError(f"{self._record.folder}: not begun by the chief; start it and the workers with the same "
+                            "flags and --workdir, and with --jit_compile=on or off if their processors differ")
 
     def save(self):
         if not self._is_worker():
@@ -137,10 +164,12 @@ class Tuner(BaseTuner):
         Raises:
             UserError: a file of its run is damaged.
         """
+        run = self._trials.run(self.hypermodel.trial_run(trial.hyperparameters))
         if trial.status == "FAILED":
             failure = self._record.failure(trial.trial_id)
-            return failure.exists() and not files.read_json(failure).get("again")
-        run = self._trials.run(self.hypermodel.trial_run(trial.hyperparameters))
+            # That of a run whose training failed may have been removed, to try again.
+            is_open = run.was_begun and not run.is_finished and not run.has_failed
+            return failure.exists() and not is_open and not files.read_json(failure).get("again")
         if not run.is_finished:
             return False
         run.check_configuration()

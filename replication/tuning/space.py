@@ -105,7 +105,9 @@ def metrics(search, record):
     """
     path = record.measurement(search.measurement)
     result, measured = record.result, files.read_json(path)
-    if measured["weights_checksum"] != record.minimizer.checksum:
+    if wrong := search.measurement.check(measured):
+        raise UserError(f"{path}: {wrong!r} is missing or of the wrong kind; remove it to measure again")
+    if measured.get("weights_checksum") != record.minimizer.checksum:
         raise UserError(f"{path}: was measured on other weights than the run's; remove it to measure again")
     ends = result[search.statistics]
     return {

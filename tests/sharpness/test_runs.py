@@ -2,7 +2,7 @@
 
 import pytest
 
-from replication import configuration, data, records, training
+from replication import configuration, data, files, records, training
 from replication.errors import UserError
 from replication.execution.measurement import measure_run
 from replication.sharpness import Objective
@@ -32,6 +32,19 @@ def test_a_subset_is_measured_on_request_and_enters_no_table(workdir):
     assert content["loss"] == pytest.approx(model_loss.value(model_loss.x), rel=1e-6)
     (finished,) = Store(workdir).runs
     assert len(finished.measurements["sharpness"]) == 1 and finished.tabulated == []
+
+
+def test_a_measurement_that_fails_leaves_the_others_and_the_first_comes_first(workdir, monkeypatch):
+    """The first choices are those of the paper's tables; one of a study must not keep them from disk."""
+    record, made = workdir.run(RUN), []
+    choices = [configuration.Sharpness(iterations=1), configuration.Sharpness(iterations=1, examples=100),
+               configuration.Sharpness(iterations=1, epsilon=2e-3), configuration.Sharpness(iterations=2, epsilon=1e38),
+               configuration.Sharpness(iterations=1, examples=50, epsilon=1e38)]
+    write = files.write_json
+    monkeypatch.setattr(files, "write_json", lambda path, content: (made.append(path), write(path, content)))
+    with pytest.raises(UserError, match="not finite.*; .*not finite"):
+        measure_run(record, choices, data.load("digits"))
+    assert made == [record.measurement(choices[number]) for number in (0, 2, 1)]
 
 
 def test_a_subset_is_a_part_of_the_set(workdir):

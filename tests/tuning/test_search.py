@@ -171,6 +171,14 @@ def test_why_a_trial_failed_is_found_out_again(diverging, tmp_path):
     assert any(reasons) and short.without_times(again) == short.without_times(trials)
 
 
+def test_a_run_whose_failure_is_removed_is_trained_again(diverging, tmp_path):
+    record, trials = short.copy(diverging, tmp_path)
+    failure, = record.folder.glob("runs/*/failure.json")
+    failure.unlink()
+    again = short.tune(tmp_path, short.search(max_trials=2), space=_Diverging).config["trials"]
+    assert failure.exists() and [trial["status"] for trial in again] == [trial["status"] for trial in trials]
+
+
 class _Mistaken(short.LearningRates):
     def fit(self, *arguments, **options):
         raise ZeroDivisionError("a bug")
