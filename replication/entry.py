@@ -6,6 +6,7 @@ the signal's number: 130 or 143.
 Entry scripts import TensorFlow inside `main`, so that `--help` and a wrong flag answer at once.
 """
 
+import atexit
 import contextlib
 import json
 import os
@@ -71,7 +72,16 @@ def _guarded(main, argv):
         return _fail(f"{error.filename}: {error.strerror}")
     except KeyboardInterrupt:
         _fail("interrupted; the same command goes on from what is on disk")
-        return 128 + received[0]
+        _leave(128 + received[0])
+
+
+def _leave(code):
+    """Ends the process as Python does, but for the destructors of TensorFlow, whose threads may be amid a step."""
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def _output_problem():

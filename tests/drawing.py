@@ -7,17 +7,12 @@ import functools
 
 from replication.report.figures import FORMATS, LIGHT
 
-# Drawn in each format that is asked for.
-_WHOLE = ("figure3-", "surface-")
-
 
 def sparing(render):
-    """Returns a `figures.render` that gives the SVG for each format of a figure, but for _WHOLE."""
+    """Returns a `figures.render` that gives the light SVG for each format and style of a figure."""
     drawn = functools.cache(render)
 
     def rendered(plot, *, formats=FORMATS, style=LIGHT):
-        if plot.name.startswith(_WHOLE):
-            return drawn(plot, formats=tuple(formats), style=style)
         return dict.fromkeys(formats, drawn(plot, formats=("svg",), style=LIGHT)["svg"])
 
     return rendered

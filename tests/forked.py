@@ -4,6 +4,7 @@ Where a system cannot fork, they are started anew.
 """
 
 import multiprocessing
+import multiprocessing.forkserver
 import os
 import pathlib
 import sys
@@ -18,6 +19,13 @@ def context():
     found = multiprocessing.get_context("forkserver")
     found.set_forkserver_preload(["tests.preloaded"])
     return found
+
+
+def nested():
+    """Returns the context in which a forked process forks from the same server."""
+    # It knows the server's address, and would start another one.
+    multiprocessing.forkserver._forkserver.ensure_running = lambda: None
+    return context()
 
 
 def call(function, *arguments):

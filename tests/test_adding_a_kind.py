@@ -91,12 +91,15 @@ from replication import files, records, report
 from replication.configuration import Measure, Run
 from replication.configuration.measurements.gradient_norm import GradientNorm
 from replication.configuration.tasks import merge
-from replication.execution import execute
+from replication.execution import estimate, execute
 from replication.execution.tasks import is_done
 from replication.records import damage
 from replication.store import Store
-from tests import networks, script_cases
+from tests import drawing, networks, script_cases
 
+report.figures.render = drawing.sparing(report.figures.render)
+# What a step takes is for `tests.execution.test_estimate`.
+estimate.time_steps = lambda run, optimizer: 1e-6
 (code, output, errors), = script_cases.outcomes("reproduce", [
     ["--experiments=gradient_norm", "--networks=F1", "--dry_run"]])
 assert code == 0 and "gradient_norm" in output, errors
@@ -121,7 +124,7 @@ assert not is_done(tasks[1], workdir) and execute(tasks, workdir) == [] and is_d
 
 def test_a_kind_of_measurement_is_three_modules(tmp_path):
     for name in ("replication", "models", "flags"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, tmp_path / name)
     package = tmp_path / "replication"
     (package / "configuration" / "measurements" / "gradient_norm.py").write_text(CHOICES.lstrip())
     (package / "landscape" / "gradient_norm.py").write_text(COMPUTATION.lstrip())

@@ -29,8 +29,9 @@ SCRIPT = '''
 import keras_tuner
 from replication import records, report
 from replication.remedies import REMEDIES
-from tests import script_cases
+from tests import drawing, script_cases
 
+report.figures.render = drawing.sparing(report.figures.render)
 train = ["--network=S1", "--regime=LB", "--dataset=digits", "--batch_size=719", "--epochs=1", "--jit_compile=off",
          "--workdir=work"]
 for code, _, errors in script_cases.outcomes("train", [
@@ -45,7 +46,7 @@ assert [(each.name, each.min_value, each.max_value) for each in hp.space] == [("
 
 def test_a_remedy_is_one_module(tmp_path):
     for name in ("replication", "models", "flags"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, tmp_path / name)
     (tmp_path / "replication" / "remedies" / "input_scaling.py").write_text(REMEDY.lstrip())
     (tmp_path / "main.py").write_text(SCRIPT)
     process = program(tmp_path / "main.py", tmp_path, project=tmp_path)

@@ -105,7 +105,7 @@ REFUSED = [
     ("train", ["--network=C1", "--remedy=augmentation", "--augmentation_rotation=200"],
      ["augmentation_rotation", "180"]),
     ("train", ["--remedy=conservative", "--conservative_iterations=0"],
-     ["conservative_iterations", "a positive integer"]),
+     ["conservative_iterations", "integer >= 2"]),
     ("train", ["--remedy=adversarial", "--adversarial_clean_share=2"], ["adversarial_clean_share", "[0, 1]"]),
     ("train", ["--remedy=stability", "--stability_deviation=-0.1"], ["stability_deviation", "a number of at least 0"]),
     ("train", ["--remedy=dynamic_sampling", "--dynamic_sampling_test=luck"],

@@ -12,8 +12,8 @@ import pytest
 
 from replication import configuration, files, records, training, weights
 from replication.errors import UserError
-from tests import networks
-from tests.scripts import ROOT, assert_one_line, cases, fresh_script, module, script
+from tests import forked, networks
+from tests.scripts import ROOT, assert_one_line, cases, fresh_script, module, run_module, script
 
 RUN = configuration.Run(network=networks.TWO_LAYERS, regime="SB", trial=0, dataset="digits", batch_size=719, epochs=1)
 
@@ -44,11 +44,17 @@ def test_workdir_that_is_a_file(name, tmp_path):
     assert file.read_text() == "precious"
 
 
+def _without_ray(arguments):
+    # As Python has it, this module cannot be found.
+    sys.modules["ray"] = None
+    run_module("replication.reproduce", arguments)
+
+
 def test_ray_that_is_not_installed(tmp_path):
-    (tmp_path / "ray.py").write_text("raise ModuleNotFoundError('ray')", encoding="utf-8")
-    process = script("reproduce", "--executor=ray", f"--workdir={tmp_path / 'work'}",
-                     env={"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])})
-    assert_one_line(process, "--executor=ray", "requirements-ray.txt")
+    child = forked.Child(_without_ray, ["--executor=ray", f"--workdir={tmp_path / 'work'}"])
+    errors = child.communicate()[1]
+    assert_one_line(subprocess.CompletedProcess("reproduce", child.poll(), "", errors), "--executor=ray",
+                    "requirements-ray.txt")
     assert not (tmp_path / "work").exists()
 
 

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import replication
-from replication import machine
+from replication import files, machine
 from replication.machine import prepare_tensorflow
 from tests import forked
 from tests.scripts import ROOT, fresh_script
@@ -50,12 +50,16 @@ def trace_repeatedly():
 
 @pytest.mark.parametrize("arguments", [
     ("prepare_data", "--dataset=mnist5k"),
-    ("train", "--network=F1", "--dataset=digits", "--batch_size=479", "--epochs=1", "--jit_compile=on"),
+    ("train", "--network=F1", "--dataset=digits", "--batch_size=479", "--epochs=0", "--jit_compile=off"),
 ])
-def test_scripts_say_nothing_but_their_own_words(arguments, tmp_path):
+def test_scripts_say_nothing_but_their_own_words_and_have_the_threads_of_a_quota(arguments, tmp_path):
+    """joblib takes the variable for the quota of a container; TensorFlow would take a thread for each processor."""
     name, *options = arguments
-    finished = fresh_script(name, *options, *([f"--workdir={tmp_path}"] if name == "train" else []))
+    finished = fresh_script(name, *options, *([f"--workdir={tmp_path}"] if name == "train" else []),
+                            env={"LOKY_MAX_CPU_COUNT": "1"})
     assert finished.returncode == 0 and finished.stderr == "" and finished.stdout
+    for config in tmp_path.glob("runs/*/config.json"):
+        assert files.read_json(config)["machine"]["intra_op_threads"] == 1
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="TensorFlow's default holds elsewhere")
@@ -108,15 +112,6 @@ def test_records_name_the_version_and_commit_of_this_package_and_the_processor()
         commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
         assert commit[:12] in own
     assert machine.hardware()["processor"]
-
-
-def test_threads_are_those_of_a_quota():
-    """joblib takes the variable for the quota of a container; TensorFlow would take a thread for each processor."""
-    program = ("from replication import entry, machine; import tensorflow as tf; "
-               "print(machine.processors(), tf.config.threading.get_intra_op_parallelism_threads())")
-    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT,
-                           env={**os.environ, "LOKY_MAX_CPU_COUNT": "1"})
-    assert found.stdout.strip() == "1 1"
 
 
 def test_a_quota_beyond_the_processors_is_none(monkeypatch):

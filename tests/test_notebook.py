@@ -6,6 +6,21 @@ import re
 from tests import scripts
 from tests.scripts import ROOT
 
+# A quarter of the images: the words are the same.
+_ON_A_PART = """
+import dataclasses
+from replication import data
+
+_load = data.load
+
+
+def _part(*arguments):
+    found = _load(*arguments)
+    return dataclasses.replace(found, train_inputs=found.train_inputs[:1000], train_labels=found.train_labels[:1000])
+
+
+data.load = _part
+"""
 
 def test_the_cells_run_in_order(tmp_path):
     """Numbers differ between machines in their last digits; the words around them do not."""
@@ -13,7 +28,7 @@ def test_the_cells_run_in_order(tmp_path):
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     shown = "".join("".join(output["text"]) for cell in cells for output in cell["outputs"])
     program = tmp_path / "notebook.py"
-    program.write_text("\n\n".join("".join(cell["source"]) for cell in cells), encoding="utf-8")
+    program.write_text("\n\n".join([_ON_A_PART, *("".join(cell["source"]) for cell in cells)]), encoding="utf-8")
     finished = scripts.program(program, tmp_path)
     assert finished.returncode == 0, finished.stderr
 

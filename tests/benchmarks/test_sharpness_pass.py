@@ -1,21 +1,31 @@
 """That the benchmark runs and is complete; how fast anything is depends on the machine."""
 
 import json
+import types
 
 import numpy as np
 import pytest
 
-from benchmarks import problems, torch_peer
+from benchmarks import memory, problems, torch_peer
 from benchmarks.forward_over_backward import ForwardOverBackward
 from replication.sharpness import Objective
-from tests.scripts import module
+from tests import forked
+from tests.scripts import run_module
+
+
+def _smoke(arguments):
+    # Its processes begin with little memory of their own in the tests too.
+    context = forked.nested()
+    memory.multiprocessing = types.SimpleNamespace(get_context=lambda method: context)
+    run_module("benchmarks.sharpness_pass", arguments)
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     output = tmp_path_factory.mktemp("benchmark") / "results.json"
-    finished = module("benchmarks.sharpness_pass", "--smoke", f"--output={output}")
-    assert finished.returncode == 0, finished.stderr
+    child = forked.Child(_smoke, ["--smoke", f"--output={output}"])
+    _, errors = child.communicate()
+    assert child.poll() == 0, errors
     return json.loads(output.read_text(encoding="utf-8"))
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import shutil
 
 import keras
 import numpy as np
@@ -173,7 +174,8 @@ def test_a_measurement_that_does_not_fit_recomputes(tmp_path, monkeypatch):
     """SB's batches fit in training, where those of f do not."""
     digits, choices = data.load("digits"), Sharpness(iterations=1, examples=200)
     run = Run(network="C1", regime="SB", trial=0, dataset="digits", batch_size=480, epochs=0)
-    plain, recomputing = (training.train(run, Workdir.create(tmp_path / name), verbose=0) for name in ("a", "b"))
+    plain = training.train(run, Workdir.create(tmp_path / "a"), verbose=0)
+    recomputing = Workdir(shutil.copytree(tmp_path / "a", tmp_path / "b")).run(run)
     measure_run(plain, [choices], digits)
     monkeypatch.setattr(memory, "peak_bytes", lambda model: 1 if isinstance(model, models.Recomputing) else 1e15)
     measure_run(recomputing, [choices], digits)
