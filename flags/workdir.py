@@ -6,7 +6,7 @@ from absl import flags
 
 from replication.errors import require
 
-_WORKDIR = flags.DEFINE_string("workdir", "work", "Folder of the records, tables, figures and the report.")
+WORKDIR = flags.DEFINE_string("workdir", "work", "Folder of the records, tables, figures and the report.")
 
 
 def path():
@@ -15,5 +15,5 @@ def path():
     Raises:
         UserError: it is empty.
     """
-    require(_WORKDIR.value, "workdir", _WORKDIR.value, "a folder")
-    return os.path.expanduser(_WORKDIR.value)
+    require(WORKDIR.value, "workdir", WORKDIR.value, "a folder")
+    return os.path.expanduser(WORKDIR.value)

@@ -27,6 +27,8 @@ def main(argv):
 
 
 def _measure_model(number):
+    if flags.workdir.WORKDIR.present:
+        raise UserError("--workdir: not valid with --model, whose measurements are printed alone")
     file, choices = os.path.expanduser(flags.sharpness.MODEL.value), flags.sharpness.choices(seed=0)
     from replication import data, sharpness, weights
     from replication.devices import devices

@@ -175,6 +175,7 @@ def test_help_names_the_flags(name):
     (("reproduce", "--experiments=", "--dry_run"), ["experiments=''"]),
     (("train", "--workdir="), ["workdir=''"]),
     (("measure_sharpness", "--dataset=mnist"), ["--dataset", "--model"]),
+    (("measure_sharpness", "--model=mine.keras", "--workdir=work"), ["--workdir", "--model"]),
 ])
 def test_values_that_would_mean_something_else(arguments, words, tmp_path):
     name, *given = arguments

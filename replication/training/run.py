@@ -1,13 +1,14 @@
 """One training run: from a configuration to a minimizer on disk."""
 
 import math
+import shutil
 
 import keras
 import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from replication import configuration, data, machine, memory
+from replication import configuration, data, files, machine, memory
 from replication.configuration.tasks import require_schedule
 from replication.devices import devices
 from replication.errors import TrainingFailedError
@@ -139,6 +140,7 @@ class _Training:
         if network is None or run.distribution is not None:
             network = place_network(run, self._devices, run.statistics)
         self._network = network
+        self._start = start
         if start is not None:
             load_weights(network, start)
         # A second model of the same layers: a compiled one would save its optimizer with its weights.
@@ -158,7 +160,12 @@ class _Training:
         record, run = self._record, self._run
         record.check_start()
         # Rewritten when a run is resumed: only result.json holds its checksum.
-        save_weights(self._network, record.initial_weights)
+        if self._start is None:
+            save_weights(self._network, record.initial_weights)
+        else:
+            # Another version of HDF5 might write the same weights as other bytes.
+            with files.replacing(record.initial_weights) as temporary:
+                shutil.copyfile(self._start.weights, temporary)
         history, sessions = state.restore(record.state, self._model)
         if not history:
             iterates.drop_abandoned(record)

@@ -14,7 +14,7 @@ from replication.configuration.measurements.base import (
     evaluation_batch,
     number_of_examples,
 )
-from replication.errors import are_numbers
+from replication.errors import are_numbers, require
 from replication.fields import number, whole
 
 
@@ -39,6 +39,10 @@ class Surface(Measurement):
     batch_size: int = evaluation_batch()
     examples: int | None = number_of_examples()
     seed: int = whole(0, "Seed of the directions.")
+
+    def __post_init__(self):
+        super().__post_init__()
+        require(self.points % 2, "points", self.points, "an odd number, so that x is one of them")
 
     def record_name(self, *runs):
         return f"{self.points}-{self.digest()}"
