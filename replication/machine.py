@@ -102,16 +102,22 @@ def _processor_model():
     Hypervisors hide the full name: family and model tell generations apart, which have different instructions and
     therefore round sums differently.
     """
-    known = {}
-    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as file:
-        for line in file:
-            name, _, value = line.partition(":")
-            known.setdefault(name.strip(), value.strip())
+    known = _processor()
     if "model name" not in known:
         return platform.processor() or "unknown"
     numbers = ", ".join(f"{title} {known[name]}" for name, title in (("cpu family", "family"), ("model", "model"))
                         if name in known)
     return f"{known['model name']} ({numbers})" if numbers else known["model name"]
+
+
+def _processor():
+    """Returns what Linux tells of the first processor, as text by the name of the field; elsewhere nothing."""
+    known = {}
+    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as file:
+        for line in file:
+            name, _, value = line.partition(":")
+            known.setdefault(name.strip(), value.strip())
+    return known
 
 
 def use_threads(number):
@@ -232,6 +238,10 @@ class _QuietImport(importlib.abc.MetaPathFinder):
 @contextlib.contextmanager
 def _without_greeting():
     """Opens a block whose output on the file descriptor of stderr follows at its end, without TensorFlow's greeting."""
+    if (known := _processor()) and platform.machine() == "x86_64" and "avx" not in known.get("flags", "").split():
+        # TensorFlow will say so and abort, and what is held then is lost.
+        yield
+        return
     sys.stderr.flush()
     try:
         stderr = os.dup(2)

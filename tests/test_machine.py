@@ -97,6 +97,15 @@ def test_other_messages_at_the_import_come_through(fails, tmp_path):
     assert finished.returncode == (1 if fails else 0) and ("ImportError: no library" in others) == fails
 
 
+def test_a_processor_for_which_tensorflow_is_not_made_hears_its_reason(monkeypatch, capfd):
+    """TensorFlow writes it and aborts, so that what is held back would be lost."""
+    monkeypatch.setattr(machine, "_processor", lambda: {"flags": "fpu sse4_2"})
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    with machine._without_greeting():
+        os.write(2, b"compiled to use AVX instructions")
+        assert capfd.readouterr().err == "compiled to use AVX instructions"
+
+
 def test_the_log_has_plain_lines():
     code = ("from absl import flags, logging; from replication import machine; flags.FLAGS(['script']); "
             "machine.log_plainly(); logging.set_verbosity('info'); logging.info('trained'); "

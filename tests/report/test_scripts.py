@@ -52,6 +52,10 @@ def test_measurements_on_disk_are_shown_without_their_data(paper_workdir, tmp_pa
     code, output, (first, second) = _measured(paper_workdir, tmp_path)
     assert code == 1 and sorted(output.count(name) for name in names) == [2, 4, 4, 4, 4, 4]
     assert "was measured on other weights than the run's" in first and "'max_loss' is missing" in second
+    paths[0].unlink()
+    code, output, errors = _measured(paper_workdir, tmp_path)
+    assert code == 1 and sorted(output.count(name) for name in names) == [2, 4, 4, 4, 4, 4], "one is to be made"
+    assert any("mnist: not prepared" in error for error in errors)
 
 
 def test_paths_on_disk_are_drawn_without_their_data(paper_workdir, tmp_path):

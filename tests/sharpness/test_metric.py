@@ -107,19 +107,26 @@ def test_same_seed_same_measurement_another_seed_another_subspace():
 @pytest.mark.parametrize("nested", [False, True])
 def test_keras_normalization_is_governed_like_ours(statistics, nested):
     """Keras's own layer, also frozen or nested in a sub-model, gives the value of our layer."""
+    inputs, labels, weights, ours = _our_normalization()
+    theirs = cases.normalized_network(keras.layers.BatchNormalization(trainable=True), nested=nested)
+    theirs.set_weights(weights)
+    found = measure_sharpness(theirs, inputs, labels, statistics=statistics, batch_size=45)
+    assert found.loss == ours[statistics].loss
+    assert found.sharpness == ours[statistics].sharpness
+    assert abs(ours["batch"].loss - ours["moving"].loss) > 1e-3
+
+
+@functools.cache
+def _our_normalization():
+    """Inputs, labels, and the weights of a trained network with our layer, measured by either statistics."""
     generator = np.random.default_rng(0)
     inputs, labels = generator.normal(size=(90, 6)).astype("float32"), np.arange(90) % 3
     ours = cases.normalized_network(models.BatchNormalization(statistics="batch"))
     ours.compile("sgd", "sparse_categorical_crossentropy")
     ours.fit(inputs, labels, epochs=2, batch_size=30, verbose=0)
-    theirs = cases.normalized_network(keras.layers.BatchNormalization(trainable=True), nested=nested)
-    theirs.set_weights(ours.get_weights())
-    a, b = (measure_sharpness(m, inputs, labels, statistics=statistics, batch_size=45) for m in (ours, theirs))
-    assert a.loss == b.loss
-    assert a.sharpness == b.sharpness
-    other = measure_sharpness(ours, inputs, labels, batch_size=45,
-                              statistics="moving" if statistics == "batch" else "batch")
-    assert abs(other.loss - a.loss) > 1e-3
+    return inputs, labels, ours.get_weights(), {
+        statistics: measure_sharpness(ours, inputs, labels, statistics=statistics, batch_size=45)
+        for statistics in ("batch", "moving")}
 
 
 def _state(model):

@@ -1,5 +1,7 @@
 """Whether x reaches all weights, whatever way a model reads them."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -145,27 +147,34 @@ class Subclass(keras.Model):
         return self.out(tf.tanh(self.normalization(self.dense(x), training=training)))
 
 
+def _subclass(compiled):
+    keras.utils.set_random_seed(0)
+    model = Subclass(compiled)
+    model(INPUTS[:2])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    return model
+
+
+@functools.cache
+def _trained_and_measured(statistics):
+    """The weights of the model whose call is none, and its sharpness."""
+    model = _subclass(compiled=False)
+    model.fit(INPUTS, LABELS, batch_size=20, epochs=2, verbose=0)
+    return model.get_weights(), measure_sharpness(model, INPUTS, LABELS, statistics=statistics, epsilon=0.01).sharpness
+
+
 @pytest.mark.parametrize("statistics", ["batch", "moving"])
 @pytest.mark.parametrize("evaluated", [60, 20, None])
 def test_a_model_whose_call_is_a_function(evaluated, statistics):
-    values = []
-    for compiled in (False, True):
-        keras.utils.set_random_seed(0)
-        model = Subclass(compiled)
-        model(INPUTS[:2])
-        model.compile("sgd", "sparse_categorical_crossentropy")
-        if not compiled:
-            model.fit(INPUTS, LABELS, batch_size=20, epochs=2, verbose=0)
-            weights = model.get_weights()
-        else:
-            model.set_weights(weights)
-        if evaluated:
-            before = model.evaluate(INPUTS, LABELS, batch_size=evaluated, verbose=0)
-        values.append(measure_sharpness(model, INPUTS, LABELS, statistics=statistics, epsilon=0.01).sharpness)
-        if evaluated:
-            assert model.evaluate(INPUTS, LABELS, batch_size=evaluated, verbose=0) == before
-    assert values[0] == pytest.approx(values[1], rel=1e-5)
-    assert values[0] > 1
+    weights, expected = _trained_and_measured(statistics)
+    model = _subclass(compiled=True)
+    model.set_weights(weights)
+    if evaluated:
+        before = model.evaluate(INPUTS, LABELS, batch_size=evaluated, verbose=0)
+    found = measure_sharpness(model, INPUTS, LABELS, statistics=statistics, epsilon=0.01).sharpness
+    if evaluated:
+        assert model.evaluate(INPUTS, LABELS, batch_size=evaluated, verbose=0) == before
+    assert found == pytest.approx(expected, rel=1e-5) and found > 1
 
 
 def test_a_weight_without_influence_is_no_fault():
