@@ -5,7 +5,6 @@ import functools
 import inspect
 
 import keras
-import tensorflow as tf
 from keras import ops
 
 STATISTICS = ("batch", "moving")
@@ -136,9 +135,7 @@ def _batch_moments(layer, inputs, mask):
     """Returns the mean and the variance, each [channels], by which `layer` normalizes in training."""
     # Keras computes the moments of half-precision inputs in float32 too.
     inputs = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
-    # Keras's own method honours a mask, or synchronizes devices.
-    if mask is not None and layer.synchronized and tf.distribute.get_strategy().num_replicas_in_sync > 1:
-        raise ValueError(f"layer {layer.name!r}: normalizes a batch under a mask, which only one device can do")
+    # Keras's own method honours a mask, or else synchronizes devices.
     if layer.synchronized and not isinstance(layer, BatchNormalization):
         return _centred_moments(layer._moments, layer.axis, inputs, mask)
     return layer._moments(inputs, mask)
@@ -162,6 +159,8 @@ def _noted(layer, call, calls, inputs, training=None, mask=None):
 
 
 def _call_by_batch(layer, moments, inputs, training=None, mask=None):
+    if mask is not None and layer.synchronized:
+        raise ValueError(f"layer {layer.name!r}: normalizes a batch under a mask, which only one device can do")
     if moments is not None:
         moments.setdefault(layer, []).append(_batch_moments(layer, inputs, mask))
     return _normalize_by_batch(layer, inputs, mask)

@@ -160,6 +160,11 @@ def test_what_a_remedy_cannot_be_is_refused(name, options, words):
         remedies.REMEDIES[name](**options)
 
 
+def test_a_surface_without_the_minimizer_in_its_middle_is_refused():
+    with pytest.raises(UserError, match="points=4: expected an odd number"):
+        configuration.Surface(points=4)
+
+
 def test_measure_sharpness_has_the_defaults_of_its_configuration():
     fields = {field.name: field.default for field in dataclasses.fields(configuration.Sharpness)}
     parameters = inspect.signature(measure_sharpness).parameters

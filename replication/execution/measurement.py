@@ -133,6 +133,9 @@ def _measure(record, points, choices, *, dataset, devices=None):
         batch_size = size if choice.batch_size == "all" else choice.batch_size
         return size, choice.statistics, batch_size, choice.dropout_active, choice.partition, choice.dtype
 
+    def may_recompute(network):
+        return devices is None and not isinstance(network, Recomputing) and can_recompute(network)
+
     def measure(network, evaluation, group):
         examples, statistics, batch_size, active, partition, dtype = evaluation
         measured = network if dtype == "float32" else in_double_precision(network)
@@ -148,9 +151,10 @@ def _measure(record, points, choices, *, dataset, devices=None):
                 for choice in missing:
                     try:
                         _measure_point(record, point, objective, choice, context)
-                    except DoesNotFitError:
-                        raise
+                        failures.pop((point.epoch, choice), None)
                     except UserError as error:
+                        if isinstance(error, DoesNotFitError) and may_recompute(network):
+                            raise
                         failures[point.epoch, choice] = error
 
     # In the order of the choices, of which the first are those of the paper's tables.
@@ -162,8 +166,6 @@ def _measure(record, points, choices, *, dataset, devices=None):
             measure(network, values, group)
         except DoesNotFitError as error:
             # f is the same. SB's batches are small in training, but not in f.
-            if devices is not None or isinstance(network, Recomputing) or not can_recompute(network):
-                raise
             logging.info("%s; the measurement recomputes them in the backward pass", error)
             network = Recomputing(network.inputs, network.outputs, name=network.name)
             measure(network, values, group)

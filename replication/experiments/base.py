@@ -190,6 +190,7 @@ class Row:
         values: By the column's name, a float by trial; a column without values may be absent.
         runs: By regime and trial, the names of the runs behind the values.
         plain: Whether the values were measured as the presets do, so that they may decide.
+        choices: Those of its runs apart from XLA and recomputation, as text; rows that share them repeat each other.
     """
 
     network: str
@@ -198,6 +199,7 @@ class Row:
     values: dict
     runs: dict = dataclasses.field(default_factory=dict)
     plain: bool = True
+    choices: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

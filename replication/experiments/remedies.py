@@ -63,21 +63,20 @@ def answer(store):
         plain = {each.run.trial: each for each in comparison.large}
         found = sorted(variants(store.runs, comparison, "remedy", "jit_compile"), key=lambda group: _name(group[0].run))
         protocol = common_protocol([*comparison.large, *(each for group in found for each in group)])
-        parts, references = [], {}
+        parts = []
         for group in found:
             pairs = [(each, plain[each.run.trial]) for each in group if each.run.trial in plain]
             pairs = [pair for pair in pairs if all(sharpness_of(run, protocol) for run in pair)]
             sharpness = [tuple(sharpness_of(run, protocol) for run in pair) for pair in pairs]
             if pairs:
-                references |= {run.run.trial: run.metrics["train_loss"] for _, run in pairs}
                 gains = [test_accuracy(remedied_run) - test_accuracy(run) for remedied_run, run in pairs]
                 gain = answers.difference(gains, "points", resolution=answers.one_example(pairs[0][0]))
-                loss = answers.significant(fmean(each.metrics["train_loss"] for each, _ in pairs))
-                parts.append(f"× {answers.ratio(sharpness)} and {gain} with {_name(group[0].run)} (f = {loss})")
+                losses = [answers.significant(fmean(run.metrics["train_loss"] for run in side)) for side in zip(*pairs)]
+                parts.append(f"× {answers.ratio(sharpness)} and {gain} with {_name(group[0].run)} "
+                             f"(f = {' instead of '.join(losses)})")
         if parts:
             where = measured_place(comparison.large, protocol, comparison.where)
-            loss = answers.significant(fmean(references.values()))
-            yield (f"{where}: relative to LB without a remedy (f = {loss}), the sharpness and the test accuracy of LB "
+            yield (f"{where}: relative to LB without a remedy, the sharpness and the test accuracy of LB "
                    f"change by {'; '.join(parts)}.")
 
 

@@ -16,7 +16,7 @@ def rows(store):
         Row(comparison.network, comparison.dataset, comparison.label, {
             f"{split}_{regime}": {each.run.trial: 100 * each.metrics[f"{split}_accuracy"] for each in side}
             for regime, side in comparison.sides() for split in ("train", "test")
-        }, comparison.runs())
+        }, comparison.runs(), choices=comparison.choices)
         for comparison in comparisons(store.runs)
     ]
 

@@ -79,7 +79,7 @@ def rows(store, subspace_dim):
         Row(comparison.network, comparison.dataset, label, {
             f"{name}_{regime}": by_trial(side, protocol, epsilon)
             for regime, side in comparison.sides() for name, epsilon in EPSILONS.items()
-        }, comparison.runs(), is_usual)
+        }, comparison.runs(), is_usual, comparison.choices)
         for comparison, protocol, label, is_usual in measured(comparisons(store.runs), subspace_dim)
     ]
 

@@ -45,7 +45,7 @@ def rows(store, columns, selection):
                for name, side in ((small, comparison.small), (large, comparison.large))},
             **{name: by_trial(comparison.large, protocol, epsilon)
                for name, epsilon in zip(sharpness, EPSILONS.values())},
-        }, comparison.runs(), is_usual)
+        }, comparison.runs(), is_usual, comparison.choices)
         for comparison, protocol, label, is_usual in measured(comparisons(store.runs, selection), 0, ("LB",))
     ]
 

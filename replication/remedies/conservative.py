@@ -19,7 +19,7 @@ class Conservative(Remedy):
 
     NAME = "conservative"
 
-    # The proximal term and its gradient are 0 at the first.
+    # In the first, x = x_k, so that the proximal term and its gradient are 0: one alone would be plain training.
     iterations: int = whole(3, "Iterations of the optimizer on each batch (the paper: 3).", at_least=2,
                             search=Search(2, 5))
     penalty: float = number(1e-3, "lambda, the weight of ||x - x_k||^2 / 2 (the paper: 1e-3).", at_least=0,

@@ -1,5 +1,6 @@
 """What a report decides: the gates and endpoints of each network, and the exit code of `verify`."""
 
+import collections
 import dataclasses
 
 from replication.report import verdicts
@@ -94,17 +95,17 @@ def _gate(entry):
 
 
 def _deciding(entries):
-    """Returns the entries of each network's comparison with the most trials of SB and LB; of several, of all.
+    """Returns, of rows that differ in XLA and recomputation alone, the entries of that with the most contrasts.
 
-    Others differ in what a preset leaves to the machine, such as XLA, and may lack one of the regimes.
+    Contrasts are counted by their trials; of rows with as many, all entries are returned.
     """
-    trials = {}
+    known = {}
     for entry in entries:
-        if (entry.table, entry.name) == (2, "test_gap"):
-            trials.setdefault(entry.network, {})[entry.label] = entry.ours.trials if entry.ours else 0
-    most = {network: max(found.values()) for network, found in trials.items()}
-    return [entry for entry in entries if entry.network not in trials
-            or trials[entry.network].get(entry.label, 0) == most[entry.network]]
+        rows = known.setdefault((entry.network, entry.choices), collections.Counter())
+        if entry.name in ENDPOINTS.get(entry.table, ()):
+            rows[entry.label] += entry.ours.trials if entry.ours else 0
+    return [entry for entry in entries
+            if (rows := known[entry.network, entry.choices])[entry.label] == max(rows.values(), default=0)]
 
 
 def _endpoint(entry):

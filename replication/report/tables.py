@@ -146,11 +146,13 @@ def decision(checks):
 
 def _reason(check):
     """Returns in a few words why a check is undecided, or what its entry's note says."""
+    is_open_gate = check.kind == "gate" and check.outcome == decisions.OPEN
+    if is_open_gate and check.entry.comparison is not None and check.entry.interval is None:
+        return "outside the margin, without an interval"
     if check.entry.note:
         return check.entry.note.partition(":")[0]
     if check.entry.ours is None:
         return "no run, or not measured as by the preset"
-    is_open_gate = check.kind == "gate" and check.outcome == decisions.OPEN
     return "the mean is outside, the interval reaches inside" if is_open_gate else ""
 
 

@@ -49,14 +49,16 @@ class Entry:
         verdict: One of VERDICTS.
         note: Why an entry is undecided or not judged; "" otherwise.
         comparison: How a value stands to the paper's, ours - paper (accuracy) or ours / paper (sharpness); None for a
-            contrast, and if the two cannot be compared.
-        interval: The 90 % interval of `comparison`, or of a contrast itself; None for one trial.
+            contrast, and if the two cannot be compared. An accuracy whose printed deviation is in doubt has one.
+        interval: The 90 % interval of `comparison`, or of a contrast itself; None for one trial, and for such an
+            accuracy.
         prediction: For a value of one trial, the interval in which the paper's next trial is expected; None otherwise.
         p_value: Of the one-sided t-test of a contrast, paired by trial, towards the paper's direction; None for a value
             and for one trial.
         sign_flip_p: Of the exact sign-flip test of the same direction.
         plain: Whether its runs and measurements are those of the preset.
         runs: Names of the runs behind ours, for a contrast those of SB and of LB.
+        choices: The same field of its `base.Row`.
     """
 
     table: int
@@ -77,6 +79,7 @@ class Entry:
     sign_flip_p: float | None = None
     plain: bool = True
     runs: tuple = ()
+    choices: str = ""
 
     @property
     def on_papers_data(self):
@@ -147,7 +150,7 @@ def _row(table, network, row, paper, endpoints):
         printed = paper and [paper[name] for name in names]
         entry = Entry(table.number, network, row.dataset, row.label, item.name, item.heading, item.kind, None,
                       printed and (_printed_contrast(item.kind, *printed) if is_contrast else printed[0]), MISSING,
-                      plain=row.plain)
+                      plain=row.plain, choices=row.choices)
         # The values of each trial that has them all.
         trials = sorted(set.intersection(*map(set, values)))
         if by_trial := [tuple(each[trial] for each in values) for trial in trials]:

@@ -75,6 +75,11 @@ class Comparison:
         where = f"{self.network} on {catalog.dataset_label(self.dataset)}"
         return f"{where} ({self.label})" if self.label else where
 
+    @property
+    def choices(self):
+        """Those of its runs apart from XLA and those that may differ between SB and LB, as text."""
+        return key((*self.small, *self.large)[0], *_FREE, "jit_compile")
+
     def sides(self):
         """Returns pairs of a regime and its runs, SB first."""
         return tuple(zip(REGIMES, (self.small, self.large)))

@@ -1,9 +1,11 @@
 """The algorithms of keras-tuner, with a state on disk that survives the loss of the process at any moment."""
 
+import contextlib
 import pathlib
 
 import keras_tuner
 import numpy as np
+from absl import logging
 from keras_tuner import oracles
 from keras_tuner.engine.trial import Trial
 
@@ -23,7 +25,7 @@ class _Durable:
 
     Attributes:
         is_chief: Whether it serves workers, default False.
-        failure: The last error of that function in a chief; None if there was none.
+        failure: The last error of a chief that could not write; None if there was none.
     """
 
     def __init__(self, *args, on_trial_end, **kwargs):
@@ -32,7 +34,8 @@ class _Durable:
         self.is_chief, self.failure = False, None
 
     def save(self):
-        files.write_json(self._get_oracle_fname(), self.get_state())
+        with self._keeping_errors():
+            files.write_json(self._get_oracle_fname(), self.get_state())
 
     def reload(self):
         """Reads the state and its trials; trials that had begun and not ended will run again.
@@ -67,16 +70,26 @@ class _Durable:
     @keras_tuner.synchronized
     def end_trial(self, trial):
         super().end_trial(trial)
-        try:
+        with self._keeping_errors():
             self._on_trial_end()
+
+    def _save_trial(self, trial):
+        with self._keeping_errors():
+            files.write_json(self._trial_file(trial.trial_id), trial.get_state())
+
+    @contextlib.contextmanager
+    def _keeping_errors(self):
+        """Opens a block whose error a chief reports and keeps for its end.
+
+        An error within keras-tuner would leave the chief's locks closed, and its workers would wait for ever.
+        """
+        try:
+            yield
         except Exception as error:
             if not self.is_chief:
                 raise
-            # The chief's locks are not released by an error, and its workers would wait for ever.
+            logging.error("%s", error)
             self.failure = error
-
-    def _save_trial(self, trial):
-        files.write_json(self._trial_file(trial.trial_id), trial.get_state())
 
     def _trial_file(self, name):
         return pathlib.Path(self._project_dir) / f"trial_{name}" / "trial.json"

@@ -11,7 +11,7 @@ import pytest
 
 from replication import catalog, configuration, experiments, records, remedies
 from replication.configuration import presets
-from replication.report import make_report, verify
+from replication.report import figures, make_report, verify
 from replication.report.figures import render
 from replication.store import Store
 from tests.report import fixtures
@@ -232,9 +232,15 @@ def test_tables_use_the_statistics_of_the_configuration(tmp_path):
     assert next(e for e in entries if e.name == "test_SB" and e.ours).ours.mean == pytest.approx(97.94)
 
 
-def test_figure_files_carry_no_date(drawn_paper):
-    plot, *_ = experiments.get("figure3").axes(Store(drawn_paper))
-    for content in render(plot).values():
+def test_figure_files_have_their_formats_and_no_date(tmp_path, monkeypatch):
+    monkeypatch.setattr(figures, "render", render)
+    workdir = records.Workdir.create(tmp_path)
+    for regime in ("SB", "LB"):
+        write_run(workdir, paper_run(regime, 0))
+    assert make_report(workdir) == []
+    for extension, begin in (("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xml")):
+        content = (workdir.figures / f"figure2-F1.{extension}").read_bytes()
+        assert content.startswith(begin)
         assert not re.search(rb"CreationDate|<dc:date>|tIME|\b20[2-9]\d-\d\d-\d\d", content)
 
 

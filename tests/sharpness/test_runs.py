@@ -2,8 +2,8 @@
 
 import pytest
 
-from replication import configuration, data, files, records, training
-from replication.errors import UserError
+from replication import configuration, data, files, memory, records, training
+from replication.errors import DoesNotFitError, UserError
 from replication.execution.measurement import measure_run
 from replication.sharpness import Objective
 from replication.store import Store
@@ -45,6 +45,15 @@ def test_a_measurement_that_fails_leaves_the_others_and_the_first_comes_first(wo
     with pytest.raises(UserError, match="not finite.*; .*not finite"):
         measure_run(record, choices, data.load("digits"))
     assert made == [record.measurement(choices[number]) for number in (0, 2, 1)]
+
+
+def test_a_measurement_that_does_not_fit_leaves_the_others(workdir, monkeypatch):
+    record, needed = workdir.run(RUN), memory.peak_bytes(load_minimizer(workdir.run(RUN)))
+    small, large = (configuration.Sharpness(iterations=1, examples=number, seed=5) for number in (20, 1000))
+    monkeypatch.setattr(memory, "available", lambda: 100 * needed)
+    with pytest.raises(DoesNotFitError, match="batch_size=1000"):
+        measure_run(record, [large, small], data.load("digits"))
+    assert record.measurement(small).exists() and not record.measurement(large).exists()
 
 
 def test_a_subset_is_a_part_of_the_set(workdir):
