@@ -215,8 +215,8 @@ def test_readme_tells_of_c1(entries):
     alone, = (entry for entry in entries if (entry.network, entry.table, entry.name) == ("C1", 4, "eps1e-3_LB")
               and entry.ours)
     assert not alone.plain and alone.label == "starts 1"
-    assert f"from one start: {alone.ours.mean:.0f} %, {alone.ours.mean / alone.paper.mean:.1f} times the paper's mean " \
-        f"of {alone.paper.mean:.0f} %" in _readme()
+    ours, papers = alone.ours.mean, alone.paper.mean
+    assert f"from one start: {ours:.0f} %, {ours / papers:.1f} times the paper's mean of {papers:.0f} %" in _readme()
     assert "All 8 gates hold for C1 too, and its endpoints are open." in _readme()
     shown = [found[name] for name in ("train_SB", "train_LB", "test_SB", "test_LB")]
     assert all(abs(entry.comparison) < 0.3 for entry in shown)
