@@ -55,16 +55,21 @@ def _forget_graphs():
 
 
 @pytest.fixture(scope="session")
-def reference(tmp_path_factory, worker_id):
+def common_folder(tmp_path_factory, worker_id):
+    """A folder of all processes that share the tests: what the first to come makes there, under a lock, serves all."""
+    own = tmp_path_factory.getbasetemp()
+    return own if worker_id == "master" else own.parent
+
+
+@pytest.fixture(scope="session")
+def reference(common_folder):
     """The workdir of an undisturbed replication, with its report."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         pytest.skip("this system cannot fork processes")
     from replication import files, records
     from tests.faults import children
 
-    # Above the folders of the processes that share the tests: the first to come makes it for all.
-    above = tmp_path_factory.getbasetemp()
-    workdir = records.Workdir((above if worker_id == "master" else above.parent) / "reference")
+    workdir = records.Workdir(common_folder / "reference")
     with files.lock(workdir.path, "reference", wait=True):
         if not workdir.page.exists():
             children.undisturbed(children.replicate, workdir.path)

@@ -67,11 +67,11 @@ def test_scripts_compute_with_onednn_unless_it_is_turned_off(monkeypatch):
     monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
     prepare_tensorflow()
     assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "1"
+    # A process that begins as a script does; it may be the first, whose server keeps the environment.
+    assert forked.call(machine.hardware)["onednn"] is True
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
     prepare_tensorflow()
     assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "0"
-    # A process that begins as a script does.
-    assert forked.call(machine.hardware)["onednn"] is True
 
 
 _GREETED = """
@@ -121,6 +121,11 @@ def test_records_name_the_version_and_commit_of_this_package_and_the_processor()
         commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
         assert commit[:12] in own
     assert machine.hardware()["processor"]
+
+
+def test_a_quota_of_one_processor_counts(monkeypatch):
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    assert machine.processors() == 1
 
 
 def test_a_quota_beyond_the_processors_is_none(monkeypatch):

@@ -64,33 +64,40 @@ def answer(store):
         small = {each.run.trial: sharpness_of(each, protocol) for group in family for each in group
                  if each.run.regime == "SB" and MAIN.admits(each)}
 
-        def measured(groups, small=small, protocol=protocol):
-            found = ([each for each in group if sharpness_of(each, protocol) and small.get(each.run.trial)]
-                     for group in groups)
-            return list(filter(None, found))
-
-        def compared(groups, words, small=small, protocol=protocol):
-            for group in groups:
-                ratios = [(sharpness_of(each, protocol), small[each.run.trial]) for each in group]
-                yield f"{answers.ratio(ratios)} with {words(group[0].run)} (training accuracy {_fit(group):.2f} %)"
-
         large = [group for group in family if group[0].run.regime == "LB"]
         best = [min(rates, key=_loss) for _, rates in buckets(
             [group for group in large if group[0].run.optimizer != "adam" or MAIN.admits(group[0])],
             lambda group: group[0].run.optimizer)]
-        others = [group for group in large if group not in best]
-        if not (best := measured(best)):
+        others = _measured([group for group in large if group not in best], small, protocol)
+        if not (best := _measured(best, small, protocol)):
             continue
         trials = shared_trials([each.run.trial for each in group] for group in best)
-        best, others = ([[each for each in group if each.run.trial in trials] for group in groups]
-                        for groups in (best, measured(others)))
-        best, least = list(filter(None, best)), min(_fit(group) for group in best if group)
-        parts = compared(best, lambda run: run.optimizer)
-        yield f"{where}: LB’s sharpness divided by that of SB with ADAM is {'; '.join(parts)}."
-        others = [group for group in others if group and _fit(group) >= least]
-        if parts := list(compared(others, lambda run: f"{run.optimizer} at {run.learning_rate:g}")):
+        best, others = (_restricted(groups, lambda each, trials=trials: each.run.trial in trials)
+                        for groups in (best, others))
+        least = min(map(_fit, best))
+        parts = _compared(best, small, protocol, lambda run: run.optimizer)
+        yield f"{where}: LB’s sharpness divided by that of SB with ADAM is {parts}."
+        if others := [group for group in others if _fit(group) >= least]:
+            parts = _compared(others, small, protocol, lambda run: f"{run.optimizer} at {run.learning_rate:g}")
             yield (f"At other learning rates with a training accuracy of at least {least:.2f} %, the least of these, "
-                   f"it is {'; '.join(parts)}.")
+                   f"it is {parts}.")
+
+
+def _restricted(groups, admits):
+    """Returns groups of runs with those alone that `admits`, without the groups that have none."""
+    return list(filter(None, (list(filter(admits, group)) for group in groups)))
+
+
+def _measured(groups, small, protocol):
+    """Returns groups of LB runs with those alone whose sharpness, and that of SB in the trial, is known."""
+    return _restricted(groups, lambda each: sharpness_of(each, protocol) and small.get(each.run.trial))
+
+
+def _compared(groups, small, protocol, name):
+    """Returns the ratio of sharpness to SB's and the training accuracy of each group as text, with its name."""
+    return "; ".join(
+        f"{answers.ratio([(sharpness_of(each, protocol), small[each.run.trial]) for each in group])} with "
+        f"{name(group[0].run)} (training accuracy {_fit(group):.2f} %)" for group in groups)
 
 
 def _families(store):

@@ -17,12 +17,12 @@ from replication.execution.tasks import is_done
 from replication.machine import processors
 from tests import forked, scripts
 from tests.execution import runs
-from tests.execution.runs import Train
+from tests.execution.runs import Measure, Train
 
 ENDLESS = dataclasses.replace(runs.SMALL, epochs=100_000)
 OTHER = dataclasses.replace(ENDLESS, trial=1)
 
-SHORT = runs.merge([Train(runs.SMALL, (2,)), Train(runs.LARGE)])
+SHORT = runs.merge([Train(runs.SMALL, (2,)), *(Measure((run,), (runs.SHARPNESS,)) for run in (runs.SMALL, runs.LARGE))])
 LONG = [Train(ENDLESS), Train(OTHER)]
 
 

@@ -12,6 +12,7 @@ from replication import experiments, files, records
 from replication.configuration import Sharpness
 from replication.experiments.base import BEYOND_THE_PAPER
 from replication.report import make_report
+from replication.report.figures import FORMATS, render
 from replication.store import Store
 from replication.store.grouping import MAIN
 from tests.report import fixtures
@@ -180,6 +181,11 @@ def test_surfaces_are_written_as_arrays(tour, tmp_path):
     first.unlink()
     make_report(workdir)
     assert first.read_bytes() == before and second.exists()
+
+
+def test_surfaces_are_drawn_in_every_format(store):
+    plot, *_ = experiments.get("surface").axes(store)
+    assert set(render(plot)) == set(FORMATS)
 
 
 def test_listings_have_as_many_cells_as_headings(store):

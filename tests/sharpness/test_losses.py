@@ -64,10 +64,10 @@ def test_outputs_of_rank_1_and_labels_of_other_lengths_are_measured():
     steps = GENERATOR.normal(size=(M, 6, 4)).astype("float32")
     for model, inputs, labels in ((squeezed, INPUTS, INPUTS[:, 0]),
                                   (sequences, steps, GENERATOR.integers(1, 4, size=(M, 2)))):
+        expected = pytest.approx(_evaluated(model, inputs, labels), rel=1e-5)
         for loss in (model.loss, "compiled"):
             result = measure_sharpness(model, inputs, labels, loss=loss, batch_size=24, iterations=1)
-            assert result.loss == pytest.approx(_evaluated(model, inputs, labels), rel=1e-5)
-            assert result.sharpness > 0
+            assert result.loss == expected and result.sharpness > 0
 
 
 def test_a_loss_that_layers_add_can_be_all_there_is():
@@ -103,8 +103,7 @@ def test_a_loss_that_layers_add_can_be_all_there_is():
     (keras.losses.MeanSquaredError(reduction="sum"), lambda: _dense(3, None), _one_hot(LABELS)),
 ])
 def test_any_loss_is_what_evaluate_gives(loss, model, labels):
-    model = model()
-    default = "categorical_crossentropy" if labels.shape == (M, 3) else "sparse_categorical_crossentropy"
+    model, default = model(), f"{'' if labels.shape == (M, 3) else 'sparse_'}categorical_crossentropy"
     model.compile("sgd", default if loss is None else loss)
     given = measure_sharpness(model, INPUTS, labels, loss=loss, batch_size=24, iterations=2)
     assert given.loss == pytest.approx(_evaluated(model, INPUTS, labels), rel=1e-5)
